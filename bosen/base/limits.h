@@ -1,0 +1,52 @@
+#pragma once
+
+// Every bound of the system in one place.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bosen::limits {
+
+/// Bytes of rows that travel in one frame, as long as a row is not larger by itself.
+inline constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
+/// Largest body of a frame; a longer one is refused before memory is taken.
+inline constexpr std::size_t kFrameBodyBytesMax = std::size_t{1} << 30;
+/// Largest row of a dense table.
+inline constexpr std::size_t kRowBytesMax = kFrameBodyBytesMax / 4;
+
+inline constexpr int kProcessesMax = 4096;
+inline constexpr int kWorkersPerProcessMax = 1024;
+inline constexpr int kShardsPerProcessMax = 256;
+inline constexpr int kTablesMax = 4096;
+inline constexpr int kChannelsMax = 4096;
+inline constexpr std::size_t kNameBytesMax = 256;
+inline constexpr std::size_t kRowsPerRequestMax = std::size_t{1} << 16;
+
+/// Frames on their way to one peer before further ones wait.
+inline constexpr std::size_t kSendWindowFrames = 1024;
+/// Frames from one peer that may wait for an earlier one.
+inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
+/// Bytes that wait for one peer before a worker that advances has to wait too.
+inline constexpr std::size_t kSendQueueBytesMax = std::size_t{256} << 20;
+/// An acknowledgement is sent after so many frames, or after so long.
+inline constexpr std::size_t kAcknowledgeEveryFrames = 64;
+inline constexpr std::int64_t kAcknowledgeDelayNs = 20'000'000;
+/// Unacknowledged frames are sent again when nothing was acknowledged for so long; doubles up to the maximum.
+inline constexpr std::int64_t kRetransmitNs = 1'000'000'000;
+inline constexpr std::int64_t kRetransmitMaxNs = 8'000'000'000;
+
+/// How often processes tell the coordinator that they live, and when silence counts as death.
+inline constexpr std::int64_t kHeartbeatNs = 500'000'000;
+inline constexpr std::int64_t kPeerSilenceNs = 6'000'000'000;
+/// A wait longer than this says on whom it waits.
+inline constexpr std::int64_t kQuietWaitNs = 10'000'000'000;
+
+/// Memory that a process keeps for reuse.
+inline constexpr std::size_t kPooledBytesMax = std::size_t{1} << 30;
+
+static_assert(kBlockBytes <= kFrameBodyBytesMax);
+static_assert(kReceiveWindowFrames >= kSendWindowFrames, "a peer's window must fit into ours");
+static_assert(kAcknowledgeEveryFrames * 2 <= kSendWindowFrames, "acknowledgements must keep a full window moving");
+static_assert(kPeerSilenceNs >= 4 * kHeartbeatNs);
+
+}  // namespace bosen::limits

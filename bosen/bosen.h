@@ -1,0 +1,14 @@
+#pragma once
+
+// Everything an app needs.
+
+#include "bosen/app.h"
+#include "bosen/base/error.h"
+#include "bosen/channel.h"
+#include "bosen/cluster.h"
+#include "bosen/consistency.h"
+#include "bosen/options.h"
+#include "bosen/row.h"
+#include "bosen/table.h"
+#include "bosen/updater.h"
+#include "bosen/worker.h"

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "bosen/channel.h"
+#include "bosen/options.h"
+#include "bosen/table.h"
+#include "bosen/worker.h"
+
+namespace bosen {
+
+namespace runtime {
+class Process;
+}
+
+/// This process's part in a job: where tables are made and workers run. Used by the thread that runs the app's body.
+class Cluster {
+ public:
+  explicit Cluster(runtime::Process& process) : process_(&process) {}
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  [[nodiscard]] const Options& options() const;
+
+  /// This process's number among the processes that have workers, and how many those are.
+  [[nodiscard]] Rank rank() const;
+  [[nodiscard]] int size() const;
+  /// Workers of the whole job, and of this process.
+  [[nodiscard]] int workers() const;
+  [[nodiscard]] int local_workers() const;
+
+  /// Makes the table of that name. Every process makes the same tables in the same order, before run_workers; a name used
+  /// twice or other options than another process's throw Error(kUsage) on every process.
+  template <class T>
+  Table<T> create_table(const std::string& name, const TableOptions& options);
+  template <class T>
+  SparseTable<T> create_sparse_table(const std::string& name, const TableOptions& options = {});
+
+  /// Makes a channel between all workers of the job; the same rules as for tables.
+  Channel create_channel(const std::string& name, const ChannelOptions& options = {});
+
+  /// Runs `body` once for each worker of this process, each in its own thread, and returns when all of the job have
+  /// ended. An exception of a worker ends the job and is thrown again here.
+  void run_workers(const std::function<void(Worker&)>& body);
+
+  /// Writes an `eval` event (metrics file) and a line of progress: measures by name at a clock. Any thread may call it.
+  void report(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
+
+ private:
+  runtime::Process* process_;
+};
+
+}  // namespace bosen

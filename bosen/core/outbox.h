@@ -1,0 +1,28 @@
+#pragma once
+
+// The only output of the core: messages to send, in order.
+
+#include <vector>
+
+#include "bosen/wire/messages.h"
+
+namespace bosen::core {
+
+using wire::Envelope;
+using wire::Message;
+using wire::NodeId;
+
+/// Collects what one node says while it handles one event.
+class Outbox {
+ public:
+  explicit Outbox(NodeId from) : from_(from) {}
+
+  void send(NodeId to, Message message) { envelopes_.push_back({from_, to, std::move(message)}); }
+  [[nodiscard]] std::vector<Envelope>& envelopes() { return envelopes_; }
+
+ private:
+  NodeId from_;
+  std::vector<Envelope> envelopes_;
+};
+
+}  // namespace bosen::core

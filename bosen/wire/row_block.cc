@@ -1,0 +1,104 @@
+#include "bosen/wire/row_block.h"
+
+#include <algorithm>
+
+#include "bosen/base/assert.h"
+
+namespace bosen::wire {
+namespace {
+
+constexpr std::size_t kFirstBlockBytes = 4096;
+
+std::size_t tail_bytes(RowKind kind, std::size_t rows) {
+  return rows * sizeof(RowId) + (kind == RowKind::kSparse ? align8(rows * sizeof(std::uint32_t)) : 0);
+}
+
+bool check_record(const RowShape& shape, std::span<const std::byte> data, std::size_t offset) {
+  if (offset + 8 > data.size()) return false;
+  const std::byte* record = data.data() + offset;
+  const std::size_t count = SparseRecord::count(record);
+  if (count > data.size() / sizeof(Column)) return false;
+  if (SparseRecord::bytes(count, shape.element_bytes()) > data.size() - offset) return false;
+  const Column* columns = SparseRecord::columns(record);
+  return std::adjacent_find(columns, columns + count, std::greater_equal<>()) == columns + count;
+}
+
+}  // namespace
+
+RowBlockView::RowBlockView(const RowShape& shape, const Buffer& block) : row_bytes_(shape.row_bytes()) {
+  const std::size_t rows = block.rows;
+  const std::byte* tail = block.data + block.size - tail_bytes(shape.kind, rows);
+  ids_ = {reinterpret_cast<const RowId*>(tail), rows};
+  if (shape.kind == RowKind::kSparse) {
+    offsets_ = reinterpret_cast<const std::uint32_t*>(tail + rows * sizeof(RowId));
+  }
+}
+
+bool RowBlockView::check(const RowShape& shape, std::span<const std::byte> bytes, std::uint32_t rows) {
+  if (rows == 0 || bytes.size() % 8 != 0) return false;
+  const std::size_t tail = tail_bytes(shape.kind, rows);
+  if (tail > bytes.size()) return false;
+  const std::size_t data_bytes = bytes.size() - tail;
+  if (shape.kind == RowKind::kDense) return data_bytes == align8(rows * shape.row_bytes());
+  const auto* offsets = reinterpret_cast<const std::uint32_t*>(bytes.data() + data_bytes + rows * sizeof(RowId));
+  return std::all_of(offsets, offsets + rows, [&](std::uint32_t offset) {
+    return check_record(shape, bytes.first(data_bytes), std::size_t{offset} * 8);
+  });
+}
+
+BlockBuilder::BlockBuilder(BufferPool& pool, const RowShape& shape, std::size_t block_bytes)
+    : pool_(pool), shape_(shape), block_bytes_(block_bytes), next_bytes_(std::min(block_bytes, kFirstBlockBytes)) {}
+
+std::byte* BlockBuilder::append_dense(RowId row) { return append(row, shape_.row_bytes()); }
+
+std::byte* BlockBuilder::append_sparse(RowId row, std::size_t count) {
+  std::byte* record = append(row, SparseRecord::bytes(count, shape_.element_bytes()));
+  SparseRecord::set_count(record, count);
+  return record;
+}
+
+std::byte* BlockBuilder::append(RowId row, std::size_t bytes) {
+  const std::size_t tail = tail_bytes(shape_.kind, ids_.size() + 1);
+  if (block_ && align8(block_->size + bytes) + tail > block_->capacity) seal();
+  if (!block_) {
+    const std::size_t needed = align8(bytes) + tail_bytes(shape_.kind, 1);
+    block_ = pool_.take(std::max(needed, next_bytes_));
+    next_bytes_ = std::min(block_bytes_, 2 * next_bytes_);
+    block_->size = 0;
+  }
+  std::byte* data = block_->data + block_->size;
+  if (shape_.kind == RowKind::kSparse) offsets_.push_back(static_cast<std::uint32_t>(block_->size / 8));
+  ids_.push_back(row);
+  block_->size += bytes;
+  return data;
+}
+
+void BlockBuilder::seal() {
+  BOSEN_ASSERT(!ids_.empty());
+  const std::size_t padded = align8(block_->size);
+  std::memset(block_->data + block_->size, 0, padded - block_->size);
+  std::byte* tail = block_->data + padded;
+  std::memcpy(tail, ids_.data(), ids_.size() * sizeof(RowId));
+  if (shape_.kind == RowKind::kSparse) {
+    std::byte* offsets = tail + ids_.size() * sizeof(RowId);
+    const std::size_t offset_bytes = offsets_.size() * sizeof(std::uint32_t);
+    std::memcpy(offsets, offsets_.data(), offset_bytes);
+    std::memset(offsets + offset_bytes, 0, align8(offset_bytes) - offset_bytes);
+  }
+  block_->size = padded + tail_bytes(shape_.kind, ids_.size());
+  block_->rows = static_cast<std::uint32_t>(ids_.size());
+  BOSEN_ASSERT(block_->size <= block_->capacity);
+  taken_bytes_ += block_->size;
+  blocks_.push_back(std::move(block_));
+  ids_.clear();
+  offsets_.clear();
+}
+
+std::vector<BufferRef> BlockBuilder::take() {
+  if (!ids_.empty()) seal();
+  next_bytes_ = std::clamp(taken_bytes_, std::min(block_bytes_, kFirstBlockBytes), block_bytes_);
+  taken_bytes_ = 0;
+  return std::exchange(blocks_, {});
+}
+
+}  // namespace bosen::wire
