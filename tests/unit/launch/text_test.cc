@@ -1,0 +1,46 @@
+#include "bosen/launch/text.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+namespace bosen::launch {
+namespace {
+
+TEST(TextTest, ParsesOnlyWholeNumbersInRange) {
+  EXPECT_EQ(parse_number<int>("42"), 42);
+  EXPECT_EQ(parse_number<int>("-1"), -1);
+  for (const char* text : {"", "+5", " 5", "5 ", "5x", "0x5", "99999999999"})
+    EXPECT_FALSE(parse_number<int>(text)) << text;
+  EXPECT_FALSE(parse_number<std::uint16_t>("65536"));
+}
+
+TEST(TextTest, SplitsAtEverySeparator) {
+  EXPECT_EQ(split("a,,b", ','), (std::vector<std::string_view>{"a", "", "b"}));
+  EXPECT_EQ(split("", ','), (std::vector<std::string_view>{""}));
+}
+
+TEST(TextTest, TrimsBlanksTabsAndCarriageReturns) {
+  EXPECT_EQ(trim(" \t a b\r"), "a b");
+  EXPECT_EQ(trim(" \r"), "");
+}
+
+TEST(TextTest, SuggestsTheNearestWord) {
+  const std::vector<std::string> hosts = {"gnode1", "gnode12", "login"};
+  EXPECT_EQ(suggestion("gnod12", hosts), "; did you mean 'gnode12'?");
+  EXPECT_EQ(suggestion("lgoin", hosts), "; did you mean 'login'?");
+}
+
+TEST(TextTest, SuggestsNothingWhenNothingIsNear) {
+  const std::vector<std::string> hosts = {"gnode1", "login"};
+  EXPECT_EQ(suggestion("storage", hosts), "");
+  EXPECT_EQ(suggestion("gnode1", std::vector<std::string>{"gnode1"}), "");
+}
+
+TEST(TextTest, ShowsStrangeBytesAsQuestionMarks) {
+  EXPECT_EQ(printable("a\n\x1b[1m\xff"), "a??[1m?");
+  EXPECT_EQ(printable("abcdef", 3), "abc...");
+}
+
+}  // namespace
+}  // namespace bosen::launch
