@@ -28,7 +28,7 @@ SizeClass size_class(std::size_t bytes) {
 }
 
 void destroy(Buffer* buffer) {
-  ::operator delete(buffer->data, std::align_val_t{kAlignment});
+  ::operator delete (buffer->data, std::align_val_t{kAlignment});
   delete buffer;
 }
 
@@ -53,7 +53,7 @@ BufferRef BufferPool::take(std::size_t bytes) {
       return BufferRef::adopt(buffer);
     }
   }
-  auto* data = static_cast<std::byte*>(::operator new(wanted.bytes, std::align_val_t{kAlignment}));
+  auto* data = static_cast<std::byte*>(::operator new (wanted.bytes, std::align_val_t{kAlignment}));
   return BufferRef::adopt(new Buffer(*this, data, wanted.bytes));
 }
 

@@ -3,8 +3,8 @@
 // Reference-counted memory for rows: written by one owner, then shared read-only between shards, caches and frames
 // without a copy. A BufferPool keeps freed memory, because fresh pages cost more than filling them.
 //
-// Thread safety: references may be taken and dropped by any thread. The bytes may be written only by a thread that holds
-// the only reference (`unique()`), or parts of them by one thread before anybody else was told of these parts.
+// Thread safety: references may be taken and dropped by any thread. The bytes may be written only by a thread that
+// holds the only reference (`unique()`), or parts of them by one thread before anybody else was told of these parts.
 
 #include <array>
 #include <atomic>
@@ -32,8 +32,8 @@ class Buffer {
 
   std::byte* const data;
   const std::size_t capacity;
-  std::size_t size = 0;        ///< bytes in use
-  std::uint32_t rows = 0;      ///< rows inside, once the block is sealed
+  std::size_t size = 0;    ///< bytes in use
+  std::uint32_t rows = 0;  ///< rows inside, once the block is sealed
   /// Rows of this block that are the current version in the shard's store, and in the process cache. Each is counted by
   /// its holder alone, under the holder's lock.
   std::uint32_t live_in_store = 0;
@@ -96,7 +96,8 @@ class BufferRef {
   Buffer* buffer_ = nullptr;
 };
 
-/// Hands out buffers aligned to cache lines and keeps them for reuse. Any thread may call it; it must outlive its buffers.
+/// Hands out buffers aligned to cache lines and keeps them for reuse. Any thread may call it; it must outlive its
+/// buffers.
 class BufferPool final : public BufferOwner {
  public:
   BufferPool() = default;

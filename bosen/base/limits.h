@@ -15,8 +15,9 @@ inline constexpr std::size_t kFrameBodyBytesMax = std::size_t{1} << 30;
 inline constexpr std::size_t kRowBytesMax = kFrameBodyBytesMax / 4;
 
 inline constexpr int kProcessesMax = 4096;
-inline constexpr int kWorkersPerProcessMax = 1024;
+inline constexpr int kWorkersPerProcessMax = 250;
 inline constexpr int kShardsPerProcessMax = 256;
+inline constexpr int kShardsMax = 65'535;
 inline constexpr int kTablesMax = 4096;
 inline constexpr int kChannelsMax = 4096;
 inline constexpr std::size_t kNameBytesMax = 256;

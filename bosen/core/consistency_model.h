@@ -16,8 +16,8 @@ enum class PushRule {
 };
 
 struct ConsistencyModel {
-  bool bounded;           ///< reads at clock c need all updates with timestamps before c - staleness
-  bool exact;             ///< reads show nothing of clocks that are not finished by all; the staleness is 0
+  bool bounded;  ///< reads at clock c need all updates with timestamps before c - staleness
+  bool exact;    ///< reads show nothing of clocks that are not finished by all; the staleness is 0
   PushRule push;
   Clock staleness = 0;
 

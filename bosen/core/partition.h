@@ -14,8 +14,8 @@ constexpr std::uint64_t mix64(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-/// The shard that owns a row. Every group of `shards` consecutive rows has one row on each shard, in an order hashed from
-/// the group, so that dense ids spread evenly to the row, and random or strided ones as well as a hash does.
+/// The shard that owns a row. Every group of `shards` consecutive rows has one row on each shard, in an order hashed
+/// from the group, so that dense ids spread evenly to the row, and random or strided ones as well as a hash does.
 constexpr ShardId shard_of(RowId row, int shards) {
   if (shards == 1) return 0;
   const auto count = static_cast<std::uint64_t>(shards);

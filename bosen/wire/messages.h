@@ -53,8 +53,8 @@ struct TableCreated {
   std::string problem;
 };
 
-/// Client to shard: updates that a worker made with timestamp `clock`, one block of them. The last of an iteration closes it
-/// (and may come without a block); then all updates of the worker with this timestamp have been sent.
+/// Client to shard: updates that a worker made with timestamp `clock`, one block of them. The last of an iteration
+/// closes it (and may come without a block); then all updates of the worker with this timestamp have been sent.
 struct Update {
   TableId table = 0;
   WorkerId worker = 0;
@@ -77,14 +77,15 @@ struct RowReference {
   Buffer* block = nullptr;
 };
 
-/// Shard to client: current rows. They show all updates with timestamps before `clock`, and all batches of updates
-/// (advances of workers) numbered up to `batches_applied` of the receiving process.
+/// Shard to client: current rows. They show all updates with timestamps before `clock`, and the first `batches_applied`
+/// batches (Update messages on this table) of the receiving process.
 struct Rows {
   TableId table = 0;
   Clock clock = 0;
   std::uint64_t batches_applied = 0;
-  bool completes_push = false;       ///< from now on every row the process has read before is as new as `clock`
-  BufferRef block;                   ///< packed rows, or
+  bool is_push = false;         ///< unasked; else the answer to a request
+  bool completes_push = false;  ///< ends a push: from now on every row the process has read before is as new as `clock`
+  BufferRef block;              ///< packed rows, or
   std::vector<RowReference> shared;  ///< rows by reference (same process), inside
   std::vector<BufferRef> blocks;     ///< these blocks
 };

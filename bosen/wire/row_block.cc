@@ -52,7 +52,11 @@ BlockBuilder::BlockBuilder(BufferPool& pool, const RowShape& shape, std::size_t 
 std::byte* BlockBuilder::append_dense(RowId row) { return append(row, shape_.row_bytes()); }
 
 std::byte* BlockBuilder::append_sparse(RowId row, std::size_t count) {
-  std::byte* record = append(row, SparseRecord::bytes(count, shape_.element_bytes()));
+  const std::size_t bytes = SparseRecord::bytes(count, shape_.element_bytes());
+  std::byte* record = append(row, bytes);
+  // The padding after columns and after values travels too.
+  std::memset(record + SparseRecord::values_offset(count) - 8, 0, 8);
+  std::memset(record + bytes - 8, 0, 8);
   SparseRecord::set_count(record, count);
   return record;
 }
@@ -99,6 +103,38 @@ std::vector<BufferRef> BlockBuilder::take() {
   next_bytes_ = std::clamp(taken_bytes_, std::min(block_bytes_, kFirstBlockBytes), block_bytes_);
   taken_bytes_ = 0;
   return std::exchange(blocks_, {});
+}
+
+std::byte* merge_records(BlockBuilder& builder, RowId row, const std::byte* a, const std::byte* b,
+                         std::size_t element_bytes, AddElements add) {
+  const std::size_t count_a = SparseRecord::count(a);
+  const std::size_t count_b = SparseRecord::count(b);
+  const Column* columns_a = SparseRecord::columns(a);
+  const Column* columns_b = SparseRecord::columns(b);
+  std::size_t common = 0;
+  for (std::size_t i = 0, j = 0; i < count_a && j < count_b;) {
+    const Column column_a = columns_a[i];
+    const Column column_b = columns_b[j];
+    common += column_a == column_b ? 1 : 0;
+    i += column_a <= column_b ? 1 : 0;
+    j += column_b <= column_a ? 1 : 0;
+  }
+  const std::size_t count = count_a + count_b - common;
+  std::byte* merged = builder.append_sparse(row, count);
+  Column* columns = SparseRecord::columns(merged);
+  std::byte* values = merged + SparseRecord::values_offset(count);
+  const std::byte* values_a = a + SparseRecord::values_offset(count_a);
+  const std::byte* values_b = b + SparseRecord::values_offset(count_b);
+  for (std::size_t i = 0, j = 0, k = 0; k < count; ++k, values += element_bytes) {
+    const bool take_a = j == count_b || (i < count_a && columns_a[i] <= columns_b[j]);
+    const bool take_b = i == count_a || (j < count_b && columns_b[j] <= columns_a[i]);
+    columns[k] = take_a ? columns_a[i] : columns_b[j];
+    std::memcpy(values, take_a ? values_a + i * element_bytes : values_b + j * element_bytes, element_bytes);
+    if (take_a && take_b) add(values, values_b + j * element_bytes, 1);
+    i += take_a ? 1 : 0;
+    j += take_b ? 1 : 0;
+  }
+  return merged;
 }
 
 }  // namespace bosen::wire

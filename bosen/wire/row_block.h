@@ -1,11 +1,12 @@
 #pragma once
 
-// A block: rows of one table packed into one buffer, in memory exactly as on the wire, so that what a worker wrote can be
-// sent, adopted by a shard, pushed on and published to readers without being copied. Layout (docs/design/wire.md):
+// A block: rows of one table packed into one buffer, in memory exactly as on the wire, so that what a worker wrote can
+// be sent, adopted by a shard, pushed on and published to readers without being copied. Layout (docs/design/wire.md):
 //
 //   dense   row 0 values, row 1 values, ...          each width * element bytes, from offset 0
-//   sparse  record 0, record 1, ...                  each 8-aligned: u32 count, u32 0, u32 columns[count], pad to 8, values
-//   tail    i64 ids[rows], sparse only: u32 offsets[rows] of records in units of 8 bytes; 8-aligned, ends the buffer
+//   sparse  record 0, record 1, ...                  each 8-aligned: u32 count, u32 0, u32 columns[count], pad to 8,
+//   values tail    i64 ids[rows], sparse only: u32 offsets[rows] of records in units of 8 bytes; 8-aligned, ends the
+//   buffer
 
 #include <cstddef>
 #include <cstdint>
@@ -88,7 +89,7 @@ class BlockBuilder {
 
   [[nodiscard]] bool empty() const { return blocks_.empty() && ids_.empty(); }
   /// All blocks, sealed; the builder is empty afterwards.
-  [[nodiscard]] std::vector<BufferRef> take();
+  std::vector<BufferRef> take();
 
  private:
   std::byte* append(RowId row, std::size_t bytes);
@@ -104,5 +105,12 @@ class BlockBuilder {
   std::vector<std::uint32_t> offsets_;  // of its sparse records
   std::vector<BufferRef> blocks_;       // sealed
 };
+
+/// target[i] += update[i] for `count` elements of some type.
+using AddElements = void (*)(std::byte* target, const std::byte* update, std::size_t count);
+
+/// Appends the sum of two sparse records of `row` to the builder and returns it.
+std::byte* merge_records(BlockBuilder& builder, RowId row, const std::byte* a, const std::byte* b,
+                         std::size_t element_bytes, AddElements add);
 
 }  // namespace bosen::wire

@@ -1,0 +1,239 @@
+#include "bosen/core/client_table.h"
+
+#include <cstring>
+
+#include "bosen/base/limits.h"
+
+namespace bosen::core {
+
+using wire::RowBlockView;
+
+ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, const Membership& members,
+                         BufferPool& pool, Reclaimer& reclaimer)
+    : id_(id),
+      spec_(spec),
+      model_(consistency_model(spec.consistency, spec.staleness)),
+      cache_rows_(cache_rows),
+      members_(members),
+      ops_(element_ops(spec.shape.element)),
+      folds_(!model_.exact && spec.updater.name == "add"),
+      cache_(pool, spec.shape, reclaimer),
+      shards_(static_cast<std::size_t>(members.shards())),
+      builder_(pool, spec.shape, limits::kBlockBytes) {
+  const int workers = members.workers[static_cast<std::size_t>(members.rank)];
+  for (int worker = 0; worker < workers; ++worker) {
+    parts_.push_back(std::make_unique<WorkerPart>(pool, spec.shape, members.shards()));
+    parts_.back()->needed = model_.needed(0);
+  }
+}
+
+// A row that its shard pushes is as new as the last push, even where the push did not bring it: then it had not
+// changed.
+Clock ClientTable::clock_of(const RowSlot& slot) const {
+  const Clock clock = slot.clock.load(std::memory_order_acquire);
+  if ((slot.state.load(std::memory_order_acquire) & RowSlot::kSubscribed) == 0) return clock;
+  return std::max(clock, shards_[slot.shard].pushed_clock.load(std::memory_order_acquire));
+}
+
+bool ClientTable::is_fresh(const RowSlot& slot, Clock needed) const { return clock_of(slot) >= needed; }
+
+const std::byte* ClientTable::read(WorkerPart& part, RowId row) {
+  const std::uint32_t number = cache_.find(row);
+  if (number == RowIndex::kNone) return nullptr;
+  RowSlot& slot = cache_.slot(number);
+  const Clock clock = clock_of(slot);
+  if (clock < part.needed) return nullptr;
+  part.staleness.add(clock - part.clock);
+  if (cache_rows_ > 0) slot.last_used.store(static_cast<std::uint32_t>(part.clock), std::memory_order_relaxed);
+  // Loaded after the clock: at least as new as it says.
+  const std::byte* data = slot.data.load(std::memory_order_acquire);
+  if (part.delta.has(number) && spec_.updater.name == "add") return part.delta.folded(number, data);
+  return data;
+}
+
+std::uint32_t ClientTable::slot_to_inc(WorkerPart& part, RowId row) {
+  const std::uint32_t number = cache_.find(row);
+  if (number == RowIndex::kNone || cache_rows_ == 0 || part.delta.has(number)) return number;
+  RowSlot& slot = cache_.slot(number);
+  slot.pins.fetch_add(1, std::memory_order_seq_cst);
+  if ((slot.state.load(std::memory_order_seq_cst) & RowSlot::kEvicted) == 0) return number;
+  slot.pins.fetch_sub(1, std::memory_order_seq_cst);
+  return RowIndex::kNone;
+}
+
+void ClientTable::request(std::span<const RowId> rows, Clock needed, Outbox& outbox) {
+  std::vector<std::vector<RowId>> wanted(shards_.size());
+  const auto flush = [&](std::size_t shard) {
+    outbox.send(NodeId::shard(static_cast<ShardId>(shard)),
+                wire::ReadRequest{id_, needed, std::exchange(wanted[shard], {})});
+  };
+  for (const RowId row : rows) {
+    const std::uint32_t number = cache_.find_or_add(row, shard_of(row, members_.shards()));
+    RowSlot& slot = cache_.slot(number);
+    const bool subscribed = (slot.state.load(std::memory_order_relaxed) & RowSlot::kSubscribed) != 0;
+    if (is_fresh(slot, needed)) continue;
+    if (subscribed && model_.push == PushRule::kAfterMinimumClock) continue;  // the push that makes it fresh will come
+    Requested& requested = requested_[number];
+    if (requested.answers_due > 0 && requested.needed >= needed) continue;
+    if (requested.answers_due++ == 0) slot.pins.fetch_add(1, std::memory_order_seq_cst);
+    requested.needed = needed;
+    wanted[slot.shard].push_back(row);
+    if (wanted[slot.shard].size() == limits::kRowsPerRequestMax) flush(slot.shard);
+  }
+  for (std::size_t shard = 0; shard < wanted.size(); ++shard) {
+    if (!wanted[shard].empty()) flush(shard);
+  }
+}
+
+void ClientTable::advance(int local_worker, bool finishes, Outbox& outbox) {
+  WorkerPart& own = part(local_worker);
+  wire::Update update;
+  update.table = id_;
+  update.worker = members_.first_worker(members_.rank) + local_worker;
+  update.clock = finishes ? wire::kFinishedClock : own.clock;
+  for (ShardId shard = 0; shard < members_.shards(); ++shard) {
+    send_updates(shard, own.delta.seal(shard), update, outbox);
+  }
+  if (cache_rows_ > 0) {
+    own.delta.for_each_slot(
+        [this](std::uint32_t slot) { cache_.slot(slot).pins.fetch_sub(1, std::memory_order_seq_cst); });
+  }
+  own.delta.clear();
+  own.clock = finishes ? wire::kFinishedClock : own.clock + 1;
+  own.needed = model_.needed(own.clock);
+  builder_.take();
+  cache_.compact();
+  if (cache_rows_ > 0) evict(outbox);
+}
+
+// A message for every block; the last one closes the clock, and comes without a block where there was no update.
+void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, wire::Update update, Outbox& outbox) {
+  ShardPart& to = shards_[static_cast<std::size_t>(shard)];
+  const bool folds = folds_ && !members_.is_local(shard);
+  if (blocks.empty()) blocks.emplace_back();
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    ++to.batches_sent;
+    if (folds && blocks[i]) {
+      fold_into_cache(*blocks[i]);
+      to.unconfirmed.push_back({to.batches_sent, blocks[i]});
+    }
+    wire::Update part = update;
+    part.closes = i + 1 == blocks.size();
+    part.block = std::move(blocks[i]);
+    outbox.send(NodeId::shard(shard), std::move(part));
+  }
+}
+
+std::byte* ClientTable::sum(RowId row, const std::byte* base, const std::byte* update) {
+  if (spec_.shape.kind == RowKind::kSparse) {
+    return wire::merge_records(builder_, row, base, update, ops_.bytes, ops_.add);
+  }
+  std::byte* total = builder_.append_dense(row);
+  std::memcpy(total, base, spec_.shape.row_bytes());
+  ops_.add(total, update, static_cast<std::size_t>(spec_.shape.width));
+  return total;
+}
+
+// Own updates show in copies of remote rows at once, though the shard's confirmation takes a round trip.
+void ClientTable::fold_into_cache(const Buffer& block) {
+  const RowBlockView view(spec_.shape, block);
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    const std::uint32_t number = cache_.find(view.id(i));
+    if (number == RowIndex::kNone) continue;
+    RowSlot& slot = cache_.slot(number);
+    if (slot.block == nullptr) continue;
+    const std::byte* total = sum(view.id(i), slot.data.load(std::memory_order_relaxed), block.data + view.offset(i));
+    cache_.publish(slot, total, builder_.current(), slot.clock.load(std::memory_order_relaxed), false);
+  }
+}
+
+void ClientTable::on_rows(ShardId shard_id, wire::Rows& rows) {
+  ShardPart& shard = shards_[static_cast<std::size_t>(shard_id)];
+  while (!shard.unconfirmed.empty() && shard.unconfirmed.front().number <= rows.batches_applied) {
+    shard.unconfirmed.pop_front();
+  }
+  if (!rows.shared.empty()) publish_shared(rows);
+  if (rows.block) publish_packed(shard, rows);
+  if (rows.completes_push && rows.clock > shard.pushed_clock.load(std::memory_order_relaxed)) {
+    shard.pushed_clock.store(rows.clock, std::memory_order_release);  // after the rows that it speaks of
+  }
+  cache_.compact();
+}
+
+void ClientTable::publish_shared(wire::Rows& rows) {
+  const bool subscribes = !rows.is_push;
+  for (const wire::RowReference& row : rows.shared) {
+    const std::uint32_t number = cache_.find(row.id);
+    if (number == RowIndex::kNone) continue;  // evicted while the push was under way
+    cache_.publish(cache_.slot(number), row.data, row.block, rows.clock, subscribes);
+    if (!rows.is_push) note_answer(number);
+  }
+}
+
+void ClientTable::publish_packed(ShardPart& shard, wire::Rows& rows) {
+  const RowBlockView view(spec_.shape, *rows.block);
+  arrivals_.clear();
+  arrival_of_slot_.resize(cache_.slots());
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    const std::uint32_t number = cache_.find(view.id(i));
+    if (number == RowIndex::kNone) continue;  // evicted while the push was under way
+    arrivals_.push_back({number, rows.block->data + view.offset(i), rows.block.get()});
+    arrival_of_slot_[number] = static_cast<std::uint32_t>(arrivals_.size());
+  }
+  if (!shard.unconfirmed.empty()) add_unconfirmed(shard, rows);
+  const bool subscribes = !rows.is_push && model_.push != PushRule::kNever;
+  for (const Arrival& arrival : arrivals_) {
+    arrival_of_slot_[arrival.slot] = 0;
+    cache_.publish(cache_.slot(arrival.slot), arrival.data, arrival.block, rows.clock, subscribes);
+    if (!rows.is_push) note_answer(arrival.slot);
+  }
+  builder_.take();
+}
+
+// The shard had not seen these updates when it sent the rows; readers of this process have, so they are added again.
+void ClientTable::add_unconfirmed(ShardPart& shard, const wire::Rows& rows) {
+  for (const Batch& batch : shard.unconfirmed) {
+    const RowBlockView view(spec_.shape, *batch.block);
+    for (std::size_t i = 0; i < view.size(); ++i) {
+      const std::uint32_t number = cache_.find(view.id(i));
+      if (number == RowIndex::kNone || arrival_of_slot_[number] == 0) continue;
+      Arrival& arrival = arrivals_[arrival_of_slot_[number] - 1];
+      add_to_arrival(arrival, view.id(i), batch.block->data + view.offset(i), rows);
+    }
+  }
+}
+
+void ClientTable::add_to_arrival(Arrival& arrival, RowId row, const std::byte* update, const wire::Rows& rows) {
+  // Nobody reads these versions yet: the frame's own memory may be changed unless somebody else holds the frame too.
+  const bool writable = arrival.block != rows.block.get() || rows.block->unique();
+  if (spec_.shape.kind == RowKind::kDense && writable) {
+    ops_.add(arrival.data, update, static_cast<std::size_t>(spec_.shape.width));
+    return;
+  }
+  arrival.data = sum(row, arrival.data, update);
+  arrival.block = builder_.current();
+}
+
+void ClientTable::note_answer(std::uint32_t slot) {
+  const auto found = requested_.find(slot);
+  if (found == requested_.end() || --found->second.answers_due > 0) return;
+  requested_.erase(found);
+  cache_.slot(slot).pins.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void ClientTable::on_barrier() {
+  if (!model_.exact) cache_.invalidate_all();
+}
+
+void ClientTable::evict(Outbox& outbox) {
+  std::vector<std::vector<RowId>> dropped(shards_.size());
+  for (const RowId row : cache_.evict(static_cast<std::size_t>(cache_rows_))) {
+    dropped[static_cast<std::size_t>(shard_of(row, members_.shards()))].push_back(row);
+  }
+  for (std::size_t shard = 0; shard < dropped.size(); ++shard) {
+    if (dropped[shard].empty()) continue;
+    outbox.send(NodeId::shard(static_cast<ShardId>(shard)), wire::Unsubscribe{id_, std::move(dropped[shard])});
+  }
+}
+
+}  // namespace bosen::core

@@ -1,0 +1,134 @@
+#pragma once
+
+// One table as one process sees it: the shared cache, each local worker's clock and delta, and the process's own
+// updates that shards have not confirmed yet. docs/design/consistency.md argues why what `read` returns keeps the
+// guarantee.
+//
+// Thread safety: `read`, `inc_*` and `folded` by the worker that owns the WorkerPart, without a lock; everything else
+// under the client's lock.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "bosen/core/consistency_model.h"
+#include "bosen/core/membership.h"
+#include "bosen/core/outbox.h"
+#include "bosen/core/partition.h"
+#include "bosen/core/row_cache.h"
+#include "bosen/core/worker_delta.h"
+
+namespace bosen::core {
+
+/// How many reads saw rows of which age: entry i counts clock differentials (the row's clock minus the reader's) of
+/// i - kOldest, the first and last entries also all beyond.
+struct StalenessHistogram {
+  static constexpr Clock kOldest = 32;
+  static constexpr Clock kNewest = 32;
+  std::array<std::int64_t, kOldest + kNewest + 1> counts{};
+
+  void add(Clock differential) {
+    ++counts[static_cast<std::size_t>(std::clamp(differential, -kOldest, kNewest) + kOldest)];
+  }
+};
+
+class ClientTable {
+ public:
+  /// What belongs to one worker alone.
+  struct alignas(64) WorkerPart {
+    WorkerPart(BufferPool& pool, const wire::RowShape& shape, int shards) : delta(pool, shape, shards) {}
+
+    Clock clock = 0;
+    Clock needed = 0;  ///< timestamps below it must show in reads
+    WorkerDelta delta;
+    StalenessHistogram staleness;
+    std::int64_t misses = 0;
+  };
+
+  ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, const Membership& members,
+              BufferPool& pool, Reclaimer& reclaimer);
+
+  [[nodiscard]] TableId id() const { return id_; }
+  [[nodiscard]] const wire::TableSpec& spec() const { return spec_; }
+  [[nodiscard]] const ConsistencyModel& model() const { return model_; }
+  [[nodiscard]] WorkerPart& part(int local_worker) { return *parts_[static_cast<std::size_t>(local_worker)]; }
+
+  /// The row as the worker may see it now, or null where no copy is fresh enough. Valid until the worker's next
+  /// quiesce.
+  const std::byte* read(WorkerPart& part, RowId row);
+  /// The slot to increment the row in, pinned; RowIndex::kNone where the row has none yet: then `add_slot` under the
+  /// lock.
+  std::uint32_t slot_to_inc(WorkerPart& part, RowId row);
+  void add_slot(RowId row) { cache_.find_or_add(row, shard_of(row, members_.shards())); }
+  [[nodiscard]] ShardId shard(std::uint32_t slot) const { return cache_.slot(slot).shard; }
+
+  /// Asks for those rows that no copy, push or earlier request covers.
+  void request(std::span<const RowId> rows, Clock needed, Outbox& outbox);
+
+  /// Ends the worker's iteration: its updates leave, its clock grows (to the end of all clocks where it `finishes`).
+  void advance(int local_worker, bool finishes, Outbox& outbox);
+
+  void on_rows(ShardId shard, wire::Rows& rows);
+  /// After a barrier nothing read before is fresh enough.
+  void on_barrier();
+
+  /// Rows in the cache, and memory for bookkeeping beyond their data.
+  [[nodiscard]] std::size_t cached_rows() const { return cache_.size(); }
+  [[nodiscard]] std::size_t overhead_bytes() const { return cache_.overhead_bytes(); }
+
+ private:
+  /// A block of updates that a remote shard has not confirmed.
+  struct Batch {
+    std::uint64_t number;
+    BufferRef block;
+  };
+  struct ShardPart {
+    std::atomic<Clock> pushed_clock{kNoClock};  ///< every subscribed row is at least as new
+    std::uint64_t batches_sent = 0;
+    std::deque<Batch> unconfirmed;
+  };
+  struct Requested {
+    Clock needed = kNoClock;
+    int answers_due = 0;
+  };
+  /// A row of an arriving frame before it is published.
+  struct Arrival {
+    std::uint32_t slot;
+    std::byte* data;
+    Buffer* block;
+  };
+
+  [[nodiscard]] bool is_fresh(const RowSlot& slot, Clock needed) const;
+  [[nodiscard]] Clock clock_of(const RowSlot& slot) const;
+  void send_updates(ShardId shard, std::vector<BufferRef> blocks, wire::Update update, Outbox& outbox);
+  void fold_into_cache(const Buffer& block);
+  std::byte* sum(RowId row, const std::byte* base, const std::byte* update);
+  void publish_shared(wire::Rows& rows);
+  void publish_packed(ShardPart& shard, wire::Rows& rows);
+  void add_unconfirmed(ShardPart& shard, const wire::Rows& rows);
+  void add_to_arrival(Arrival& arrival, RowId row, const std::byte* update, const wire::Rows& rows);
+  void note_answer(std::uint32_t slot);
+  void evict(Outbox& outbox);
+
+  const TableId id_;
+  const wire::TableSpec spec_;
+  const ConsistencyModel model_;
+  const std::int64_t cache_rows_;
+  const Membership& members_;
+  const ElementOps& ops_;
+  const bool folds_;  // the process adds its own updates to copies of remote rows
+  RowCache cache_;
+  std::vector<std::unique_ptr<WorkerPart>> parts_;
+  std::vector<ShardPart> shards_;
+  std::unordered_map<std::uint32_t, Requested> requested_;  // by slot
+  wire::BlockBuilder builder_;                              // folded versions
+  std::vector<Arrival> arrivals_;
+  std::vector<std::uint32_t> arrival_of_slot_;  // number in arrivals_ plus one; 0: none
+};
+
+}  // namespace bosen::core

@@ -1,0 +1,114 @@
+#include "bosen/core/link.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "bosen/base/limits.h"
+
+namespace bosen::core {
+namespace {
+
+std::size_t shared_bytes(const wire::Message& message) {
+  if (const auto* update = std::get_if<wire::Update>(&message)) return update->block ? update->block->size : 0;
+  if (const auto* rows = std::get_if<wire::Rows>(&message)) return rows->block ? rows->block->size : 0;
+  if (const auto* data = std::get_if<wire::ChannelData>(&message)) return data->bytes ? data->bytes->size : 0;
+  return 0;
+}
+
+}  // namespace
+
+void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
+  if (in_flight_.size() >= limits::kSendWindowFrames || !waiting_.empty()) {
+    waiting_bytes_ += shared_bytes(envelope.message);
+    waiting_.push_back(std::move(envelope));
+    return;
+  }
+  transmit(std::move(envelope), now, frames);
+}
+
+void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
+  if (in_flight_.empty()) {
+    progress_at_ = now;
+    retransmit_after_ = limits::kRetransmitNs;
+  }
+  wire::Frame frame;
+  frame.header = {.job = job_,
+                  .epoch = epoch_,
+                  .source = envelope.from,
+                  .target = envelope.to,
+                  .sequence = ++sent_,
+                  .acknowledged = received_};
+  frame.message = std::move(envelope.message);
+  unconfirmed_ = 0;
+  in_flight_.push_back(frame);
+  frames.push_back(std::move(frame));
+}
+
+void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered,
+                std::vector<wire::Frame>& frames) {
+  acknowledge_up_to(frame.header.acknowledged, now, frames);
+  const std::uint64_t sequence = frame.header.sequence;
+  if (sequence == 0 || !frame.message) return;
+  if (unconfirmed_++ == 0) acknowledge_at_ = now + limits::kAcknowledgeDelayNs;
+  if (sequence == received_ + 1) {
+    deliver(std::move(frame), delivered);
+    while (!early_.empty() && early_.begin()->first == received_ + 1) {
+      deliver(std::move(early_.begin()->second), delivered);
+      early_.erase(early_.begin());
+    }
+  } else if (sequence > received_ && sequence <= received_ + limits::kReceiveWindowFrames) {
+    early_.emplace(sequence, std::move(frame));
+  }
+  if (unconfirmed_ >= limits::kAcknowledgeEveryFrames) frames.push_back(acknowledgement());
+}
+
+void Link::deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered) {
+  ++received_;
+  delivered.push_back({frame.header.source, frame.header.target, std::move(*frame.message)});
+}
+
+void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames) {
+  if (sequence > sent_) return;  // no honest peer says so
+  bool progress = false;
+  while (!in_flight_.empty() && in_flight_.front().header.sequence <= sequence) {
+    in_flight_.pop_front();
+    progress = true;
+  }
+  if (!progress) return;
+  progress_at_ = now;
+  retransmit_after_ = limits::kRetransmitNs;
+  while (!waiting_.empty() && in_flight_.size() < limits::kSendWindowFrames) {
+    waiting_bytes_ -= shared_bytes(waiting_.front().message);
+    transmit(std::move(waiting_.front()), now, frames);
+    waiting_.pop_front();
+  }
+}
+
+wire::Frame Link::acknowledgement() {
+  unconfirmed_ = 0;
+  wire::Frame frame;
+  frame.header = {.job = job_, .epoch = epoch_, .source = {}, .target = {}, .sequence = 0, .acknowledged = received_};
+  return frame;
+}
+
+void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
+  if (unconfirmed_ > 0 && now >= acknowledge_at_) frames.push_back(acknowledgement());
+  if (in_flight_.empty() || now < progress_at_ + retransmit_after_) return;
+  for (wire::Frame& frame : in_flight_) {
+    frame.header.acknowledged = received_;
+    frames.push_back(frame);
+  }
+  retransmissions_ += in_flight_.size();
+  progress_at_ = now;
+  retransmit_after_ = std::min(2 * retransmit_after_, limits::kRetransmitMaxNs);
+}
+
+std::optional<TimeNs> Link::deadline() const {
+  TimeNs next = std::numeric_limits<TimeNs>::max();
+  if (unconfirmed_ > 0) next = acknowledge_at_;
+  if (!in_flight_.empty()) next = std::min(next, progress_at_ + retransmit_after_);
+  if (next == std::numeric_limits<TimeNs>::max()) return {};
+  return next;
+}
+
+}  // namespace bosen::core

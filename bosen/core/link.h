@@ -1,0 +1,68 @@
+#pragma once
+
+// One side of the connection between two processes: numbers what it sends, keeps it until the peer acknowledges it,
+// sends it again after silence; delivers what it receives in order and once, whatever the transport loses, repeats or
+// reorders. docs/design/wire.md has the rules. Sans I/O: frames to send come out of every call. Single-threaded.
+//
+// Invariants: at most kSendWindowFrames are unacknowledged; a frame is delivered after all with lower sequence numbers;
+// memory is bounded by both windows plus what waits to be sent.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "bosen/wire/frame.h"
+
+namespace bosen::core {
+
+/// Nanoseconds of a steady clock, real or simulated.
+using TimeNs = std::int64_t;
+
+class Link {
+ public:
+  Link(std::uint64_t job, std::uint32_t epoch) : job_(job), epoch_(epoch) {}
+
+  /// Takes a message for the peer; appends the frames that may leave now.
+  void send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
+
+  /// Takes a frame of the peer; appends the messages that are next in order, and the frames that may leave now.
+  void step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered, std::vector<wire::Frame>& frames);
+
+  /// Acknowledges and sends again what is due.
+  void tick(TimeNs now, std::vector<wire::Frame>& frames);
+
+  /// When `tick` has something to do next.
+  [[nodiscard]] std::optional<TimeNs> deadline() const;
+
+  /// Messages that the peer has not acknowledged, sent or waiting.
+  [[nodiscard]] std::size_t unacknowledged() const { return in_flight_.size() + waiting_.size(); }
+  /// Bytes of rows that wait for room in the window.
+  [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
+  [[nodiscard]] std::uint64_t retransmissions() const { return retransmissions_; }
+
+ private:
+  void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
+  void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
+  void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
+  wire::Frame acknowledgement();
+
+  const std::uint64_t job_;
+  const std::uint32_t epoch_;
+
+  std::deque<wire::Frame> in_flight_;   // sent, not acknowledged; consecutive sequence numbers
+  std::deque<wire::Envelope> waiting_;  // no room in the window yet
+  std::size_t waiting_bytes_ = 0;
+  std::uint64_t sent_ = 0;  // last sequence number given
+  TimeNs progress_at_ = 0;  // last time that in_flight_ shrank, or began to fill
+  TimeNs retransmit_after_ = 0;
+  std::uint64_t retransmissions_ = 0;
+
+  std::uint64_t received_ = 0;  // all up to this one were delivered
+  std::map<std::uint64_t, wire::Frame> early_;
+  std::size_t unconfirmed_ = 0;  // received since the last acknowledgement left
+  TimeNs acknowledge_at_ = 0;    // when an acknowledgement is due; only where unconfirmed_ > 0
+};
+
+}  // namespace bosen::core

@@ -1,0 +1,70 @@
+#pragma once
+
+// Decides when memory that readers may still look at can go. Readers (workers) take no reference when they read; a
+// worker tells at each advance() that it looks at nothing it saw before. What the writer retires is freed once every
+// worker has told so since (quiescent-state reclamation; McKenney & Slingwine, 1998).
+//
+// Thread safety: enter, quiesce and leave by worker `i`'s own thread; retire and collect under the writer's lock.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "bosen/base/buffer.h"
+#include "bosen/core/row_index.h"
+
+namespace bosen::core {
+
+class Reclaimer {
+ public:
+  explicit Reclaimer(std::size_t workers) : seen_(workers) {}
+
+  void enter(std::size_t worker) { quiesce(worker); }
+  void quiesce(std::size_t worker) {
+    // Acquire: whoever sees this epoch sees what was published before it; release: its reads came before.
+    seen_[worker].epoch.store(now_.load(std::memory_order_acquire), std::memory_order_release);
+  }
+  void leave(std::size_t worker) { seen_[worker].epoch.store(kAway, std::memory_order_release); }
+
+  void retire(BufferRef buffer) { retired_.push_back({now_.load(std::memory_order_relaxed), std::move(buffer), {}}); }
+  void retire(std::unique_ptr<RowIndex::Cells> cells) {
+    retired_.push_back({now_.load(std::memory_order_relaxed), {}, std::move(cells)});
+  }
+
+  /// Frees what nobody can see any more.
+  void collect() {
+    if (retired_.empty()) return;
+    now_.fetch_add(1, std::memory_order_acq_rel);
+    const std::uint64_t oldest = oldest_epoch();
+    while (!retired_.empty() && retired_.front().epoch < oldest) retired_.pop_front();
+  }
+
+  /// The current epoch; what happened before it is behind every worker once `oldest_epoch` is greater.
+  [[nodiscard]] std::uint64_t now() const { return now_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t oldest_epoch() const {
+    std::uint64_t oldest = kAway;
+    for (const Seen& seen : seen_) oldest = std::min(oldest, seen.epoch.load(std::memory_order_acquire));
+    return oldest;
+  }
+
+ private:
+  static constexpr std::uint64_t kAway = std::numeric_limits<std::uint64_t>::max();
+
+  struct alignas(64) Seen {
+    std::atomic<std::uint64_t> epoch{kAway};
+  };
+  struct Retired {
+    std::uint64_t epoch;
+    BufferRef buffer;
+    std::unique_ptr<RowIndex::Cells> cells;
+  };
+
+  std::atomic<std::uint64_t> now_{1};
+  std::vector<Seen> seen_;
+  std::deque<Retired> retired_;
+};
+
+}  // namespace bosen::core

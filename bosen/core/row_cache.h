@@ -1,0 +1,89 @@
+#pragma once
+
+// A process's copies of the rows of one table, shared by all its workers. Reading takes no lock and no reference: a
+// slot names the newest version, and the Reclaimer keeps replaced versions until no worker can look at them.
+//
+// Invariants: what `data` names is immutable; it shows all updates with timestamps below `clock`; for rows of non-exact
+// tables it shows all updates of this process's workers that were advanced. A slot's clock never goes back, but by
+// invalidate_all(). A worker may use a slot that it found until its next quiesce().
+//
+// Thread safety: find, slot and the slots' atomics by any worker; everything else under the client's lock.
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "bosen/base/buffer.h"
+#include "bosen/core/reclaimer.h"
+#include "bosen/core/row_index.h"
+#include "bosen/core/stable_array.h"
+#include "bosen/wire/row_block.h"
+
+namespace bosen::core {
+
+struct RowSlot {
+  std::atomic<const std::byte*> data{nullptr};
+  std::atomic<Clock> clock{kNoClock};
+  std::atomic<RowId> id{0};
+  Buffer* block = nullptr;                  ///< holds `data`
+  std::atomic<std::uint32_t> last_used{0};  ///< clock of the latest use (low bits); bounded caches only
+  std::uint16_t shard = 0;
+  /// Workers with unsent updates of the row, and one more while an answer is under way; bounded caches only.
+  std::atomic<std::uint8_t> pins{0};
+  std::atomic<std::uint8_t> state{0};  ///< bits: kSubscribed, kEvicted
+
+  static constexpr std::uint8_t kSubscribed = 1;  ///< the shard pushes changes of this row
+  static constexpr std::uint8_t kEvicted = 2;
+};
+static_assert(sizeof(RowSlot) == 40, "with 8 bytes of index and 8 of id in the block a cached row costs 56 bytes");
+
+class RowCache {
+ public:
+  RowCache(BufferPool& pool, const wire::RowShape& shape, Reclaimer& reclaimer);
+  ~RowCache();
+  RowCache(const RowCache&) = delete;
+  RowCache& operator=(const RowCache&) = delete;
+
+  /// Number of the row's slot, or RowIndex::kNone.
+  [[nodiscard]] std::uint32_t find(RowId row) const {
+    return index_.find(row, [this](std::uint32_t slot) { return slots_[slot].id.load(std::memory_order_relaxed); });
+  }
+  [[nodiscard]] RowSlot& slot(std::uint32_t number) const { return slots_[number]; }
+
+  std::uint32_t find_or_add(RowId row, ShardId shard);
+
+  /// Makes `data`, a piece of `block`, the row's version. Takes a reference to the block where it had none.
+  void publish(RowSlot& slot, const std::byte* data, Buffer* block, Clock clock, bool subscribed);
+  /// Makes every row a miss; versions stay for those who look at them.
+  void invalidate_all();
+
+  /// Replaces copies that keep large blocks alive for few rows. To be called after a batch of publications.
+  void compact();
+
+  /// Drops the least recently used rows until `rows_max` are left, but none with unsent updates; returns their ids.
+  std::vector<RowId> evict(std::size_t rows_max);
+
+  [[nodiscard]] std::size_t size() const { return index_.size(); }
+  /// Number of slots ever used at once.
+  [[nodiscard]] std::uint32_t slots() const { return slots_.size(); }
+  /// Memory for bookkeeping, without rows' data.
+  [[nodiscard]] std::size_t overhead_bytes() const;
+
+ private:
+  struct Recycled {
+    std::uint64_t epoch;
+    std::uint32_t slot;
+  };
+
+  void release(Buffer* block);
+
+  const wire::RowShape shape_;
+  Reclaimer& reclaimer_;
+  RowIndex index_;
+  StableArray<RowSlot> slots_;
+  wire::BlockBuilder builder_;      // copies made by compact()
+  std::vector<BufferRef> thinned_;  // blocks of which few rows are current
+  std::deque<Recycled> recycled_;   // evicted slots, until every worker has quiesced
+};
+
+}  // namespace bosen::core

@@ -1,0 +1,102 @@
+#pragma once
+
+// The rows of one table that live on one shard, and who reads them.
+//
+// A row's current version is a piece of some block. Versions are immutable as soon as anybody else may look at their
+// block (a frame under way, a reader's cache in the same process): then the next update makes a new version, in the
+// memory of the update itself where it can. While the store is the only holder, updates are added in place. The store
+// holds one reference to every block that has a current row; a block of which few rows are left is given up for copies
+// of these.
+//
+// Single-threaded; owned by a ServerShard's table.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "bosen/base/buffer.h"
+#include "bosen/core/element_ops.h"
+#include "bosen/core/row_index.h"
+#include "bosen/core/stable_array.h"
+#include "bosen/core/subscribers.h"
+#include "bosen/core/updaters/row_updater.h"
+#include "bosen/wire/row_block.h"
+
+namespace bosen::core {
+
+/// A row on its shard.
+struct StoredRow {
+  RowId id = 0;
+  std::byte* data = nullptr;    ///< none: all zero, or empty
+  Buffer* block = nullptr;      ///< holds `data`
+  std::uint64_t logged_at = 0;  ///< its latest entry in the log of changes; 0: none
+  std::int64_t steps = 0;       ///< updates applied, counted for updaters
+  std::unique_ptr<std::byte[]> updater_state;
+  Subscribers subscribers;
+};
+
+class RowStore {
+ public:
+  /// `updater` none: updates are added.
+  RowStore(BufferPool& pool, const wire::RowShape& shape, std::unique_ptr<RowUpdater> updater);
+  ~RowStore();
+  RowStore(const RowStore&) = delete;
+  RowStore& operator=(const RowStore&) = delete;
+
+  /// The row, made on first use.
+  StoredRow& row(RowId id);
+  [[nodiscard]] std::size_t size() const { return index_.size(); }
+  [[nodiscard]] const wire::RowShape& shape() const { return shape_; }
+
+  /// Applies a block of updates. Where the caller holds the only reference, the block's memory may become the rows'.
+  void apply(const BufferRef& block);
+
+  /// A row of zeros (dense) or without elements (sparse) to answer reads of rows that were never written.
+  [[nodiscard]] const BufferRef& zero_block() const { return zero_block_; }
+
+  /// The log of changed rows: entries [log_begin, log_end); a row's older entries are void.
+  [[nodiscard]] std::uint64_t log_end() const { return log_begin_ + log_.size(); }
+  /// Calls visit(row) once for every row changed since position `from`.
+  template <class Visit>
+  void changed_since(std::uint64_t from, const Visit& visit) {
+    for (std::uint64_t at = std::max(from, log_begin_); at < log_end(); ++at) {
+      StoredRow& changed = rows_[log_[at - log_begin_]];
+      if (changed.logged_at == at) visit(changed);
+    }
+  }
+  /// No reader needs entries before `position` any more; the furthest reader stands at `furthest`.
+  void trim_log(std::uint64_t position, std::uint64_t furthest);
+  /// Without readers of the log nothing is logged.
+  void keep_log(bool keep);
+
+ private:
+  void apply_dense(const BufferRef& block);
+  void apply_sparse(const BufferRef& block);
+  void apply_updater(const BufferRef& block);
+  bool add_in_place_sparse(StoredRow& row, const std::byte* update);
+  std::byte* merge_sparse(const StoredRow& row, const std::byte* update);
+  std::byte* writable(StoredRow& row);
+  void place(StoredRow& row, std::byte* data, Buffer* block);
+  void compact();
+  void log_change(StoredRow& row, std::uint32_t number);
+  std::uint32_t find_or_add(RowId id);
+
+  BufferPool& pool_;
+  const wire::RowShape shape_;
+  const ElementOps& ops_;
+  const std::unique_ptr<RowUpdater> updater_;
+  RowIndex index_;
+  StableArray<StoredRow> rows_;
+  wire::BlockBuilder builder_;      // versions that the store writes itself
+  std::vector<BufferRef> thinned_;  // blocks of which few rows are current
+  BufferRef zero_block_;
+
+  bool keeps_log_ = false;
+  std::deque<std::uint32_t> log_;  // numbers of changed rows
+  std::uint64_t log_begin_ = 1;    // position of log_'s first entry
+  std::uint64_t furthest_reader_ = 1;
+};
+
+}  // namespace bosen::core

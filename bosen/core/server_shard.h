@@ -1,0 +1,99 @@
+#pragma once
+
+// One shard: its part of every table's rows, the workers' clocks, who waits for what and who is told. It takes a
+// message and says messages; it never blocks, and a read whose clock has not come yet is parked.
+// docs/design/consistency.md argues why this keeps the guarantee.
+//
+// Single-threaded, sans I/O. Messages of one client must arrive in the order in which it said them (core::Link).
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bosen/core/consistency_model.h"
+#include "bosen/core/membership.h"
+#include "bosen/core/outbox.h"
+#include "bosen/core/row_store.h"
+#include "bosen/core/vector_clock.h"
+
+namespace bosen::core {
+
+class ServerShard {
+ public:
+  ServerShard(ShardId shard, const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool);
+
+  /// Handles a message of a client. What makes no sense (an unknown table, a row twice closed) is counted and ignored.
+  void step(Envelope envelope, Outbox& outbox);
+
+  [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
+  /// Reads that wait for slower workers.
+  [[nodiscard]] std::size_t parked() const;
+  /// Rows of a table that live here.
+  [[nodiscard]] std::size_t rows(TableId table) const;
+  /// Clock of the slowest worker on a table.
+  [[nodiscard]] Clock minimum(TableId table) const;
+
+ private:
+  /// What the shard knows of one process in respect of one table.
+  struct Reader {
+    std::uint64_t batches_applied = 0;
+    std::uint64_t log_position = 1;  // changes before it were pushed
+    std::size_t subscriptions = 0;
+  };
+  struct ParkedRead {
+    Rank client = 0;
+    std::vector<RowId> rows;
+  };
+  struct Table {
+    Table(const wire::TableSpec& table_spec, const Membership& members, BufferPool& pool,
+          std::unique_ptr<RowUpdater> updater);
+
+    wire::TableSpec spec;
+    ConsistencyModel model;
+    VectorClock clocks;
+    RowStore store;
+    std::vector<Reader> readers;                 // by rank of client
+    std::vector<std::deque<wire::Update>> held;  // exact models: by worker, until everybody has got there
+    std::multimap<Clock, ParkedRead> parked;     // by the clock that they need
+  };
+  /// A table or channel that waits until every process has made it alike.
+  struct Creation {
+    std::size_t made_by = 0;
+    std::string problem;
+    std::string description;
+  };
+
+  void on_create(Rank client, const wire::CreateTable& create, Outbox& outbox);
+  void on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox);
+  void on_update(Rank client, wire::Update& update, Outbox& outbox);
+  void on_read(Rank client, wire::ReadRequest& request, Outbox& outbox);
+  void on_unsubscribe(Rank client, const wire::Unsubscribe& unsubscribe);
+  void on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox);
+
+  Table* find_table(TableId id);
+  void on_minimum(TableId id, Table& table, Outbox& outbox);
+  static void apply_held(Table& table);
+  void answer(TableId id, Table& table, Rank client, const std::vector<RowId>& rows, Outbox& outbox);
+  void push(TableId id, Table& table, Rank client, Outbox& outbox);
+  void send_rows(TableId id, Table& table, Rank client, std::vector<StoredRow*>& rows, bool completes_push,
+                 Outbox& outbox);
+  static void share_rows(Table& table, const std::vector<StoredRow*>& rows, wire::Rows& message);
+  std::vector<BufferRef> pack_rows(Table& table, const std::vector<StoredRow*>& rows);
+  [[nodiscard]] bool subscribes(const Table& table, Rank client) const;
+  static void trim_log(Table& table);
+
+  const ShardId shard_;
+  const Membership& members_;
+  const UpdaterCatalog& updaters_;
+  BufferPool& pool_;
+  std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<Creation> table_creations_;
+  std::vector<Creation> channel_creations_;
+  std::map<std::uint64_t, std::size_t> barriers_;  // processes that have arrived
+  std::uint64_t rejected_ = 0;
+};
+
+}  // namespace bosen::core

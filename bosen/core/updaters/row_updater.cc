@@ -1,0 +1,75 @@
+#include "bosen/core/updaters/row_updater.h"
+
+#include <utility>
+
+#include "bosen/base/error.h"
+#include "bosen/core/updaters/gradient_updaters.h"
+
+namespace bosen::core {
+namespace {
+
+template <class T>
+class TypedRowUpdater final : public RowUpdater {
+ public:
+  explicit TypedRowUpdater(std::unique_ptr<Updater<T>> updater) : updater_(std::move(updater)) {}
+
+  [[nodiscard]] std::size_t state_bytes(std::size_t count) const override {
+    return count * updater_->state_per_element() * sizeof(T);
+  }
+
+  void apply(std::byte* values, const std::byte* update, std::byte* state, std::size_t count,
+             std::int64_t step) override {
+    updater_->apply({.values = {reinterpret_cast<T*>(values), count},
+                     .update = {reinterpret_cast<const T*>(update), count},
+                     .state = {reinterpret_cast<T*>(state), count * updater_->state_per_element()},
+                     .step = step});
+  }
+
+ private:
+  std::unique_ptr<Updater<T>> updater_;
+};
+
+template <class T>
+void add_factory(std::map<std::string, UpdaterFactory<T>>& factories, const std::string& name,
+                 UpdaterFactory<T> factory) {
+  if (name == "add" || !factories.emplace(name, std::move(factory)).second) {
+    throw Error(ErrorKind::kUsage, "an updater named '" + name + "' exists already: choose another name");
+  }
+}
+
+}  // namespace
+
+UpdaterCatalog::UpdaterCatalog()
+    : float_{{"sgd", make_sgd<float>}, {"adagrad", make_adagrad<float>}, {"adam", make_adam<float>}},
+      double_{{"sgd", make_sgd<double>}, {"adagrad", make_adagrad<double>}, {"adam", make_adam<double>}} {}
+
+void UpdaterCatalog::add(const std::string& name, UpdaterFactory<float> factory) {
+  add_factory(float_, name, std::move(factory));
+}
+
+void UpdaterCatalog::add(const std::string& name, UpdaterFactory<double> factory) {
+  add_factory(double_, name, std::move(factory));
+}
+
+std::string UpdaterCatalog::problem(const UpdaterOptions& options, ElementType element, RowKind kind) const {
+  if (options.name == "add") return {};
+  if (!float_.contains(options.name) && !double_.contains(options.name)) {
+    std::string known = "add";
+    for (const auto& [name, factory] : float_) known += ", " + name;
+    return "unknown updater '" + options.name + "': this program knows " + known;
+  }
+  if (kind == RowKind::kSparse) return "updater '" + options.name + "' needs a dense table";
+  const bool fits = (element == ElementType::kFloat && float_.contains(options.name)) ||
+                    (element == ElementType::kDouble && double_.contains(options.name));
+  return fits ? "" : "updater '" + options.name + "' does not work on elements of this type";
+}
+
+std::unique_ptr<RowUpdater> UpdaterCatalog::make(const UpdaterOptions& options, ElementType element) const {
+  if (options.name == "add") return nullptr;
+  if (element == ElementType::kFloat) {
+    return std::make_unique<TypedRowUpdater<float>>(float_.at(options.name)(options));
+  }
+  return std::make_unique<TypedRowUpdater<double>>(double_.at(options.name)(options));
+}
+
+}  // namespace bosen::core
