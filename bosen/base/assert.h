@@ -9,5 +9,6 @@ namespace bosen {
 
 }  // namespace bosen
 
-#define BOSEN_ASSERT(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) : ::bosen::assertion_failed(#condition, __FILE__, __LINE__))
+#define BOSEN_ASSERT(condition)                                \
+  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) \
+                                                     : ::bosen::assertion_failed(#condition, __FILE__, __LINE__))

@@ -1,7 +1,8 @@
 #pragma once
 
 // Errors that a user, a peer or the machine caused. They are thrown where they are understood and caught once, at the
-// top of a program, where they become one line on stderr and an exit code. Broken invariants of our own are BOSEN_ASSERT's.
+// top of a program, where they become one line on stderr and an exit code. Broken invariants of our own are
+// BOSEN_ASSERT's.
 
 #include <stdexcept>
 #include <string>
@@ -31,7 +32,8 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// Exit code of a program that ends with such an error: 2 where the user can mend the input, 110 for a time-out, else 1.
+/// Exit code of a program that ends with such an error: 2 where the user can mend the input, 110 for a time-out,
+/// else 1.
 int exit_code(ErrorKind kind);
 
 }  // namespace bosen

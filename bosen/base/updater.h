@@ -13,12 +13,12 @@ namespace bosen {
 
 /// Which updater a table uses, and its hyper-parameters. Each updater reads those that it names.
 struct UpdaterOptions {
-  std::string name = "add";      ///< add, sgd, adagrad, adam, or one that the app registered
-  double learning_rate = 0.01;   ///< sgd, adagrad, adam
-  double momentum = 0.0;         ///< sgd: v = momentum * v - learning_rate * g; w += v
-  double decay1 = 0.9;           ///< adam: of the first moment
-  double decay2 = 0.999;         ///< adam: of the second moment
-  double epsilon = 1e-8;         ///< adagrad, adam: keeps the denominator from zero
+  std::string name = "add";     ///< add, sgd, adagrad, adam, or one that the app registered
+  double learning_rate = 0.01;  ///< sgd, adagrad, adam
+  double momentum = 0.0;        ///< sgd: v = momentum * v - learning_rate * g; w += v
+  double decay1 = 0.9;          ///< adam: of the first moment
+  double decay2 = 0.999;        ///< adam: of the second moment
+  double epsilon = 1e-8;        ///< adagrad, adam: keeps the denominator from zero
   bool operator==(const UpdaterOptions&) const = default;
 };
 

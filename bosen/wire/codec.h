@@ -47,7 +47,8 @@ struct Decoded {
   std::string problem;
 };
 
-/// `head` and `block` as they arrived from process `peer`. `block` (none where the frame has none) becomes part of the message.
+/// `head` and `block` as they arrived from process `peer`. `block` (none where the frame has none) becomes part of the
+/// message.
 Decoded decode(std::span<const std::byte> head, BufferRef block, Rank peer, const DecodeContext& context);
 
 }  // namespace bosen::wire

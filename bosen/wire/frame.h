@@ -12,8 +12,8 @@ namespace bosen::wire {
 
 /// Fields of a frame's header that the protocol uses; lengths and checksums are the codec's.
 struct FrameHeader {
-  std::uint64_t job = 0;           ///< hash of the job's token: frames of other jobs are dropped
-  std::uint32_t epoch = 0;         ///< of the member list
+  std::uint64_t job = 0;    ///< hash of the job's token: frames of other jobs are dropped
+  std::uint32_t epoch = 0;  ///< of the member list
   NodeId source;
   NodeId target;
   std::uint64_t sequence = 0;      ///< of this frame on its link, from 1; 0: not sequenced (acknowledgements only)

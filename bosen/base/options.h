@@ -1,0 +1,54 @@
+#pragma once
+
+// Options of a job and of a table.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "bosen/base/consistency.h"
+#include "bosen/base/types.h"
+#include "bosen/base/updater.h"
+
+namespace bosen {
+
+/// Which way messages travel between processes.
+enum class TransportChoice : std::uint8_t {
+  kAutomatic,  ///< none inside one process, ipc inside one host, else tcp
+  kTcp,
+  kIpc,
+};
+
+/// The flags that every app shares; `App` fills them from the command line and the configuration file.
+struct Options {
+  int workers = 1;                               ///< worker threads of this process
+  Clock staleness = 0;                           ///< default of tables
+  Consistency consistency = Consistency::kEssp;  ///< default of tables
+  Clock clocks = 0;                              ///< how many clocks to run; 0: the app decides
+  int shards = 0;                                ///< shards of this process; 0: chosen automatically
+  std::uint64_t seed = 1;                        ///< of everything random
+  std::string output;                            ///< folder for results; empty: none
+  std::string metrics;                           ///< file for metrics, a JSON object a line; empty: none
+  std::map<WorkerId, double> stragglers;         ///< worker -> factor by which its computing time is stretched
+  int threads = 1;                               ///< threads that a worker's numeric library may use
+  bool json = false;                             ///< print the final summary as JSON on stdout
+  TransportChoice transport = TransportChoice::kAutomatic;
+  double timeout_s = 60;  ///< how long starting may take
+};
+
+/// Options of one table; every process must give the same.
+struct TableOptions {
+  std::int64_t width = 0;                       ///< elements of a row; dense tables only
+  std::optional<Clock> staleness = {};          ///< default: the job's
+  std::optional<Consistency> consistency = {};  ///< default: the job's
+  UpdaterOptions updater = {};                  ///< what shards do with updates
+  std::int64_t cache_rows = 0;                  ///< rows that a process keeps copies of; 0: all
+};
+
+/// Options of one channel; every process must give the same.
+struct ChannelOptions {
+  int capacity = 64;  ///< messages that may wait at a receiving worker from one sending worker
+};
+
+}  // namespace bosen
