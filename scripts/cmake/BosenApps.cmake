@@ -1,0 +1,31 @@
+# The apps: apps/<name>/ becomes the program <build>/bin/<name>.
+
+# bosen_app(<name>): main.cc becomes the program <name>, all other sources of the folder the library app_<name>, which
+# tests/unit/apps/<name> links too.
+function(bosen_app name)
+  set(folder "${PROJECT_SOURCE_DIR}/apps/${name}")
+  file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cc")
+  list(REMOVE_ITEM sources "${folder}/main.cc")
+  if(sources)
+    add_library(app_${name} STATIC ${sources})
+    bosen_compile_options(app_${name})
+    set(scope PUBLIC)
+  else()
+    add_library(app_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(app_${name} ${scope} "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(app_${name} ${scope} bosen::bosen fmt::fmt ZLIB::ZLIB)
+  if(EXISTS "${folder}/main.cc")
+    bosen_program(${name} NAME ${name} LIBRARIES app_${name} SOURCES "${folder}/main.cc")
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+  set_property(GLOBAL APPEND PROPERTY BOSEN_APPS ${name})
+endfunction()
+
+file(GLOB app_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/apps" "${PROJECT_SOURCE_DIR}/apps/*/*.cc")
+list(TRANSFORM app_files REPLACE "/.*" "")
+list(REMOVE_DUPLICATES app_files)
+foreach(app IN LISTS app_files)
+  bosen_app(${app})
+endforeach()

@@ -1,0 +1,43 @@
+# How our targets are compiled: bosen_compile_options(<target>) applies it. Nothing here is global, so a project that adds
+# bosen as a subdirectory keeps its own flags.
+
+find_program(BOSEN_CCACHE ccache)
+mark_as_advanced(BOSEN_CCACHE)
+
+add_library(bosen_warnings INTERFACE)
+target_compile_options(bosen_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wold-style-cast -Wcast-align -Wextra-semi -Wundef
+  $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC bug 105651: g++ 12 warns about std::string's own operator+.
+  target_compile_options(bosen_warnings INTERFACE -Wno-restrict)
+endif()
+
+add_library(bosen_code_generation INTERFACE)
+target_compile_features(bosen_code_generation INTERFACE cxx_std_20)
+# Line numbers in back traces and profiles of release builds cost nothing at run time.
+target_compile_options(bosen_code_generation INTERFACE $<$<CONFIG:Release>:-g1>)
+if(BOSEN_NATIVE)
+  target_compile_options(bosen_code_generation INTERFACE -march=native)
+endif()
+
+if(BOSEN_SANITIZE)
+  target_compile_options(bosen_code_generation INTERFACE
+    -fsanitize=${BOSEN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bosen_code_generation INTERFACE -fsanitize=${BOSEN_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Instrumented code hides from g++ what is initialised, and fences are not modelled by its thread sanitizer.
+    target_compile_options(bosen_warnings INTERFACE -Wno-maybe-uninitialized)
+  endif()
+endif()
+
+# Compiles `target` as C++20 with our warnings, the chosen sanitizers and, where there is one, ccache.
+function(bosen_compile_options target)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:bosen_warnings> $<BUILD_INTERFACE:bosen_code_generation>)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  if(BOSEN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "${BOSEN_CCACHE}")
+  endif()
+endfunction()
