@@ -1,55 +1,47 @@
 #pragma once
 
-// A program on bosen: its own flags beside the common ones, a configuration file, joining the job, errors and exit code.
+// A program on bosen: its own flags beside the common ones, a configuration file, joining the job, errors and exit
+// code.
+//
+//     int main(int argc, char** argv) {
+//       int rank = 20;
+//       std::string data;
+//       bosen::App app("mf", "Matrix factorisation by SGD");
+//       app.option("rank", &rank, "length of a factor", {.minimum = 1, .maximum = 4096})
+//           .option("data", &data, "file of ratings", {.value_name = "FILE", .required = true});
+//       return app.run(argc, argv, [&](bosen::Cluster& cluster) { ... });
+//     }
+//
+// `--rank 30` on the command line and `rank: 30` in the file of `--config FILE` then mean the same, and the command
+// line wins. The common flags (--workers, --staleness, --consistency, --output ...) fill bosen::Options; --help lists
+// all.
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
-#include <variant>
+#include <utility>
 #include <vector>
 
+#include "bosen/base/config.h"
 #include "bosen/cluster.h"
 #include "bosen/updater.h"
 
 namespace bosen {
 
-/// Where the value of a flag goes.
-using OptionTarget = std::variant<bool*, int*, std::int64_t*, double*, std::string*>;
-
-/// One flag of an app: `--name VALUE` on the command line, `name: VALUE` in the configuration file.
-struct AppOption {
-  std::string name;
-  OptionTarget target;
-  std::string help;
-  bool required = false;
-  double minimum = 0;  ///< of a number; only where `bounded`
-  double maximum = 0;
-  bool bounded = false;
-};
-
-/// A program on bosen.
-///
-///     int main(int argc, char** argv) {
-///       int rank = 20;
-///       bosen::App app("mf", "Matrix factorisation by SGD");
-///       app.option("rank", &rank, "length of a factor", {.minimum = 1, .maximum = 4096});
-///       return app.run(argc, argv, [&](bosen::Cluster& cluster) { ... });
-///     }
+/// A program on bosen. Made and run by main(), used by one thread.
 class App {
  public:
-  /// Range of a number, and whether the flag must be given.
-  struct Rule {
-    bool required = false;
-    double minimum = -1e300;
-    double maximum = 1e300;
-  };
-
+  /// The name stands before every error.
   App(std::string name, std::string description);
 
-  /// Adds a flag; its default is the value that `target` holds now.
-  App& option(const std::string& name, OptionTarget target, const std::string& help);
-  App& option(const std::string& name, OptionTarget target, const std::string& help, const Rule& rule);
+  /// Adds a flag; its default is the value that `target` holds now. A target is a pointer to bool, int, std::int64_t,
+  /// std::uint64_t, double or std::string, or a function that reads the text itself and throws Error(kUsage) with the
+  /// reason alone. Throws Error(kUsage) where the name is taken.
+  App& option(std::string name, OptionTarget target, std::string help, OptionRule rule = {});
+
+  /// Adds a check of flags that depend on each other, made before anything starts, in every process that has workers.
+  /// It throws Error.
+  App& check(std::function<void(const Options&)> check);
 
   /// Changes the defaults of the common flags, before run().
   Options& defaults() { return defaults_; }
@@ -58,24 +50,33 @@ class App {
   App& updater(const std::string& name, UpdaterFactory<float> factory);
   App& updater(const std::string& name, UpdaterFactory<double> factory);
 
-  /// Reads flags and configuration, joins the job, runs `body` (only in processes that have workers), leaves. Returns the
-  /// program's exit code; every error is one line on stderr.
-  int run(int argc, char** argv, const std::function<void(Cluster&)>& body);
+  /// Reads flags and configuration, joins the job, runs `body` (only in processes that have workers), leaves. Returns
+  /// the program's exit code; every error is one line on stderr.
+  int run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body);
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const std::string& description() const { return description_; }
-  [[nodiscard]] const std::vector<AppOption>& options() const { return options_; }
+  [[nodiscard]] const std::map<std::string, UpdaterFactory<float>>& float_updaters() const { return float_updaters_; }
+  [[nodiscard]] const std::map<std::string, UpdaterFactory<double>>& double_updaters() const {
+    return double_updaters_;
+  }
+
+  /// Every flag with the value that it has in this run, for the metrics file. Known while `body` runs.
+  [[nodiscard]] const std::vector<std::pair<std::string, ConfigValue>>& configuration() const { return configuration_; }
 
  private:
+  int read_and_run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body);
+
   std::string name_;
   std::string description_;
   Options defaults_;
   std::vector<AppOption> options_;
+  std::function<void(const Options&)> check_;
   std::map<std::string, UpdaterFactory<float>> float_updaters_;
   std::map<std::string, UpdaterFactory<double>> double_updaters_;
+  std::vector<std::pair<std::string, ConfigValue>> configuration_;
 };
 
-/// A program without flags of its own.
-int run(int argc, char** argv, const std::function<void(Cluster&)>& body);
+/// A program without flags of its own, named after its file.
+int run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body);
 
 }  // namespace bosen

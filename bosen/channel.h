@@ -21,7 +21,8 @@ struct ChannelMessage {
   std::vector<std::byte> bytes;
 };
 
-/// Messages from worker to worker: tagged, in order between any two workers, exactly once, bounded. A handle, like Table.
+/// Messages from worker to worker: tagged, in order between any two workers, exactly once, bounded. A handle, like
+/// Table.
 class Channel {
  public:
   Channel() = default;

@@ -13,6 +13,7 @@
 
 namespace bosen {
 
+class JobReport;
 namespace runtime {
 class Process;
 }
@@ -20,7 +21,7 @@ class Process;
 /// This process's part in a job: where tables are made and workers run. Used by the thread that runs the app's body.
 class Cluster {
  public:
-  explicit Cluster(runtime::Process& process) : process_(&process) {}
+  Cluster(runtime::Process& process, JobReport& report) : process_(&process), report_(&report) {}
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -33,8 +34,8 @@ class Cluster {
   [[nodiscard]] int workers() const;
   [[nodiscard]] int local_workers() const;
 
-  /// Makes the table of that name. Every process makes the same tables in the same order, before run_workers; a name used
-  /// twice or other options than another process's throw Error(kUsage) on every process.
+  /// Makes the table of that name. Every process makes the same tables in the same order, before run_workers; a name
+  /// used twice or other options than another process's throw Error(kUsage) on every process.
   template <class T>
   Table<T> create_table(const std::string& name, const TableOptions& options);
   template <class T>
@@ -52,6 +53,7 @@ class Cluster {
 
  private:
   runtime::Process* process_;
+  JobReport* report_;
 };
 
 }  // namespace bosen

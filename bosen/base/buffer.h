@@ -110,7 +110,7 @@ class BufferPool final : public BufferOwner {
   void release(Buffer* buffer) override;
 
  private:
-  static constexpr int kSizeClasses = 48;
+  static constexpr int kSizeClasses = 4 * 24;
 
   std::mutex mutex_;
   std::array<std::vector<Buffer*>, kSizeClasses> free_;  // guarded by mutex_

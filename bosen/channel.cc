@@ -1,0 +1,30 @@
+#include "bosen/channel.h"
+
+#include "bosen/runtime/channel_handle.h"
+
+namespace bosen {
+namespace {
+
+ChannelMessage to_message(const wire::ChannelData& data) {
+  const std::byte* begin = data.bytes->data;
+  return {.from = data.from, .tag = data.tag, .bytes = {begin, begin + data.bytes->size}};
+}
+
+}  // namespace
+
+void Channel::send(Worker& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes) const {
+  handle_->send(worker.context(), to, tag, bytes);
+}
+
+ChannelMessage Channel::receive(Worker& worker, std::int64_t tag, std::optional<WorkerId> from) const {
+  return to_message(handle_->receive(worker.context(), tag, from));
+}
+
+std::optional<ChannelMessage> Channel::try_receive(Worker& worker, std::int64_t tag,
+                                                   std::optional<WorkerId> from) const {
+  const auto data = handle_->try_receive(worker.context(), tag, from);
+  if (!data) return {};
+  return to_message(*data);
+}
+
+}  // namespace bosen

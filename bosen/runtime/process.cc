@@ -1,0 +1,273 @@
+#include "bosen/runtime/process.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "bosen/base/assert.h"
+#include "bosen/base/error.h"
+#include "bosen/base/limits.h"
+
+namespace bosen::runtime {
+
+using SteadyClock = std::chrono::steady_clock;
+using wire::NodeId;
+
+Process::Process(ProcessSpec spec) : spec_(std::move(spec)) {
+  if (spec_.job.size == 1) {
+    start_embedded();
+  } else {
+    join();
+  }
+}
+
+Process::~Process() {
+  network_.reset();  // its thread uses everything else
+  control_.reset();
+}
+
+void Process::start_embedded() {
+  const int workers = spec_.options.workers;
+  const int shards = spec_.options.shards > 0 ? spec_.options.shards : workers;
+  members_.rank = 0;
+  members_.workers = {workers};
+  members_.rank_of_shard.assign(static_cast<std::size_t>(shards), 0);
+  make_actors();
+}
+
+void Process::make_actors() {
+  for (ShardId shard = 0; shard < members_.shards(); ++shard) {
+    if (!members_.is_local(shard)) continue;
+    LocalShard local{.id = shard, .core = {}, .actor = {}};
+    local.core = std::make_unique<core::ServerShard>(shard, members_, spec_.updaters, pool_);
+    local.actor = std::make_unique<Actor>([this, &core = *local.core, shard](wire::Envelope envelope) {
+      core::Outbox outbox(NodeId::shard(shard));
+      core.step(std::move(envelope), outbox);
+      dispatch(outbox);
+    });
+    shards_.push_back(std::move(local));
+  }
+  if (is_server()) return;
+  client_ = std::make_unique<core::ClientCore>(members_, pool_);
+  client_actor_ = std::make_unique<Actor>(
+      [this](wire::Envelope envelope) {
+        core::Outbox outbox(NodeId::client(members_.rank));
+        client_->step(std::move(envelope), outbox);
+        dispatch(outbox);
+      },
+      [this] {
+        client_->collect();
+        barriers_passed_.store(client_->barriers_passed());
+        waiter_.wake_all();
+      });
+}
+
+Actor& Process::actor_of(NodeId node) {
+  if (!node.is_shard()) return *client_actor_;
+  const auto found = std::find_if(shards_.begin(), shards_.end(),
+                                  [&](const LocalShard& shard) { return shard.id == node.shard_id(); });
+  return *found->actor;
+}
+
+// Runs under the lock of the actor that speaks, so that its messages keep their order.
+void Process::dispatch(core::Outbox& outbox) {
+  for (wire::Envelope& envelope : outbox.envelopes()) {
+    const NodeId to = envelope.to;
+    const Rank rank = to.is_shard() ? members_.rank_of_shard[static_cast<std::size_t>(to.shard_id())] : to.rank();
+    if (rank == members_.rank) {
+      actor_of(to).post(std::move(envelope));
+    } else {
+      network_->send(rank, std::move(envelope));
+    }
+  }
+}
+
+void Process::deliver(std::vector<wire::Envelope>& envelopes) {
+  for (wire::Envelope& envelope : envelopes) {
+    if (const auto* create = std::get_if<wire::CreateTable>(&envelope.message)) {
+      shapes_.add(create->table, create->spec.shape);  // before the next frame is looked at
+    }
+    actor_of(envelope.to).post(std::move(envelope));
+  }
+  pump();
+  waiter_.wake_all();
+}
+
+void Process::pump() {
+  bool progress = true;
+  const auto drive = [&](Actor& actor) {
+    if (!actor.has_mail()) return;
+    actor.drive();
+    progress = progress || !actor.has_mail();
+  };
+  while (progress) {
+    progress = false;
+    for (const LocalShard& shard : shards_) drive(*shard.actor);
+    if (client_actor_) drive(*client_actor_);
+  }
+}
+
+void Process::with_client(const std::function<void(core::Outbox&)>& use) {
+  {
+    const auto lock = client_actor_->lock();
+    core::Outbox outbox(NodeId::client(members_.rank));
+    use(outbox);
+    dispatch(outbox);
+  }
+  pump();
+}
+
+void Process::advance_tables(int local_worker, std::span<core::ClientTable* const> tables, bool finishes) {
+  {
+    const auto lock = client_actor_->lock();
+    core::Outbox outbox(NodeId::client(members_.rank));
+    for (core::ClientTable* table : tables) table->advance(local_worker, finishes, outbox);
+    dispatch(outbox);
+    client_->collect();
+  }
+  if (shards_.empty()) return;
+  if (shards_.size() > 1) waiter_.wake_all();  // workers that wait can take a shard each
+  // What this process updates must show in its own next read: shards in this process apply it before that. Only exact
+  // tables hold it back anyway.
+  const bool must_show =
+      std::any_of(tables.begin(), tables.end(), [](const core::ClientTable* table) { return !table->model().exact; });
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    Actor& shard = *shards_[(static_cast<std::size_t>(local_worker) + i) % shards_.size()].actor;
+    must_show ? shard.settle() : shard.drive();
+  }
+  must_show ? client_actor_->settle() : client_actor_->drive();
+}
+
+std::vector<core::ClientTable*> Process::tables() {
+  std::vector<core::ClientTable*> tables;
+  tables.reserve(tables_.size());
+  for (const auto& table : tables_) tables.push_back(&table->table());
+  return tables;
+}
+
+TableHandle& Process::create_table(const std::string& name, const wire::RowShape& shape, const TableOptions& options) {
+  const auto same_name = [&](const auto& table) { return table->table().spec().name == name; };
+  if (std::any_of(tables_.begin(), tables_.end(), same_name)) {
+    throw Error(ErrorKind::kUsage, "table '" + name + "' exists already: choose another name");
+  }
+  if (workers_ran_) throw Error(ErrorKind::kUsage, "table '" + name + "' is made too late: before run_workers");
+  wire::TableSpec spec;
+  spec.name = name;
+  spec.shape = shape;
+  spec.consistency = options.consistency.value_or(spec_.options.consistency);
+  spec.staleness = options.staleness.value_or(spec_.options.staleness);
+  spec.updater = options.updater;
+  const std::string problem = spec_.updaters.problem(spec.updater, shape.element, shape.kind);
+  if (!problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + problem);
+  const auto id = static_cast<TableId>(tables_.size());
+  shapes_.add(id, shape);
+  core::ClientTable* table = nullptr;
+  with_client([&](core::Outbox& outbox) { table = &client_->create_table(spec, options.cache_rows, outbox); });
+  core::ClientCore::Creation creation;
+  const auto created = [&] {
+    const auto lock = client_actor_->lock();
+    creation = client_->table_creation(id);
+    return creation.done();
+  };
+  wait_until(created, [&] { return "every process to make table '" + name + "'"; });
+  if (!creation.problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + creation.problem);
+  tables_.push_back(std::make_unique<TableHandle>(*this, *table));
+  return *tables_.back();
+}
+
+ChannelHandle& Process::create_channel(const std::string& name, const ChannelOptions& options) {
+  const auto id = static_cast<std::uint32_t>(channels_.size());
+  core::ChannelCore* channel = nullptr;
+  with_client([&](core::Outbox& outbox) { channel = &client_->create_channel(name, options.capacity, outbox); });
+  core::ClientCore::Creation creation;
+  const auto created = [&] {
+    const auto lock = client_actor_->lock();
+    creation = client_->channel_creation(id);
+    return creation.done();
+  };
+  wait_until(created, [&] { return "every process to make channel '" + name + "'"; });
+  if (!creation.problem.empty()) throw Error(ErrorKind::kUsage, "channel '" + name + "': " + creation.problem);
+  channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel));
+  return *channels_.back();
+}
+
+std::uint64_t Process::arrive_at_barrier() {
+  bool complete = false;
+  std::uint64_t barrier = 0;
+  {
+    const std::lock_guard lock(barrier_mutex_);
+    barrier = barriers_begun_ + 1;
+    if (++barrier_arrivals_ == local_workers()) {
+      barrier_arrivals_ = 0;
+      ++barriers_begun_;
+      complete = true;
+    }
+  }
+  if (complete) with_client([&](core::Outbox& outbox) { client_->arrive_at_barrier(outbox); });
+  return barrier;
+}
+
+bool Process::barrier_passed(std::uint64_t barrier) { return barriers_passed_.load() >= barrier; }
+
+void Process::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
+  const auto quiet = std::chrono::nanoseconds(limits::kQuietWaitNs);
+  const auto start = SteadyClock::now();
+  auto next_word = start + quiet;
+  while (!ready()) {
+    const std::uint64_t ticket = waiter_.ticket();
+    pump();
+    if (ready()) return;
+    throw_if_failed();
+    waiter_.wait(ticket, next_word);
+    if (SteadyClock::now() < next_word) continue;
+    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start).count();
+    std::fprintf(stderr, "rank %d: %s since %lld s\n", members_.rank, what().c_str(), static_cast<long long>(waited));
+    next_word += quiet;
+  }
+}
+
+void Process::wait_for_room() {
+  if (!network_ || network_->waiting_bytes() <= limits::kSendQueueBytesMax) return;
+  wait_until([&] { return network_->waiting_bytes() <= limits::kSendQueueBytesMax; },
+             [&] { return "rank " + std::to_string(members_.rank) + " waits for processes that receive too slowly"; });
+}
+
+void Process::fail(const std::string& cause) {
+  {
+    const std::lock_guard lock(failure_mutex_);
+    if (failed_.load()) return;
+    failure_ = cause;
+    failed_.store(true);
+  }
+  waiter_.wake_all();
+}
+
+void Process::throw_if_failed() {
+  if (!failed_.load()) return;
+  const std::lock_guard lock(failure_mutex_);
+  throw Error(ErrorKind::kPeerLost, failure_);
+}
+
+double Process::straggler_factor(WorkerId worker) const {
+  const auto found = spec_.options.stragglers.find(worker);
+  return found == spec_.options.stragglers.end() ? 1 : found->second;
+}
+
+void Process::notify_advance(const WorkerContext& worker) const {
+  if (spec_.on_advance) spec_.on_advance(worker);
+}
+
+net::TransportStatistics Process::network_statistics() const {
+  return transport_ ? transport_->statistics() : net::TransportStatistics{};
+}
+
+void Process::leave() {
+  if (control_ && !control_->leave()) throw_if_failed();
+}
+
+void Process::abort(const std::string& cause) {
+  if (control_) control_->abort(cause);
+}
+
+}  // namespace bosen::runtime

@@ -1,0 +1,149 @@
+#pragma once
+
+// A process of the job: its client, its shards, its connections; and the rules by which threads meet
+// (docs/design/threads.md).
+//
+//   worker threads ──with_client──▶ client actor ──post──▶ shard actors (this process)
+//        ▲                                │
+//        └──── waiter ◀── network thread ◀┴──▶ other processes
+//
+// Whoever posts to an actor drives it; so does the network's thread for what arrives, and a worker that waits.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bosen/base/options.h"
+#include "bosen/core/client_core.h"
+#include "bosen/core/server_shard.h"
+#include "bosen/runtime/actor.h"
+#include "bosen/runtime/channel_handle.h"
+#include "bosen/runtime/job_control.h"
+#include "bosen/runtime/job_statistics.h"
+#include "bosen/runtime/network.h"
+#include "bosen/runtime/shape_registry.h"
+#include "bosen/runtime/table_handle.h"
+#include "bosen/runtime/waiter.h"
+#include "bosen/runtime/worker_context.h"
+
+namespace bosen::runtime {
+
+/// What a process is told when it starts.
+struct ProcessSpec {
+  Options options;
+  JobSpec job;
+  int servers = 0;                 ///< how many of the last ranks are dedicated servers
+  std::string host = "127.0.0.1";  ///< name by which other processes reach this host
+  core::UpdaterCatalog updaters;
+  /// Called after a worker's advance with its clock; from worker threads. May be empty.
+  std::function<void(const WorkerContext&)> on_advance;
+};
+
+class Process {
+ public:
+  /// Joins the job. Throws Error where that fails.
+  explicit Process(ProcessSpec spec);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  [[nodiscard]] const Options& options() const { return spec_.options; }
+  [[nodiscard]] Rank rank() const { return members_.rank; }
+  [[nodiscard]] const core::Membership& members() const { return members_; }
+  [[nodiscard]] bool is_server() const { return members_.rank >= members_.clients(); }
+  [[nodiscard]] int local_workers() const { return is_server() ? 0 : members_.workers[std::size_t(members_.rank)]; }
+
+  // For the thread that runs the app's body.
+
+  TableHandle& create_table(const std::string& name, const wire::RowShape& shape, const TableOptions& options);
+  ChannelHandle& create_channel(const std::string& name, const ChannelOptions& options);
+  /// Runs the body in a thread for each local worker; returns when all workers of the job have ended.
+  void run_workers(const std::function<void(WorkerContext&)>& body);
+  /// Leaves the job together with all other processes; a dedicated server serves until then.
+  void leave();
+  /// Tells the other processes that this one ends the job.
+  void abort(const std::string& cause);
+
+  /// What this process did, and (on rank 0, after run_workers) what the whole job did.
+  [[nodiscard]] const JobStatistics& statistics() const { return statistics_; }
+  [[nodiscard]] const JobStatistics& job_statistics() const { return job_statistics_; }
+  [[nodiscard]] net::TransportStatistics network_statistics() const;
+
+  // For workers and handles.
+
+  /// Runs `use` with the client locked, sends what it says, and has it handled as far as that needs no waiting.
+  void with_client(const std::function<void(core::Outbox&)>& use);
+  /// Ends a worker's iteration on tables.
+  void advance_tables(int local_worker, std::span<core::ClientTable* const> tables, bool finishes);
+  [[nodiscard]] std::vector<core::ClientTable*> tables();
+  /// All local workers call it; the last one tells the shards. Returns the barrier to wait for.
+  std::uint64_t arrive_at_barrier();
+  [[nodiscard]] bool barrier_passed(std::uint64_t barrier);
+  void quiesce(int local_worker) { client_->reclaimer().quiesce(std::size_t(local_worker)); }
+
+  /// Waits until `ready`; throws Error(kPeerLost) where the job has failed.
+  void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
+  /// Waits while peers do not take what this process sends.
+  void wait_for_room();
+  void wake_workers() { waiter_.wake_all(); }
+  [[nodiscard]] BufferPool& pool() { return pool_; }
+  [[nodiscard]] double straggler_factor(WorkerId worker) const;
+  void notify_advance(const WorkerContext& worker) const;
+
+ private:
+  void join();
+  void start_embedded();
+  void make_actors();
+  void dispatch(core::Outbox& outbox);
+  void deliver(std::vector<wire::Envelope>& envelopes);
+  Actor& actor_of(wire::NodeId node);
+  void pump();
+  void fail(const std::string& cause);
+  void throw_if_failed();
+  void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
+  void gather_statistics(ChannelHandle& channel);
+
+  ProcessSpec spec_;
+  BufferPool pool_;  // before everything that holds buffers
+  core::Membership members_;
+  ShapeRegistry shapes_;
+  ThreadWaiter waiter_;
+
+  std::unique_ptr<core::ClientCore> client_;
+  std::unique_ptr<Actor> client_actor_;
+  struct LocalShard {
+    ShardId id;
+    std::unique_ptr<core::ServerShard> core;
+    std::unique_ptr<Actor> actor;
+  };
+  std::vector<LocalShard> shards_;
+
+  std::vector<std::unique_ptr<TableHandle>> tables_;  // grows before run_workers only
+  std::vector<std::unique_ptr<ChannelHandle>> channels_;
+  bool workers_ran_ = false;
+
+  std::mutex barrier_mutex_;  // a leaf but for the client's; guards the two below
+  int barrier_arrivals_ = 0;
+  std::uint64_t barriers_begun_ = 0;
+  std::atomic<std::uint64_t> barriers_passed_{0};
+
+  std::mutex failure_mutex_;  // a leaf; guards failure_
+  std::string failure_;
+  std::atomic<bool> failed_{false};
+
+  std::mutex statistics_mutex_;  // a leaf; guards statistics_ while workers end
+  JobStatistics statistics_;
+  JobStatistics job_statistics_;
+
+  // The network goes first when the process ends: its thread uses all of the above.
+  std::unique_ptr<net::Transport> transport_;
+  std::unique_ptr<JobControl> control_;
+  std::unique_ptr<Network> network_;
+};
+
+}  // namespace bosen::runtime

@@ -1,0 +1,102 @@
+// Process's part that runs the app's workers and adds up what they did.
+
+#include <exception>
+#include <thread>
+
+#include "bosen/base/error.h"
+#include "bosen/runtime/process.h"
+
+namespace bosen::runtime {
+namespace {
+
+// The first channel of every job carries each process's statistics to worker 0 when its workers have ended.
+constexpr const char* kStatisticsChannel = "bosen.statistics";
+constexpr std::int64_t kStatisticsTag = 0;
+
+JobStatistics statistics_of(const WorkerContext& worker, std::span<core::ClientTable* const> tables) {
+  JobStatistics statistics;
+  statistics.workers = 1;
+  statistics.clocks = worker.clock();
+  statistics.compute_ns = worker.times().compute_ns;
+  statistics.wait_ns = worker.times().wait_ns;
+  for (core::ClientTable* table : tables) {
+    const auto& part = table->part(worker.local_id());
+    statistics.misses += part.misses;
+    for (std::size_t i = 0; i < statistics.staleness.size(); ++i) {
+      statistics.staleness[i] += part.staleness.counts[i];
+      statistics.reads += part.staleness.counts[i];
+    }
+  }
+  return statistics;
+}
+
+}  // namespace
+
+void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
+  if (std::exchange(workers_ran_, true)) {
+    throw Error(ErrorKind::kUsage,
+                "run_workers was called twice: let the workers do everything in one call, with "
+                "worker.barrier() between its parts");
+  }
+  ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
+  std::exception_ptr failure;
+  {
+    std::mutex failure_mutex;  // guards failure while the threads run
+    std::vector<std::jthread> threads;
+    for (int local_id = 0; local_id < local_workers(); ++local_id) {
+      threads.emplace_back([&, local_id] {
+        try {
+          run_worker(local_id, body);
+        } catch (const std::exception& error) {
+          {
+            const std::lock_guard lock(failure_mutex);
+            if (!failure) failure = std::current_exception();
+          }
+          fail(error.what());
+        }
+      });
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  gather_statistics(channel);
+}
+
+void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>& body) {
+  const WorkerId id = members_.first_worker(members_.rank) + local_id;
+  WorkerContext worker(
+      *this,
+      {.id = id, .local_id = local_id, .count = members_.worker_count(), .straggler_factor = straggler_factor(id)});
+  client_->reclaimer().enter(static_cast<std::size_t>(local_id));
+  // A worker that fails must not hold memory back for those that come to know of it only later.
+  struct Leave {
+    core::Reclaimer& reclaimer;
+    std::size_t worker;
+    ~Leave() { reclaimer.leave(worker); }
+  } const leave{client_->reclaimer(), static_cast<std::size_t>(local_id)};
+  body(worker);
+  worker.finish();
+  const JobStatistics own = statistics_of(worker, tables());
+  const std::lock_guard lock(statistics_mutex_);
+  statistics_.add(own);
+}
+
+// Also keeps every process until all workers of the job have ended: worker 0's process has heard from all by then, and
+// the barrier tells the others.
+void Process::gather_statistics(ChannelHandle& channel) {
+  const net::TransportStatistics network = network_statistics();
+  statistics_.bytes_sent = static_cast<std::int64_t>(network.bytes_sent);
+  statistics_.bytes_received = static_cast<std::int64_t>(network.bytes_received);
+  WorkerContext speaker(*this, {.id = members_.first_worker(members_.rank), .count = members_.worker_count()});
+  channel.send(speaker, 0, kStatisticsTag, statistics_.to_bytes());
+  if (members_.rank == 0) {
+    for (int process = 0; process < members_.clients(); ++process) {
+      const auto bytes = channel.receive(speaker, kStatisticsTag, {}).bytes;
+      if (const auto received = JobStatistics::from_bytes({bytes->data, bytes->size})) job_statistics_.add(*received);
+    }
+  }
+  std::uint64_t barrier = 0;
+  with_client([&](core::Outbox& outbox) { barrier = client_->arrive_at_barrier(outbox); });
+  wait_until([&] { return barrier_passed(barrier); }, [] { return "all workers of the job to end"; });
+}
+
+}  // namespace bosen::runtime

@@ -1,0 +1,19 @@
+#include "bosen/worker.h"
+
+#include "bosen/runtime/worker_context.h"
+
+namespace bosen {
+
+WorkerId Worker::id() const { return context_->id(); }
+
+int Worker::local_id() const { return context_->local_id(); }
+
+int Worker::count() const { return context_->count(); }
+
+Clock Worker::clock() const { return context_->clock(); }
+
+void Worker::advance() { context_->advance(); }
+
+void Worker::barrier() { context_->barrier(); }
+
+}  // namespace bosen
