@@ -29,6 +29,8 @@ struct DecodeContext {
   int processes = 0;
   int shards = 0;
   int workers = 0;
+  /// The receiving process: frames for parties that live elsewhere are refused. Nothing: any.
+  std::optional<Rank> rank;
   /// The process of a worker, of a shard.
   std::vector<Rank> rank_of_worker;
   std::vector<Rank> rank_of_shard;

@@ -13,14 +13,28 @@ std::size_t tail_bytes(RowKind kind, std::size_t rows) {
   return rows * sizeof(RowId) + (kind == RowKind::kSparse ? align8(rows * sizeof(std::uint32_t)) : 0);
 }
 
-bool check_record(const RowShape& shape, std::span<const std::byte> data, std::size_t offset) {
-  if (offset + 8 > data.size()) return false;
-  const std::byte* record = data.data() + offset;
-  const std::size_t count = SparseRecord::count(record);
-  if (count > data.size() / sizeof(Column)) return false;
-  if (SparseRecord::bytes(count, shape.element_bytes()) > data.size() - offset) return false;
-  const Column* columns = SparseRecord::columns(record);
-  return std::adjacent_find(columns, columns + count, std::greater_equal<>()) == columns + count;
+// Bytes of the record that starts with `data`, if it is one.
+std::optional<std::size_t> check_record(const RowShape& shape, std::span<const std::byte> data) {
+  if (data.size() < 8) return {};
+  const std::size_t count = SparseRecord::count(data.data());
+  if (count > data.size() / sizeof(Column)) return {};
+  const std::size_t bytes = SparseRecord::bytes(count, shape.element_bytes());
+  if (bytes > data.size()) return {};
+  const Column* columns = SparseRecord::columns(data.data());
+  if (std::adjacent_find(columns, columns + count, std::greater_equal<>()) != columns + count) return {};
+  return bytes;
+}
+
+// Records must follow each other without gap or overlap: a shard writes into those that it adopts.
+bool check_records(const RowShape& shape, std::span<const std::byte> data, std::span<const std::uint32_t> offsets) {
+  std::size_t at = 0;
+  for (const std::uint32_t offset : offsets) {
+    if (std::size_t{offset} * 8 != at) return false;
+    const std::optional<std::size_t> bytes = check_record(shape, data.subspan(at));
+    if (!bytes) return false;
+    at += *bytes;
+  }
+  return at == data.size();
 }
 
 }  // namespace
@@ -38,12 +52,13 @@ bool RowBlockView::check(const RowShape& shape, std::span<const std::byte> bytes
   if (rows == 0 || bytes.size() % 8 != 0) return false;
   const std::size_t tail = tail_bytes(shape.kind, rows);
   if (tail > bytes.size()) return false;
-  const std::size_t data_bytes = bytes.size() - tail;
-  if (shape.kind == RowKind::kDense) return data_bytes == align8(rows * shape.row_bytes());
-  const auto* offsets = reinterpret_cast<const std::uint32_t*>(bytes.data() + data_bytes + rows * sizeof(RowId));
-  return std::all_of(offsets, offsets + rows, [&](std::uint32_t offset) {
-    return check_record(shape, bytes.first(data_bytes), std::size_t{offset} * 8);
-  });
+  const std::span<const std::byte> data = bytes.first(bytes.size() - tail);
+  if (shape.kind == RowKind::kDense) {
+    // The division first: the product of two hostile numbers might wrap around to the right size.
+    return data.size() / rows >= shape.row_bytes() && data.size() == align8(rows * shape.row_bytes());
+  }
+  const auto* offsets = reinterpret_cast<const std::uint32_t*>(bytes.data() + data.size() + rows * sizeof(RowId));
+  return check_records(shape, data, {offsets, rows});
 }
 
 BlockBuilder::BlockBuilder(BufferPool& pool, const RowShape& shape, std::size_t block_bytes)
