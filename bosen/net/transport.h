@@ -1,7 +1,7 @@
 #pragma once
 
-// Moves frames between the processes of a job. Implementations stand in folders beside this file (zmq; a shared-memory one
-// has its place here) and nothing above knows which one is used. Frames may be lost, repeated or reordered when a
+// Moves frames between the processes of a job. Implementations stand in folders beside this file (zmq; a shared-memory
+// one has its place here) and nothing above knows which one is used. Frames may be lost, repeated or reordered when a
 // connection breaks; core::Link above makes delivery exactly-once and ordered.
 
 #include <chrono>

@@ -1,0 +1,33 @@
+#pragma once
+
+// Which of a peer's addresses to use. An address is a transport's own text, "tcp://HOST:PORT" or "ipc://@NAME"; ipc
+// ones reach processes that share kernel and network namespace, and no others.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bosen/base/options.h"
+#include "bosen/base/types.h"
+
+namespace bosen::net {
+
+/// Where a process can be reached.
+struct PeerEndpoint {
+  Rank rank = 0;
+  std::string host;                    ///< its `host_identity`
+  std::vector<std::string> addresses;  ///< best last
+};
+
+/// The same text in all processes that can reach each other by ipc, another one elsewhere: kernel's boot id and network
+/// namespace. Empty where the system does not tell; then only tcp is used.
+std::string host_identity();
+
+/// The address of `peer` to connect to. Throws Error(kUsage) where the choice cannot be followed, Error(kNetwork) where
+/// the peer has no address that this process can reach.
+std::string choose_address(const std::string& own_host, const PeerEndpoint& peer, TransportChoice choice);
+
+/// Whether a tcp address can only be reached from its own host.
+bool is_loopback(std::string_view address);
+
+}  // namespace bosen::net

@@ -1,0 +1,89 @@
+#pragma once
+
+// One process of the sample job as far as its transport is concerned, for tests with several of them in one program.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bosen/net/zmq/zmq_transport.h"
+#include "tests/support/wire_samples.h"
+
+namespace bosen::test {
+
+/// Longer than anything takes that a test waits for; reached only when the test fails.
+inline constexpr std::chrono::seconds kPatience{20};
+
+inline std::chrono::steady_clock::time_point in(std::chrono::steady_clock::duration time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
+/// Whether the condition holds within `kPatience`.
+inline bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = in(kPatience);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// The address of that kind ("tcp" or "ipc") that the transport listens at.
+inline std::string address_of_kind(const net::Transport& transport, const std::string& kind) {
+  for (const std::string& address : transport.addresses()) {
+    if (address.starts_with(kind)) return address;
+  }
+  return {};
+}
+
+struct NetProcess {
+  NetProcess(Rank own_rank, int processes) : rank(own_rank), transport({.rank = own_rank}, pool) {
+    transport.set_context(sample_context(processes));
+  }
+
+  [[nodiscard]] std::string address(const std::string& kind) const { return address_of_kind(transport, kind); }
+
+  /// From this process's client to the first shard, which lives on rank 0.
+  void send_barrier(Rank to, std::uint64_t number) {
+    transport.send(to, sample_frame(wire::NodeId::client(rank), wire::NodeId::shard(0), wire::BarrierArrive{number}));
+  }
+  /// From the first shard, on rank 0.
+  void send_release(Rank to, std::uint64_t number) {
+    transport.send(to, sample_frame(wire::NodeId::shard(0), wire::NodeId::client(to), wire::BarrierRelease{number}));
+  }
+  /// From the first worker of this process to that of another.
+  void send_channel(Rank to, int channel, std::int64_t tag) {
+    wire::ChannelData data;
+    data.channel = static_cast<std::uint32_t>(channel);
+    data.from = 2 * rank;
+    data.to = 2 * to;
+    data.tag = tag;
+    transport.send(to, sample_frame(wire::NodeId::client(rank), wire::NodeId::client(to), data));
+  }
+
+  const Rank rank;
+  BufferPool pool;
+  net::ZmqTransport transport;
+  std::vector<std::int64_t> seen;
+};
+
+inline std::optional<net::ReceivedFrame> receive_soon(NetProcess& process) {
+  return process.transport.receive(in(kPatience));
+}
+
+/// Of a frame that carries a barrier's number.
+inline std::uint64_t barrier_number(const net::ReceivedFrame& received) {
+  if (const auto* arrive = std::get_if<wire::BarrierArrive>(&*received.frame.message)) return arrive->barrier;
+  return std::get<wire::BarrierRelease>(*received.frame.message).barrier;
+}
+
+/// Of a frame of a channel.
+inline std::int64_t tag_of(const net::ReceivedFrame& received) {
+  return std::get<wire::ChannelData>(*received.frame.message).tag;
+}
+
+}  // namespace bosen::test

@@ -1,0 +1,51 @@
+#pragma once
+
+// A proxy on loopback that stands between two processes and cuts their connections when told to. It has one thread of
+// its own; `cut` and the queries may be called by any thread.
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace bosen::test {
+
+class TcpProxy {
+ public:
+  /// Listens on a port that the system picks, and forwards to `target` ("tcp://127.0.0.1:PORT").
+  explicit TcpProxy(const std::string& target);
+  ~TcpProxy();
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+
+  /// Where to connect to instead of the target.
+  [[nodiscard]] std::string address() const;
+  /// Closes all connections; new ones are accepted as before.
+  void cut();
+  /// Connections accepted since the start.
+  [[nodiscard]] int accepted() const { return accepted_.load(); }
+
+ private:
+  struct Connection {
+    int client = -1;
+    int server = -1;
+  };
+
+  void run(const std::stop_token& stop);
+  void accept_connection();
+  void close_all();
+  static bool forward(int from, int to);
+  void tell_thread() const;
+
+  std::uint16_t target_port_;
+  std::uint16_t port_ = 0;
+  int listener_ = -1;
+  int command_fd_ = -1;
+  std::atomic<bool> cut_requested_{false};
+  std::atomic<int> accepted_{0};
+  std::vector<Connection> connections_;  // the thread's
+  std::jthread thread_;
+};
+
+}  // namespace bosen::test
