@@ -27,6 +27,7 @@ struct Options {
   Consistency consistency = Consistency::kEssp;  ///< default of tables
   Clock clocks = 0;                              ///< how many clocks to run; 0: the app decides
   int shards = 0;                                ///< shards of this process; 0: chosen automatically
+  int servers = 0;                               ///< how many of the job's last processes only serve rows
   std::uint64_t seed = 1;                        ///< of everything random
   std::string output;                            ///< folder for results; empty: none
   std::string metrics;                           ///< file for metrics, a JSON object a line; empty: none

@@ -1,0 +1,29 @@
+#include "bosen/base/error.h"
+
+#include <gtest/gtest.h>
+
+namespace bosen {
+namespace {
+
+TEST(ErrorTest, LeavesWithTwoWhereTheUserCanMendTheInput) {
+  for (const ErrorKind kind :
+       {ErrorKind::kUsage, ErrorKind::kConfiguration, ErrorKind::kData, ErrorKind::kNetwork, ErrorKind::kStorage}) {
+    EXPECT_EQ(exit_code(kind), 2);
+  }
+}
+
+TEST(ErrorTest, LeavesWithItsOwnCodeAfterATimeOut) { EXPECT_EQ(exit_code(ErrorKind::kTimeout), 110); }
+
+TEST(ErrorTest, LeavesWithOneWhereOthersFailed) {
+  EXPECT_EQ(exit_code(ErrorKind::kPeerLost), 1);
+  EXPECT_EQ(exit_code(ErrorKind::kDevice), 1);
+}
+
+TEST(ErrorTest, KeepsKindAndMessage) {
+  const Error error(ErrorKind::kData, "x.txt:3: not a number");
+  EXPECT_EQ(error.kind(), ErrorKind::kData);
+  EXPECT_STREQ(error.what(), "x.txt:3: not a number");
+}
+
+}  // namespace
+}  // namespace bosen
