@@ -5,11 +5,10 @@ include(CMakePackageConfigHelpers)
 get_property(libraries GLOBAL PROPERTY BOSEN_INSTALLED_LIBRARIES)
 install(TARGETS ${libraries} EXPORT bosenTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-# The public API and the plain types below it. Layers are internal: their headers stay here.
-file(GLOB public_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bosen/*.h")
-file(GLOB base_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bosen/base/*.h")
-install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bosen)
-install(FILES ${base_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bosen/base)
+# Not a list made now, so that a new #include needs no configuring again.
+cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "\${CMAKE_INSTALL_PREFIX}" OUTPUT_VARIABLE headers)
+install(CODE "set(source \"${PROJECT_SOURCE_DIR}\")\nset(destination \"${headers}\")")
+install(SCRIPT "${CMAKE_CURRENT_LIST_DIR}/BosenInstallHeaders.cmake")
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/bosen)
 install(EXPORT bosenTargets NAMESPACE bosen:: DESTINATION ${package_folder})

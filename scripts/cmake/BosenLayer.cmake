@@ -15,8 +15,8 @@ endfunction()
 # bosen_library(<target> [EXPORT_NAME <name>] [DEPENDS <folder>...] [LIBRARIES <target>...]
 #               [PRIVATE_LIBRARIES <target>...] [SOURCES <file>...] [HEADERS <file>...])
 #
-# The same for given files. It is installed under bosen::<name>, and its headers are compiled on their own by the target
-# all_verify_interface_header_sets.
+# The same for given files. With EXPORT_NAME it is installed as bosen::<name>. Its headers are compiled on their own by
+# the target all_verify_interface_header_sets.
 function(bosen_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXPORT_NAME" "DEPENDS;LIBRARIES;PRIVATE_LIBRARIES;SOURCES;HEADERS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -43,8 +43,10 @@ function(bosen_library target)
   target_include_directories(${target} ${scope}
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} ${scope} ${layers} ${arg_LIBRARIES})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME})
-  set_property(GLOBAL APPEND PROPERTY BOSEN_INSTALLED_LIBRARIES ${target})
+  if(arg_EXPORT_NAME)
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_EXPORT_NAME})
+    set_property(GLOBAL APPEND PROPERTY BOSEN_INSTALLED_LIBRARIES ${target})
+  endif()
 
   # Its own target, because an installed target has to install all headers of its sets, and most of ours are internal.
   if(arg_HEADERS)

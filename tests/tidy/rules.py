@@ -9,7 +9,8 @@ from source import functions, line_of
 MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 450
 
-# Who may include whom, downwards only. `public` is bosen/*.h, `public sources` their .cc. A folder may include itself.
+# Who may include whom, downwards only. `public` is bosen/*.h, `public sources` their .cc and bosen/*_internal.h. A folder
+# may include itself.
 MAY_INCLUDE = {
     "base": set(),
     "wire": {"base"},
@@ -64,7 +65,7 @@ def layer_of(path):
     parts = path.split("/")
     if parts[0] == "bosen":
         if len(parts) == 2:
-            return "public" if path.endswith(".h") else "public sources"
+            return "public" if path.endswith(".h") and not path.endswith("_internal.h") else "public sources"
         return parts[1]
     return parts[0] if parts[0] in MAY_INCLUDE else None
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What the other scripts share. Sourced, not run: the caller has set -euo pipefail and cd to the root of the repository.
+
+if [[ -t 2 && -z ${NO_COLOR:-} ]]; then
+  bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
+else
+  bold='' red='' plain=''
+fi
+
+say() { printf '%s%s%s\n' "$bold" "$*" "$plain" >&2; }
+
+die() {
+  printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2
+  exit 1
+}
+
+# usage_of FILE: the comment below its first line.
+usage_of() { sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "$1"; }
+
+core_count() { nproc 2>/dev/null || echo 2; }
+
+# build PRESET LOG [TARGET...]: configures where needed and builds; shows progress on a terminal, else only what failed.
+build() {
+  local preset=$1 log=$2
+  shift 2
+  local folder=build
+  [[ $preset == release ]] || folder=build/$preset
+  mkdir -p "$(dirname "$log")"
+  local targets=()
+  (($# == 0)) || targets=(--target "$@")
+  if [[ ! -e $folder/build.ninja ]]; then
+    cmake --preset "$preset" ${cmake_options[@]+"${cmake_options[@]}"} >"$log" 2>&1 || {
+      cat "$log" >&2
+      die "cmake could not configure $folder; see above, or $log"
+    }
+  fi
+  if [[ -t 1 ]]; then
+    cmake --build "$folder" -j "$(core_count)" "${targets[@]}" || die "the build failed; see above"
+  else
+    cmake --build "$folder" -j "$(core_count)" "${targets[@]}" >"$log" 2>&1 || {
+      grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60 >&2
+      die "the build failed; the whole of it is in $log"
+    }
+  fi
+}
