@@ -1,0 +1,81 @@
+#pragma once
+
+// How the processes of a job find each other, notice that one has gone, and leave together: one TCP connection from
+// every process to rank 0's coordinator, a JSON object a line (control_protocol.h). It lives in a thread of its own.
+//
+// A process is gone when its connection ends before the job does, at once, or after limits::kPeerSilenceNs without a
+// sign of life. The coordinator then tells all others; where it is gone itself, they notice so.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bosen/base/types.h"
+
+namespace bosen::runtime {
+
+/// What a process says of itself when it joins.
+struct Member {
+  Rank rank = 0;
+  std::string host;     ///< as in the host list
+  std::string machine;  ///< the same for processes that can share ipc endpoints
+  std::int64_t pid = 0;
+  std::string version;  ///< of bosen; all must be the same
+  int workers = 0;      ///< 0: a dedicated server
+  int shards = 0;
+  std::vector<std::string> addresses;  ///< of its transport
+};
+
+/// Where a process stands in its job.
+struct JobSpec {
+  Rank rank = 0;
+  int size = 1;
+  std::string job;        ///< token shared by the job's processes
+  double timeout_s = 60;  ///< how long joining may take
+  /// Rank 0: where to listen ("host:port", port 0: the system picks one). Others: where rank 0 listens, asked for once
+  /// and allowed to block for timeout_s.
+  std::string listen;
+  std::function<std::string()> find_coordinator;
+  /// Rank 0: told the address that was bound. May block; empty where the others know the address.
+  std::function<void(const std::string&)> publish_coordinator;
+  /// Told, a line at a time, for whom this process has waited for long; called by the control thread. Empty: stderr.
+  std::function<void(const std::string&)> notice;
+};
+
+/// Owned by the process, of which it is one; not for a job of one process. Its functions may be called from any thread.
+class JobControl {
+ public:
+  /// Called at most once, by the control thread, when the job can't go on: a line that names rank, host and cause. It
+  /// must not block, nor destroy the JobControl, and may come before the constructor has returned. It isn't called for
+  /// what the constructor throws, nor for the process's own `abort`.
+  using OnFailure = std::function<void(const std::string& cause)>;
+
+  /// Joins the job: returns when all processes have, or throws: Error(kTimeout) naming who is missing and for how long,
+  /// Error(kConfiguration) where versions differ or a rank is there twice, Error(kPeerLost) where another process died
+  /// meanwhile, Error(kNetwork) where rank 0 can't listen.
+  JobControl(const JobSpec& spec, const Member& own, OnFailure on_failure);
+  /// Ends the connection; the others take this process for dead unless it comes after `leave` or `abort`. Rank 0 waits
+  /// until the others know how the job has ended, at most a few seconds.
+  ~JobControl();
+  JobControl(const JobControl&) = delete;
+  JobControl& operator=(const JobControl&) = delete;
+
+  /// All members, by rank.
+  [[nodiscard]] const std::vector<Member>& members() const;
+
+  /// Says that this process is done with the job, and waits until every other is, so that no process closes connections
+  /// that another still needs. Returns false where the job failed meanwhile.
+  bool leave();
+
+  /// Tells all processes that this one ends the job, and why ("rank 2 (host node3) ended the job: CAUSE"). Returns when
+  /// the coordinator has taken note, or after a few seconds. Does nothing where the job is over.
+  void abort(const std::string& cause);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bosen::runtime
