@@ -1,0 +1,23 @@
+#include "bosen/base/terminal.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace bosen {
+
+TerminalStyle terminal_style(int fd, const std::function<const char*(const char*)>& environment) {
+  const char* const kind = environment("TERM");
+  const bool capable = kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+  if (::isatty(fd) == 0 || !capable) return {};
+  // https://no-color.org: set and not empty, whatever its value.
+  const char* const no_color = environment("NO_COLOR");
+  return {.rewrites_lines = true, .colors = no_color == nullptr || *no_color == '\0'};
+}
+
+TerminalStyle stderr_style() {
+  return terminal_style(STDERR_FILENO, [](const char* name) { return std::getenv(name); });
+}
+
+}  // namespace bosen

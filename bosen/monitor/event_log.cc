@@ -1,0 +1,117 @@
+#include "bosen/monitor/event_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "bosen/base/error.h"
+
+namespace bosen::monitor {
+namespace {
+
+using Json = nlohmann::ordered_json;  // fields stay in the order in which they are written here
+
+/// Seconds to the microsecond: more digits would only make the file longer.
+double rounded(double seconds) { return std::round(seconds * 1e6) / 1e6; }
+
+/// A path that is not UTF-8 must not cost the whole line.
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json to_object(const std::vector<std::pair<std::string, ConfigValue>>& configuration) {
+  Json object = Json::object();
+  for (const auto& [name, value] : configuration) {
+    std::visit([&, &key = name](const auto& held) { object[key] = held; }, value);
+  }
+  return object;
+}
+
+std::string storage_error(const std::string& path, int code) {
+  return "cannot write metrics file '" + path + "': " + std::strerror(code) + "; name another with --metrics";
+}
+
+}  // namespace
+
+std::string to_json(const StartEvent& event) {
+  Json json;
+  json["event"] = "start";
+  json["program"] = event.program;
+  json["version"] = event.version;
+  json["rank"] = event.rank;
+  json["ranks"] = event.ranks;
+  json["workers"] = event.workers;
+  json["host"] = event.host;
+  json["configuration"] = to_object(event.configuration);
+  return dump(json);
+}
+
+std::string to_json(const EvalEvent& event) {
+  Json json;
+  json["event"] = "eval";
+  json["clock"] = event.clock;
+  json["time_s"] = rounded(event.time_s);
+  for (const auto& [name, value] : event.measures) json[name] = value;
+  return dump(json);
+}
+
+std::string to_json(const ClockEvent& event) {
+  Json json;
+  json["event"] = "clock";
+  json["rank"] = event.rank;
+  json["clock"] = event.clock;
+  json["time_s"] = rounded(event.time_s);
+  json["compute_s"] = rounded(event.compute_s);
+  json["wait_s"] = rounded(event.wait_s);
+  json["bytes_sent"] = event.bytes_sent;
+  json["bytes_received"] = event.bytes_received;
+  return dump(json);
+}
+
+std::string to_json(const EndEvent& event) {
+  Json json;
+  json["event"] = "end";
+  json["wall_s"] = rounded(event.wall_s);
+  json["clocks"] = event.clocks;
+  json["workers"] = event.workers;
+  json["compute_s"] = rounded(event.compute_s);
+  json["wait_s"] = rounded(event.wait_s);
+  json["reads"] = event.reads;
+  json["misses"] = event.misses;
+  json["bytes_sent"] = event.bytes_sent;
+  json["bytes_received"] = event.bytes_received;
+  for (const auto& [name, value] : event.measures) json[name] = value;
+  Json histogram = Json::object();
+  for (const auto& [differential, count] : event.staleness_histogram) histogram[std::to_string(differential)] = count;
+  json["staleness_histogram"] = std::move(histogram);
+  return dump(json);
+}
+
+EventLog::EventLog(const std::string& path, OpenMode mode)
+    : path_(path),
+      file_(::open(path.c_str(),
+                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (mode == OpenMode::kTruncate ? O_TRUNC : 0), 0644)) {
+  if (file_ < 0) throw Error(ErrorKind::kStorage, storage_error(path_, errno));
+}
+
+EventLog::~EventLog() { ::close(file_); }
+
+void EventLog::write(std::string line) {
+  if (failed_.load(std::memory_order_relaxed)) return;
+  line += '\n';
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int code = errno;
+      if (failed_.exchange(true, std::memory_order_relaxed)) return;
+      throw Error(ErrorKind::kStorage, storage_error(path_, code));
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace bosen::monitor

@@ -1,0 +1,100 @@
+#pragma once
+
+// The metrics file: one JSON object a line, its kind in the field `event`. Times are seconds, sizes bytes. A number
+// that is not finite is written as null.
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bosen/base/config.h"
+#include "bosen/base/types.h"
+
+namespace bosen::monitor {
+
+/// A run begins.
+struct StartEvent {
+  std::string program = {};
+  std::string version = {};
+  Rank rank = 0;    ///< of the process that writes
+  int ranks = 1;    ///< processes of the job
+  int workers = 1;  ///< of the whole job
+  std::string host = {};
+  std::vector<std::pair<std::string, ConfigValue>> configuration = {};
+};
+
+/// An app measured something.
+struct EvalEvent {
+  Clock clock = 0;
+  double time_s = 0;                                          ///< since the run began
+  std::vector<std::pair<std::string, double>> measures = {};  ///< by name: loss, rmse, accuracy ...
+};
+
+/// A process has finished a clock. The totals are since its previous event.
+struct ClockEvent {
+  Rank rank = 0;
+  Clock clock = 0;
+  double time_s = 0;  ///< since the run began
+  double compute_s = 0;
+  double wait_s = 0;
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
+};
+
+/// A run ends. Everything but `wall_s` and `clocks` is summed over all workers of the job.
+struct EndEvent {
+  double wall_s = 0;
+  Clock clocks = 0;  ///< of the worker that advanced most often
+  int workers = 1;
+  double compute_s = 0;
+  double wait_s = 0;
+  std::int64_t reads = 0;
+  std::int64_t misses = 0;  ///< reads that had to ask a shard
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
+  std::vector<std::pair<std::string, double>> measures = {};  ///< those of the last evaluation
+  std::map<Clock, std::int64_t> staleness_histogram =
+      {};  ///< clock differential of a read -> how often it was observed
+};
+
+/// The event as a line of JSON, without its end.
+std::string to_json(const StartEvent& event);
+std::string to_json(const EvalEvent& event);
+std::string to_json(const ClockEvent& event);
+std::string to_json(const EndEvent& event);
+
+/// Whether a file keeps what is in it.
+enum class OpenMode { kAppend, kTruncate };
+
+/// Appends events to a file. Every line is one write to a file opened for appending, so that several processes of a
+/// host may share it; the first to open it truncates it. Any thread may call it.
+///
+/// The first write that fails throws Error(kStorage); later events are dropped, so that one full disk is one error.
+class EventLog {
+ public:
+  /// Throws Error(kStorage) where the file cannot be opened.
+  EventLog(const std::string& path, OpenMode mode);
+  ~EventLog();
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  void start(const StartEvent& event) { write(to_json(event)); }
+  void eval(const EvalEvent& event) { write(to_json(event)); }
+  void clock(const ClockEvent& event) { write(to_json(event)); }
+  void end(const EndEvent& event) { write(to_json(event)); }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  void write(std::string line);
+
+  const std::string path_;
+  int file_;
+  std::atomic<bool> failed_{false};  // relaxed: only keeps the error from being repeated
+};
+
+}  // namespace bosen::monitor
