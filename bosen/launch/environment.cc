@@ -292,6 +292,29 @@ std::uint16_t port_of_job(std::string_view job) {
   return static_cast<std::uint16_t>(20000 + hash % 10000);
 }
 
+bool is_variable_name(std::string_view name) {
+  const auto is_name_byte = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  return !name.empty() && std::isdigit(static_cast<unsigned char>(name.front())) == 0 &&
+         std::all_of(name.begin(), name.end(), is_name_byte);
+}
+
+std::vector<std::pair<std::string, std::string>> exported_variables(const std::vector<std::string>& exports,
+                                                                    const GetEnv& env) {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (const std::string& text : exports) {
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    if (!is_variable_name(name)) {
+      throw Error(ErrorKind::kUsage, "-x '" + printable(text) + "' is not NAME or NAME=VALUE");
+    }
+    const char* const value = equals == std::string::npos ? env(name.c_str()) : text.c_str() + equals + 1;
+    if (value == nullptr)
+      throw Error(ErrorKind::kUsage, "-x " + name + ": it is not set here; write -x " + name + "=VALUE");
+    variables.emplace_back(name, value);
+  }
+  return variables;
+}
+
 Placement detect_placement(const GetEnv& env) {
   const Variables variables(env);
   Placement placement = detect_source(variables);

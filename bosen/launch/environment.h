@@ -8,7 +8,8 @@
 //   3. Open MPI's mpirun, known by OMPI_COMM_WORLD_RANK (inside a Slurm allocation too)
 //   4. an mpiexec of MPICH's kind, known by PMI_RANK with MPI_LOCALRANKID
 //   5. RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, all four
-//   6. a task of Slurm's srun, known by SLURM_STEP_ID (started by hand in a batch script or interactive shell, it is alone)
+//   6. a task of Slurm's srun, known by SLURM_STEP_ID (started by hand in a batch script or interactive shell, it is
+//   alone)
 //   7. PMI_RANK and PMI_SIZE
 //   8. nobody: the process is alone
 // BOSEN_COORDINATOR, BOSEN_HOST, BOSEN_JOB, BOSEN_SERVERS and BOSEN_TIMEOUT override what any of them says.
@@ -17,6 +18,8 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "bosen/base/types.h"
 
@@ -51,6 +54,13 @@ GetEnv process_environment();
 /// The placement that `env` describes. Throws Error(kConfiguration) where values are malformed, missing or contradict
 /// each other.
 Placement detect_placement(const GetEnv& env);
+
+/// Variables to set for every process: "NAME=VALUE" as it stands, "NAME" with its value in `env`. Throws Error(kUsage).
+std::vector<std::pair<std::string, std::string>> exported_variables(const std::vector<std::string>& exports,
+                                                                    const GetEnv& env);
+
+/// Whether `name` may be the name of an environment variable.
+bool is_variable_name(std::string_view name);
 
 /// The port at which rank 0 listens when a scheduler names its host but no port: 20000 + FNV-1a-64(job) % 10000.
 std::uint16_t port_of_job(std::string_view job);

@@ -34,6 +34,10 @@ inline constexpr std::size_t kMaxStrangers = 64;
 /// How long a connection to the rendezvous may take to say who it is.
 inline constexpr std::chrono::seconds kStrangerTime{5};
 
+/// When a person is told what is waited for, and how often after that.
+inline constexpr std::chrono::seconds kFirstNotice{5};
+inline constexpr std::chrono::seconds kNextNotice{10};
+
 /// Bytes of a line of output that is tagged as a whole; a longer one is cut.
 inline constexpr std::size_t kMaxOutputLine = std::size_t{64} << 10U;
 
@@ -41,6 +45,7 @@ inline constexpr std::size_t kMaxOutputLine = std::size_t{64} << 10U;
 inline constexpr std::size_t kMaxPendingOutput = std::size_t{1} << 20U;
 
 static_assert(kMaxHostBytes + kMaxJobBytes + 32 < kMaxRendezvousLine);
+static_assert(kNextNotice <= std::chrono::seconds{10}, "nothing waits silently for longer");
 static_assert(kMaxOutputLine < kMaxPendingOutput);
 
 }  // namespace bosen::launch

@@ -257,6 +257,15 @@ TEST(EnvironmentTest, RefusesContradictions) {
   EXPECT_NE(error_of(with(kSlurm, {{"SLURM_NODEID", "3"}})).find("the node list has 3 nodes"), std::string::npos);
 }
 
+TEST(ExportedVariablesTest, TakesValuesFromTheListOrTheEnvironment) {
+  const auto env = [](const char* name) { return std::string_view(name) == "HERE" ? "value" : nullptr; };
+  const auto variables = exported_variables({"A=b=c", "EMPTY=", "HERE"}, env);
+  EXPECT_EQ(variables,
+            (std::vector<std::pair<std::string, std::string>>{{"A", "b=c"}, {"EMPTY", ""}, {"HERE", "value"}}));
+  for (const char* text : {"", "=x", "1A=x", "A-B=x", "A B", "GONE"})
+    EXPECT_THROW(exported_variables({text}, env), Error) << text;
+}
+
 TEST(EnvironmentTest, DerivesPortsInTheDocumentedRange) {
   for (const char* job : {"", "a", "slurm-1.0", "slurm-2.0", "openmpi-99"}) {
     EXPECT_GE(port_of_job(job), 20000);

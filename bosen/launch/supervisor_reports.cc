@@ -1,0 +1,124 @@
+// What the supervisor tells a person: who is waited for, who never joined, and how the job ended.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "bosen/launch/limits.h"
+#include "bosen/launch/supervisor.h"
+
+namespace bosen::launch {
+namespace {
+
+using State = RankProcess::State;
+
+/// How long is given to the reader of our output at the end.
+constexpr double kFlushSeconds = 5;
+
+constexpr std::size_t kMaxListed = 8;
+
+double seconds_since(Deadline then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+/// "a, b, c and 12 more".
+std::string list(const std::vector<std::string>& items) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(items.size(), kMaxListed); ++i) text += (i == 0 ? "" : ", ") + items[i];
+  if (items.size() > kMaxListed) text += fmt::format(" and {} more", items.size() - kMaxListed);
+  return text;
+}
+
+}  // namespace
+
+bool Supervisor::has_joined(const RankProcess& rank) const { return rendezvous_.table().has_contacted(rank.rank()); }
+
+/// Programs that are none of bosen's never ask for each other; only where one did are the others expected.
+bool Supervisor::is_joining() const {
+  return started_ && rendezvous_.table().first_contact() &&
+         !std::all_of(ranks_.begin(), ranks_.end(), [&](const auto& rank) { return has_joined(*rank); });
+}
+
+std::string Supervisor::list_missing() const {
+  std::vector<std::string> missing;
+  for (const auto& rank : ranks_) {
+    if (!has_joined(*rank)) missing.push_back(rank->describe());
+  }
+  return list(missing);
+}
+
+std::string Supervisor::list_connecting() const {
+  std::vector<std::string> hosts;
+  for (const auto& rank : ranks_) {
+    const bool known = std::find(hosts.begin(), hosts.end(), rank->host()) != hosts.end();
+    if (rank->state() == State::kPreparing && !known) hosts.push_back(rank->host());
+  }
+  return list(hosts);
+}
+
+void Supervisor::check_joining() {
+  RendezvousTable& table = rendezvous_.table();
+  table.describe_rank_zero(ranks_.front()->describe());
+  if (ending_ || !is_joining()) return;
+  const auto ended = std::find_if(ranks_.begin(), ranks_.end(), [&](const auto& rank) {
+    return rank->state() >= State::kEnded && !has_joined(*rank);
+  });
+  if (ended != ranks_.end()) {
+    const std::string why = fmt::format(
+        "{} has ended without joining the job that others have joined: every rank must run the same "
+        "program to its end",
+        (*ended)->describe());
+    rendezvous_.fail_waiting(why);
+    refuse(why);
+    end_job(SIGTERM, Clock::now());
+  } else if (seconds_since(*table.first_contact()) >= request_.timeout_s) {
+    const std::string why = fmt::format("not joined after {:.0f} s: {}; see what it does, or give a longer --timeout",
+                                        seconds_since(since_), list_missing());
+    rendezvous_.fail_waiting(why);
+    outcome_.timed_out();
+    console_.say(why);
+    end_job(SIGTERM, Clock::now() + std::chrono::seconds(1));
+  }
+}
+
+void Supervisor::tell_waiting() {
+  const Deadline now = Clock::now();
+  const std::string connecting = started_ ? "" : list_connecting();
+  const bool joining = is_joining();
+  if (ending_ || (connecting.empty() && !joining)) {
+    next_notice_ = now + kFirstNotice;
+    return;
+  }
+  if (now < next_notice_) return;
+  next_notice_ = now + kNextNotice;
+  if (joining) {
+    console_.say(fmt::format("waiting for {} to join the job, {:.0f} s so far", list_missing(), seconds_since(since_)));
+  } else {
+    console_.say(fmt::format("waiting for ssh to {}, {:.0f} s so far", connecting, seconds_since(since_)));
+  }
+}
+
+int Supervisor::conclude() {
+  const int code = outcome_.exit_code();
+  if (const auto signal = outcome_.interruption()) {
+    if (*signal != SIGPIPE) console_.say(fmt::format("stopped by {}; all processes have ended", signal_name(*signal)));
+  } else if (outcome_.was_refused()) {
+    if (!started_) console_.say("nothing was started");
+  } else if (outcome_.has_timed_out()) {
+    console_.say(started_ ? "timed out; all processes have ended" : "timed out; nothing was started");
+  } else if (const auto& cause = outcome_.cause()) {
+    const RankProcess& rank = *ranks_[static_cast<std::size_t>(cause->rank)];
+    if (is_joining()) console_.say(fmt::format("never joined the job: {}", list_missing()));
+    const std::string log = logs_.path_to_read(cause->rank);
+    console_.say(fmt::format("{} {}; log: {}", rank.describe(), describe(*cause),
+                             log.empty() ? "none kept, --output-dir DIR keeps them" : log));
+  } else if (!logs_.folder().empty()) {
+    console_.say(fmt::format("all {} ranks have ended well; their output is in {}/rank-*.out and .err", ranks_.size(),
+                             logs_.folder()));
+  }
+  console_.flush(deadline_after(kFlushSeconds));
+  return code;
+}
+
+}  // namespace bosen::launch
