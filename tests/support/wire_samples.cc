@@ -30,6 +30,18 @@ void fill_elements(std::byte* bytes, const RowShape& shape, RowId id, std::size_
   }
 }
 
+void append_sample(wire::BlockBuilder& builder, const RowShape& shape, RowId id, std::size_t elements) {
+  if (shape.kind == RowKind::kDense) {
+    fill_elements(builder.append_dense(id), shape, id, static_cast<std::size_t>(shape.width));
+    return;
+  }
+  std::byte* record = builder.append_sparse(id, elements);
+  std::memset(record + 8, 0, wire::SparseRecord::bytes(elements, shape.element_bytes()) - 8);
+  Column* columns = wire::SparseRecord::columns(record);
+  for (std::size_t i = 0; i < elements; ++i) columns[i] = static_cast<Column>(2 * i);
+  fill_elements(record + wire::SparseRecord::values_offset(elements), shape, id, elements);
+}
+
 bool same_block(const BufferRef& a, const BufferRef& b) {
   if (!a || !b) return !a && !b;
   return a->size == b->size && a->rows == b->rows && std::memcmp(a->data, b->data, a->size) == 0;
@@ -113,19 +125,13 @@ wire::DecodeContext sample_context(int processes) {
 BufferRef sample_block(BufferPool& pool, TableId table, const std::vector<RowId>& ids, std::size_t elements) {
   const RowShape shape = *sample_shape(table);
   wire::BlockBuilder builder(pool, shape, std::size_t{64} << 20);
-  for (const RowId id : ids) {
-    if (shape.kind == RowKind::kDense) {
-      fill_elements(builder.append_dense(id), shape, id, static_cast<std::size_t>(shape.width));
-      continue;
-    }
-    std::byte* record = builder.append_sparse(id, elements);
-    const std::size_t bytes = wire::SparseRecord::bytes(elements, shape.element_bytes());
-    std::memset(record + 8, 0, bytes - 8);
-    Column* columns = wire::SparseRecord::columns(record);
-    for (std::size_t i = 0; i < elements; ++i) columns[i] = static_cast<Column>(2 * i);
-    fill_elements(record + wire::SparseRecord::values_offset(elements), shape, id, elements);
+  // The builder learns from the first round how large a block should be.
+  std::vector<BufferRef> blocks;
+  while (blocks.size() != 1) {
+    for (const RowId id : ids) append_sample(builder, shape, id, elements);
+    blocks = builder.take();
   }
-  return builder.take().front();
+  return blocks.front();
 }
 
 wire::TableSpec sample_spec() {
