@@ -227,8 +227,7 @@ TEST_F(JobControlTest, ATimeOutTellsAllWhoAreHereWhoIsMissing) {
   for (auto* joining : {&zero, &two}) {
     const Joined joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kTimeout);
-    EXPECT_TRUE(
-        contains(joined.error, "ranks 1, 3 and 4 did not join the job within 1 s (2 of 5 processes are here)"))
+    EXPECT_TRUE(contains(joined.error, "ranks 1, 3 and 4 did not join the job within 1 s (2 of 5 processes are here)"))
         << joined.error;
     EXPECT_TRUE(contains(joined.error, address_.get())) << joined.error;
   }
@@ -338,7 +337,8 @@ TEST_F(JobControlTest, ADeathIsToldToAllOthers) {
   auto job = start(4);
   job[2].reset();
   for (const Rank rank : {0, 1, 3}) {
-    EXPECT_EQ(failures(rank).take(), "rank 2 (host node2, pid 4002) died: connection closed");
+    const std::string cause = failures(rank).take();
+    EXPECT_TRUE(cause.starts_with("rank 2 (host node2, pid 4002) died: connection ")) << cause;
     EXPECT_FALSE(job[static_cast<std::size_t>(rank)]->leave());
   }
 }
@@ -428,7 +428,7 @@ TEST_F(JobControlTest, AMemberThatDiesWhileOthersAreAwaitedEndsTheWait) {
   for (auto* joining : {&zero, &two}) {
     const Joined joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kPeerLost);
-    EXPECT_EQ(joined.error, "rank 1 (host node1, pid 4001) died: connection closed");
+    EXPECT_TRUE(joined.error.starts_with("rank 1 (host node1, pid 4001) died: connection ")) << joined.error;
   }
 }
 
