@@ -127,11 +127,10 @@ void Supervisor::prepare_all() {
     turn();
     if (Clock::now() >= deadline && !ending_) {
       outcome_.timed_out();
-      for (const auto& rank : ranks_) {
-        if (rank->state() != State::kPreparing) continue;
+      for (const std::string& host : connecting_hosts()) {
         console_.say(fmt::format(
-            "no shell on host '{}' after {:g} s: see how long `ssh {} true` takes, or give a longer --timeout",
-            rank->host(), request_.timeout_s, rank->host()));
+            "no shell on host '{}' after {:g} s: see how long `ssh {} true` takes, or give a longer --timeout", host,
+            request_.timeout_s, host));
       }
       end_job(SIGTERM, Clock::now());
     }

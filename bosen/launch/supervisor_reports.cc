@@ -48,13 +48,13 @@ std::string Supervisor::list_missing() const {
   return list(missing);
 }
 
-std::string Supervisor::list_connecting() const {
+std::vector<std::string> Supervisor::connecting_hosts() const {
   std::vector<std::string> hosts;
   for (const auto& rank : ranks_) {
     const bool known = std::find(hosts.begin(), hosts.end(), rank->host()) != hosts.end();
     if (rank->state() == State::kPreparing && !known) hosts.push_back(rank->host());
   }
-  return list(hosts);
+  return hosts;
 }
 
 void Supervisor::check_joining() {
@@ -84,7 +84,7 @@ void Supervisor::check_joining() {
 
 void Supervisor::tell_waiting() {
   const Deadline now = Clock::now();
-  const std::string connecting = started_ ? "" : list_connecting();
+  const std::string connecting = list(started_ ? std::vector<std::string>() : connecting_hosts());
   const bool joining = is_joining();
   if (ending_ || (connecting.empty() && !joining)) {
     next_notice_ = now + kFirstNotice;
