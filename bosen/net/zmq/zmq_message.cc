@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "bosen/net/zmq/thread_sanitizer.h"
+
 namespace bosen::net {
 namespace {
 
@@ -26,7 +28,11 @@ class MessageOwner final : public BufferOwner {
   Buffer buffer_;
 };
 
-void drop_block(void* /*data*/, void* block) { static_cast<Buffer*>(block)->release(); }
+// Called by libzmq, mostly in its own thread.
+void drop_block(void* /*data*/, void* block) {
+  taken_over(block);
+  static_cast<Buffer*>(block)->release();
+}
 
 }  // namespace
 
@@ -39,6 +45,7 @@ ZmqMessage ZmqMessage::copy_of(std::span<const std::byte> bytes) {
 
 ZmqMessage ZmqMessage::share(BufferRef block) {
   ZmqMessage message;
+  handed_over(block.get());
   if (zmq_msg_init_data(&message.message_, block->data, block->size, drop_block, block.get()) != 0) {
     throw std::bad_alloc();
   }
