@@ -1,4 +1,4 @@
-# The apps: apps/<name>/ becomes the program <build>/bin/<name>.
+# The apps: apps/<name>/ becomes the program <build>/bin/<name>. apps/common/ holds what several of them need.
 
 # bosen_app(<name>): main.cc becomes the program <name>, all other sources of the folder the library app_<name>, which
 # tests/unit/apps/<name> links too.
@@ -16,6 +16,9 @@ function(bosen_app name)
   endif()
   target_include_directories(app_${name} ${scope} "${PROJECT_SOURCE_DIR}")
   target_link_libraries(app_${name} ${scope} bosen::bosen fmt::fmt ZLIB::ZLIB)
+  if(TARGET app_common AND NOT name STREQUAL "common")
+    target_link_libraries(app_${name} ${scope} app_common)
+  endif()
   if(EXISTS "${folder}/main.cc")
     bosen_program(${name} NAME ${name} LIBRARIES app_${name} SOURCES "${folder}/main.cc")
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -26,6 +29,10 @@ endfunction()
 file(GLOB app_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/apps" "${PROJECT_SOURCE_DIR}/apps/*/*.cc")
 list(TRANSFORM app_files REPLACE "/.*" "")
 list(REMOVE_DUPLICATES app_files)
+if("common" IN_LIST app_files)
+  list(REMOVE_ITEM app_files common)
+  list(PREPEND app_files common)
+endif()
 foreach(app IN LISTS app_files)
   bosen_app(${app})
 endforeach()
