@@ -1,21 +1,72 @@
 #pragma once
 
-// What a job tells its user: lines of progress on stderr, and events in the metrics file.
+// What a job tells its user: progress on stderr, and events in the metrics file. Not for apps: Cluster::report is.
 
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "bosen/app.h"
 #include "bosen/base/types.h"
+#include "bosen/monitor/event_log.h"
+#include "bosen/monitor/progress.h"
+#include "bosen/runtime/process.h"
 
 namespace bosen {
 
-/// Any thread.
+/// One a process. Any thread may call evaluation and advanced.
 class JobReport {
  public:
-  virtual ~JobReport() = default;
+  using Measures = std::vector<std::pair<std::string, double>>;
+
+  /// Writes no events and no progress where the options name no metrics file and `quiet`.
+  enum class Progress { kShown, kHidden };
+  JobReport(std::string program, const Options& options, Progress progress);
+
+  /// Rank 0 begins the metrics file; to be called before any other process may open it.
+  void open(monitor::OpenMode mode);
+  /// The job has begun.
+  void started(const runtime::Process& process, const App& app);
+
   /// Measures by name that an app made at a clock.
-  virtual void evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures) = 0;
+  void evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
+  /// A worker has advanced.
+  void advanced(const runtime::Process& process, const runtime::WorkerContext& worker);
+
+  /// All workers of the job have ended; rank 0 alone calls it.
+  void ended(const runtime::JobStatistics& job);
+
+ private:
+  [[nodiscard]] double now_s() const;
+  void write_clock(const runtime::Process& process, Clock clock);
+  void show(Clock clock);
+  void print_summary(const monitor::EndEvent& end) const;
+
+  const std::string program_;
+  const Options options_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::unique_ptr<monitor::EventLog> log_;
+  std::unique_ptr<monitor::Progress> progress_;
+
+  // By local worker; each entry belongs to its worker's thread.
+  std::vector<runtime::WorkerTimes> reported_;
+  // Sums since the last clock event; relaxed, as they are only statistics.
+  std::atomic<std::int64_t> compute_ns_{0};
+  std::atomic<std::int64_t> wait_ns_{0};
+
+  std::mutex mutex_;  // guards all below; taken before the log's and the progress's
+  double next_clock_event_s_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  Clock clock_ = 0;
+  Measures measures_;
 };
 
 }  // namespace bosen

@@ -222,9 +222,16 @@ void Process::wait_until(const std::function<bool()>& ready, const std::function
     waiter_.wait(ticket, next_word);
     if (SteadyClock::now() < next_word) continue;
     const auto waited = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start).count();
-    std::fprintf(stderr, "rank %d: %s since %lld s\n", members_.rank, what().c_str(), static_cast<long long>(waited));
+    std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(), static_cast<long long>(waited),
+                 describe_drops().c_str());
     next_word += quiet;
   }
+}
+
+std::string Process::describe_drops() const {
+  const net::TransportStatistics network = network_statistics();
+  if (network.frames_dropped == 0) return {};
+  return " (" + std::to_string(network.frames_dropped) + " frames dropped, the last: " + network.last_drop + ")";
 }
 
 void Process::wait_for_room() {
@@ -255,7 +262,7 @@ double Process::straggler_factor(WorkerId worker) const {
 }
 
 void Process::notify_advance(const WorkerContext& worker) const {
-  if (spec_.on_advance) spec_.on_advance(worker);
+  if (on_advance_) on_advance_(worker);
 }
 
 net::TransportStatistics Process::network_statistics() const {

@@ -40,8 +40,6 @@ struct ProcessSpec {
   int servers = 0;                 ///< how many of the last ranks are dedicated servers
   std::string host = "127.0.0.1";  ///< name by which other processes reach this host
   core::UpdaterCatalog updaters;
-  /// Called after a worker's advance with its clock; from worker threads. May be empty.
-  std::function<void(const WorkerContext&)> on_advance;
 };
 
 class Process {
@@ -53,6 +51,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   [[nodiscard]] const Options& options() const { return spec_.options; }
+  [[nodiscard]] const std::string& host() const { return spec_.host; }
+  [[nodiscard]] int processes() const { return spec_.job.size; }
   [[nodiscard]] Rank rank() const { return members_.rank; }
   [[nodiscard]] const core::Membership& members() const { return members_; }
   [[nodiscard]] bool is_server() const { return members_.rank >= members_.clients(); }
@@ -60,6 +60,8 @@ class Process {
 
   // For the thread that runs the app's body.
 
+  /// `listener` is told of every advance of every worker, in the worker's thread. To be set before run_workers.
+  void on_advance(std::function<void(const WorkerContext&)> listener) { on_advance_ = std::move(listener); }
   TableHandle& create_table(const std::string& name, const wire::RowShape& shape, const TableOptions& options);
   ChannelHandle& create_channel(const std::string& name, const ChannelOptions& options);
   /// Runs the body in a thread for each local worker; returns when all workers of the job have ended.
@@ -105,6 +107,7 @@ class Process {
   void pump();
   void fail(const std::string& cause);
   void throw_if_failed();
+  [[nodiscard]] std::string describe_drops() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
   void gather_statistics(ChannelHandle& channel);
 
@@ -126,6 +129,7 @@ class Process {
   std::vector<std::unique_ptr<TableHandle>> tables_;  // grows before run_workers only
   std::vector<std::unique_ptr<ChannelHandle>> channels_;
   bool workers_ran_ = false;
+  std::function<void(const WorkerContext&)> on_advance_;
 
   std::mutex barrier_mutex_;  // a leaf but for the client's; guards the two below
   int barrier_arrivals_ = 0;

@@ -1,5 +1,6 @@
 // Process's part that joins a job of several processes: transport, member list, links.
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,17 @@ std::uint64_t hash_of(const std::string& token) {
   std::uint64_t hash = 0xCBF29CE484222325;
   for (const char c : token) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   return hash;
+}
+
+/// libzmq takes memory for every large frame that it receives; given back to the system each time, its pages would have
+/// to be cleared again for every frame, which costs more than receiving it.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kKeptBytesMax = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBytesMax);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
 }
 
 core::Membership membership(const std::vector<Member>& members, Rank rank, int servers) {
@@ -51,6 +63,7 @@ wire::DecodeContext decode_context(const core::Membership& members, std::uint64_
 }  // namespace
 
 void Process::join() {
+  keep_freed_memory();
   const JobSpec& job = spec_.job;
   if (spec_.servers >= job.size) {
     throw Error(ErrorKind::kConfiguration, "the job has " + std::to_string(job.size) + " processes and " +

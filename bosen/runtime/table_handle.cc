@@ -16,7 +16,7 @@ void TableHandle::refuse(RowId row, const std::string& problem) const {
 const std::byte* TableHandle::fetch(WorkerContext& worker, RowId row) {
   auto& part = table_.part(worker.local_id());
   ++part.misses;
-  process_.with_client([&](core::Outbox& outbox) { table_.request({&row, 1}, part.needed, outbox); });
+  process_.with_client([&](core::Outbox& outbox) { table_.request(part, {&row, 1}, outbox); });
   const std::byte* data = nullptr;
   worker.wait_until([&] { return (data = table_.read(part, row)) != nullptr; },
                     [&] {
@@ -35,7 +35,7 @@ std::vector<const std::byte*> TableHandle::get(WorkerContext& worker, std::span<
     if (found[i] == nullptr) missing.push_back(rows[i]);
   }
   if (missing.empty()) return found;
-  process_.with_client([&](core::Outbox& outbox) { table_.request(missing, part.needed, outbox); });
+  process_.with_client([&](core::Outbox& outbox) { table_.request(part, missing, outbox); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (found[i] == nullptr) found[i] = get(worker, rows[i]);
   }
@@ -44,7 +44,7 @@ std::vector<const std::byte*> TableHandle::get(WorkerContext& worker, std::span<
 
 void TableHandle::prefetch(WorkerContext& worker, std::span<const RowId> rows) {
   auto& part = table_.part(worker.local_id());
-  process_.with_client([&](core::Outbox& outbox) { table_.request(rows, part.needed, outbox); });
+  process_.with_client([&](core::Outbox& outbox) { table_.request(part, rows, outbox); });
 }
 
 std::uint32_t TableHandle::slot_to_inc(core::ClientTable::WorkerPart& part, RowId row) {

@@ -1,0 +1,68 @@
+// App's part that runs a job: from its place in the job to its end.
+
+#include <fmt/format.h>
+
+#include "bosen/app_internal.h"
+#include "bosen/base/error.h"
+#include "bosen/job_report.h"
+#include "bosen/launch/rendezvous.h"
+#include "bosen/runtime/process.h"
+
+namespace bosen::internal {
+namespace {
+
+runtime::JobSpec job_spec(const launch::Placement& placement) {
+  runtime::JobSpec job;
+  job.rank = placement.rank;
+  job.size = placement.size;
+  job.job = placement.job;
+  job.timeout_s = placement.timeout_s;
+  job.listen = placement.coordinator.empty() ? placement.host + ":0" : placement.coordinator;
+  job.find_coordinator = [placement] { return launch::find_coordinator(placement); };
+  job.publish_coordinator = [placement](const std::string& address) {
+    launch::publish_coordinator(placement, address);
+  };
+  return job;
+}
+
+void check_stragglers(const Options& options, int workers) {
+  if (options.stragglers.empty() || options.stragglers.rbegin()->first < workers) return;
+  throw Error(ErrorKind::kUsage, fmt::format("--straggler: there is no worker {}: the job's workers are 0 to {}",
+                                             options.stragglers.rbegin()->first, workers - 1));
+}
+
+}  // namespace
+
+int run_job(const App& app, const Options& options, const launch::Placement& placement,
+            const std::function<void(Cluster&)>& body) {
+  const bool is_first = placement.rank == 0;
+  JobReport report(app.name(), options, is_first ? JobReport::Progress::kShown : JobReport::Progress::kHidden);
+  if (is_first) report.open(monitor::OpenMode::kTruncate);
+
+  runtime::ProcessSpec spec;
+  spec.options = options;
+  spec.job = job_spec(placement);
+  spec.servers = placement.servers;
+  spec.host = placement.host;
+  for (const auto& [name, factory] : app.float_updaters()) spec.updaters.add(name, factory);
+  for (const auto& [name, factory] : app.double_updaters()) spec.updaters.add(name, factory);
+  runtime::Process process(std::move(spec));
+  process.on_advance([&](const runtime::WorkerContext& worker) { report.advanced(process, worker); });
+  try {
+    check_stragglers(options, process.members().worker_count());
+    if (!process.is_server()) {
+      if (!is_first) report.open(monitor::OpenMode::kAppend);
+      report.started(process, app);
+      Cluster cluster(process, report);
+      body(cluster);
+    }
+    if (is_first) report.ended(process.job_statistics());
+    process.leave();
+  } catch (const std::exception& error) {
+    process.abort(one_line(error.what()));
+    throw;
+  }
+  return 0;
+}
+
+}  // namespace bosen::internal

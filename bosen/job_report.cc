@@ -1,0 +1,116 @@
+#include "bosen/job_report.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "bosen/base/terminal.h"
+#include "bosen/base/version.h"
+
+namespace bosen {
+namespace {
+
+// A process that finishes clocks faster than this writes one event for several of them.
+constexpr double kClockEventEveryS = 0.02;
+
+double seconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
+
+}  // namespace
+
+JobReport::JobReport(std::string program, const Options& options, Progress progress)
+    : program_(std::move(program)), options_(options), reported_(static_cast<std::size_t>(options.workers)) {
+  if (progress == Progress::kHidden) return;
+  progress_ = std::make_unique<monitor::Progress>(
+      monitor::Progress::Settings{.name = program_, .style = stderr_style()}, std::cerr);
+}
+
+double JobReport::now_s() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void JobReport::open(monitor::OpenMode mode) {
+  if (!options_.metrics.empty()) log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);
+}
+
+void JobReport::started(const runtime::Process& process, const App& app) {
+  if (!log_ || process.rank() != 0) return;
+  const core::Membership& members = process.members();
+  log_->start({.program = program_,
+               .version = kVersion,
+               .rank = 0,
+               .ranks = process.processes(),
+               .workers = members.worker_count(),
+               .host = process.host(),
+               .configuration = app.configuration()});
+}
+
+void JobReport::evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures) {
+  if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});
+  const std::lock_guard lock(mutex_);
+  measures_ = measures;
+  show(clock);
+}
+
+void JobReport::advanced(const runtime::Process& process, const runtime::WorkerContext& worker) {
+  if (!log_ && !progress_) return;
+  runtime::WorkerTimes& before = reported_[static_cast<std::size_t>(worker.local_id())];
+  compute_ns_.fetch_add(worker.times().compute_ns - before.compute_ns, std::memory_order_relaxed);
+  wait_ns_.fetch_add(worker.times().wait_ns - before.wait_ns, std::memory_order_relaxed);
+  before = worker.times();
+  if (worker.local_id() != 0) return;
+  const std::lock_guard lock(mutex_);
+  if (log_ && now_s() >= next_clock_event_s_) write_clock(process, worker.clock());
+  show(worker.clock());
+}
+
+void JobReport::write_clock(const runtime::Process& process, Clock clock) {
+  const net::TransportStatistics network = process.network_statistics();
+  const double now = now_s();
+  next_clock_event_s_ = now + kClockEventEveryS;
+  log_->clock({.rank = process.rank(),
+               .clock = clock,
+               .time_s = now,
+               .compute_s = seconds(compute_ns_.exchange(0, std::memory_order_relaxed)),
+               .wait_s = seconds(wait_ns_.exchange(0, std::memory_order_relaxed)),
+               .bytes_sent = static_cast<std::int64_t>(network.bytes_sent - bytes_sent_),
+               .bytes_received = static_cast<std::int64_t>(network.bytes_received - bytes_received_)});
+  bytes_sent_ = network.bytes_sent;
+  bytes_received_ = network.bytes_received;
+}
+
+void JobReport::show(Clock clock) {
+  clock_ = std::max(clock_, clock);
+  if (progress_) progress_->update(now_s(), {.clock = clock_, .clocks = options_.clocks, .measures = measures_});
+}
+
+void JobReport::ended(const runtime::JobStatistics& job) {
+  monitor::EndEvent end;
+  end.wall_s = now_s();
+  end.clocks = job.clocks;
+  end.workers = static_cast<int>(job.workers);
+  end.compute_s = seconds(job.compute_ns);
+  end.wait_s = seconds(job.wait_ns);
+  end.reads = job.reads;
+  end.misses = job.misses;
+  end.bytes_sent = job.bytes_sent;
+  end.bytes_received = job.bytes_received;
+  for (std::size_t i = 0; i < job.staleness.size(); ++i) {
+    const Clock differential = static_cast<Clock>(i) - core::StalenessHistogram::kOldest;
+    if (job.staleness[i] > 0) end.staleness_histogram[differential] = job.staleness[i];
+  }
+  const std::lock_guard lock(mutex_);
+  end.measures = measures_;
+  if (log_) log_->end(end);
+  if (progress_) progress_->finish(end.wall_s, {.clock = end.clocks, .clocks = end.clocks, .measures = measures_});
+  print_summary(end);
+}
+
+void JobReport::print_summary(const monitor::EndEvent& end) const {
+  if (options_.json) fmt::print("{}\n", monitor::to_json(end));
+  if (!progress_) return;
+  const double busy = end.compute_s + end.wait_s;
+  fmt::print(stderr, "{}: {} clocks by {} workers in {}, {:.0f}% of their time waiting\n", program_, end.clocks,
+             end.workers, monitor::duration_text(end.wall_s), busy > 0 ? 100 * end.wait_s / busy : 0.0);
+}
+
+}  // namespace bosen
