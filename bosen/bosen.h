@@ -3,10 +3,10 @@
 // Everything an app needs.
 
 #include "bosen/app.h"
-#include "bosen/base/error.h"
 #include "bosen/channel.h"
 #include "bosen/cluster.h"
 #include "bosen/consistency.h"
+#include "bosen/error.h"
 #include "bosen/options.h"
 #include "bosen/row.h"
 #include "bosen/table.h"

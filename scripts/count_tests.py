@@ -16,7 +16,7 @@ def count(log):
     for program in re.split(r"^-{58}\n\d+/\d+ Test", log, flags=re.MULTILINE):
         passed += sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) tests?\.", program, re.MULTILINE))
         failed += sum(int(n) for n in re.findall(r"^\[  FAILED  \] (\d+) tests?, listed", program, re.MULTILINE))
-        skipped += re.findall(r"^\[  SKIPPED \] (\S+) \(", program, re.MULTILINE)
+        skipped += gtest_skips(program)
         for cases, result in re.findall(r"^Ran (\d+) tests? in .*\n\n(.*)$", program, re.MULTILINE):
             bad = sum(int(n) for n in re.findall(r"(?:failures|errors|unexpected successes)=(\d+)", result))
             unrun = sum(int(n) for n in re.findall(r"skipped=(\d+)", result))
@@ -24,6 +24,12 @@ def count(log):
             failed += bad
             skipped += unittest_skips(program, unrun)
     return passed, failed, skipped
+
+
+def gtest_skips(program):
+    """`file:line: Skipped`, the reason, an empty line and the test's name."""
+    named = re.findall(r"(?:: Skipped\n(.*)\n\n)?^\[  SKIPPED \] (\S+) \(", program, re.MULTILINE)
+    return [f"{name}: {reason}" if reason else name for reason, name in named]
 
 
 def unittest_skips(program, how_many):

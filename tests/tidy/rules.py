@@ -9,8 +9,8 @@ from source import functions, line_of
 MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 450
 
-# Who may include whom, downwards only. `public` is bosen/*.h, `public sources` their .cc and bosen/*_internal.h. A folder
-# may include itself.
+# Who may include whom, downwards only. `public` is what bosen/bosen.h includes of bosen/*.h, `public sources` everything
+# else directly in bosen/. A folder may include itself.
 MAY_INCLUDE = {
     "base": set(),
     "wire": {"base"},
@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "launch": {"base"},
     "runtime": {"core", "net", "store", "monitor", "wire", "base"},
     "public": {"base"},
-    "public sources": {"public", "base", "runtime", "launch"},
+    "public sources": {"public", "base", "runtime", "monitor", "launch"},
     "sim": {"runtime", "core", "net", "wire", "base"},
     "lab": {"public", "sim", "launch", "base"},
     "cli": {"public", "sim", "lab", "launch", "base"},
@@ -60,20 +60,33 @@ FORBIDDEN_WORDS = [
 ]
 
 
-def layer_of(path):
+def public_headers(tree):
+    """bosen/bosen.h and all that it includes directly in bosen/, however deep."""
+    headers = {file.path: file for file in tree.cpp_files if re.fullmatch(r"bosen/\w+\.h", file.path)}
+    reached, pending = set(), ["bosen/bosen.h"]
+    while pending:
+        path = pending.pop()
+        if path in headers and path not in reached:
+            reached.add(path)
+            pending += [header for _, header, _ in headers[path].includes]
+    return reached
+
+
+def layer_of(path, public):
     """Key into MAY_INCLUDE of a file or header, None where the table does not speak of it."""
     parts = path.split("/")
     if parts[0] == "bosen":
         if len(parts) == 2:
-            return "public" if path.endswith(".h") and not path.endswith("_internal.h") else "public sources"
+            return "public" if path in public else "public sources"
         return parts[1]
     return parts[0] if parts[0] in MAY_INCLUDE else None
 
 
 def include_edges(tree):
     findings = []
+    public = public_headers(tree)
     for file in tree.cpp_files:
-        layer = layer_of(file.path)
+        layer = layer_of(file.path, public)
         if layer is None:
             continue
         if layer not in MAY_INCLUDE:
@@ -85,7 +98,7 @@ def include_edges(tree):
             if "/" not in header or header.startswith("."):
                 findings.append(file.at(line, f'#include "{header}": write the path from the root of the repository'))
                 continue
-            target = layer_of(header)
+            target = layer_of(header, public)
             if target not in MAY_INCLUDE[layer] | {layer}:
                 findings.append(file.at(line, f"{layer} may not include {header}"))
             elif layer == "core" and CORE_MUST_NOT_INCLUDE.match(header):
@@ -94,11 +107,12 @@ def include_edges(tree):
 
 
 def public_headers_show_no_library(tree):
+    public = public_headers(tree)
     standard = re.compile(r"[a-z_0-9]+$")
     return [
         file.at(line, f"a public header may include bosen's and the standard library's headers only, not <{header}>")
         for file in tree.cpp_files
-        if layer_of(file.path) == "public"
+        if file.path in public
         for line, header, quoted in file.includes
         if not quoted and not standard.match(header)
     ]

@@ -12,6 +12,8 @@ LONG_BODY = "  f();\n" * (MAX_FUNCTION_LINES - 1)
 FULL_BODY = "  f();\n" * (MAX_FUNCTION_LINES - 2)
 SCRIPT = "#!/usr/bin/env bash\n"
 
+TABLE = {"bosen/bosen.h": '#pragma once\n#include "bosen/table.h"\n'}  # makes bosen/table.h public
+
 # Rule -> files on which it must fire, as {path: text}. One tree each: the rule must find exactly one thing in it.
 VIOLATIONS = {
     "include_edges": [
@@ -19,9 +21,9 @@ VIOLATIONS = {
         {"bosen/core/a.h": '#include "bosen/net/transport.h"\n'},
         {"bosen/core/a.cc": '#include "bosen/wire/codec.h"\n'},
         {"bosen/net/zmq/a.cc": '#include "bosen/core/a.h"\n'},
-        {"bosen/runtime/a.h": '#include "bosen/cluster.h"\n'},
-        {"bosen/table.h": '#include "bosen/runtime/a.h"\n'},
-        {"bosen/table.h": '#include "bosen/app_internal.h"\n'},
+        {"bosen/runtime/a.h": '#include "bosen/table.h"\n', "bosen/table.h": "", **TABLE},
+        {"bosen/table.h": '#include "bosen/runtime/a.h"\n', **TABLE},
+        {"bosen/table.h": '#include "bosen/row.h"\n', "bosen/row.h": '#include "bosen/core/a.h"\n', **TABLE},
         {"bosen/cli/a.cc": '#include "bosen/runtime/a.h"\n'},
         {"apps/mlr/a.cc": '#include "bosen/app_internal.h"\n'},
         {"apps/mlr/a.cc": '#include "bosen/base/error.h"\n'},
@@ -31,8 +33,8 @@ VIOLATIONS = {
         {"bosen/newcomer/a.cc": "int a;\n"},
     ],
     "public_headers_show_no_library": [
-        {"bosen/table.h": "#pragma once\n#include <zmq.h>\n"},
-        {"bosen/app.h": "#pragma once\n#include <CLI/CLI.hpp>\n"},
+        {"bosen/table.h": "#pragma once\n#include <zmq.h>\n", **TABLE},
+        {"bosen/table.h": "#pragma once\n#include <CLI/CLI.hpp>\n", **TABLE},
     ],
     "vendor_headers": [
         {"bosen/net/tcp/a.cc": "#include <zmq.hpp>\n"},
@@ -103,6 +105,8 @@ IN_ORDER = {
         "bosen/app_internal.h": '#include "bosen/launch/environment.h"\n',
         "bosen/table.cc": '#include "bosen/app_internal.h"\n#include "bosen/runtime/a.h"\n#include "bosen/table.h"\n',
         "apps/mf/main.cc": '#include "apps/mf/a.h"\n#include "bosen/bosen.h"\n',
+        "bosen/bosen.h": '#include "bosen/row.h"\n#include "bosen/table.h"\n',
+        "bosen/row.h": '#include "bosen/base/types.h"\n',
         "tests/unit/core/a_test.cc": '#include "bosen/runtime/a.h"\n',
     },
     "public_headers_show_no_library": {

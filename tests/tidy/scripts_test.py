@@ -1,0 +1,103 @@
+"""The scripts: their help, what they say about wrong use, how test cases are counted, what the figure is made from."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(os.environ.get("BOSEN_SOURCE", Path(__file__).parents[2]))
+SCRIPTS = ROOT / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from count_tests import count  # noqa: E402
+from plot_quickstart import read_run  # noqa: E402
+
+
+def run(*command):
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+
+
+class UsageTest(unittest.TestCase):
+    def test_every_script_explains_itself(self):
+        for script in ("setup", "test", "quickstart", "check_format", "check_tidy"):
+            with self.subTest(script=script):
+                done = run(SCRIPTS / script, "--help")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(f"Usage: scripts/{script}", done.stdout)
+
+    def test_unknown_options_are_refused_in_one_line(self):
+        for script in ("setup", "test", "quickstart", "check_format", "check_tidy"):
+            with self.subTest(script=script):
+                done = run(SCRIPTS / script, "--no-such-option")
+                self.assertNotEqual(done.returncode, 0)
+                self.assertRegex(done.stderr, rf"\A{script}: [^\n]*no-such-option[^\n]*\n\Z")
+
+
+LOG = """\
+----------------------------------------------------------
+1/3 Testing: unit_a
+[ RUN      ] A.NeedsSsh
+a_test.cc:12: Skipped
+no sshd here
+
+[  SKIPPED ] A.NeedsSsh (0 ms)
+[==========] 7 tests from 2 test suites ran. (1 ms total)
+[  PASSED  ] 5 tests.
+[  SKIPPED ] 1 test, listed below:
+[  SKIPPED ] A.NeedsSsh
+[  FAILED  ] 1 test, listed below:
+[  FAILED  ] A.Fails
+----------------------------------------------------------
+2/3 Testing: tidy_b
+test_c (__main__.B.test_c) ... skipped 'no netns'
+test_d (__main__.B.test_d)
+Its first line. ... ok
+
+Ran 5 tests in 0.010s
+
+FAILED (failures=1, errors=1, skipped=1)
+----------------------------------------------------------
+3/3 Testing: tidy_c
+
+Ran 1 test in 0.010s
+
+OK
+"""
+
+
+class CountTest(unittest.TestCase):
+    def test_cases_of_all_programs_are_added_up(self):
+        passed, failed, skipped = count(LOG)
+        self.assertEqual((passed, failed), (5 + 2 + 1, 1 + 2))
+        self.assertEqual(skipped, ["A.NeedsSsh: no sshd here", "test_c: no netns"])
+
+
+class FigureTest(unittest.TestCase):
+    def read(self, *lines):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.jsonl"
+            path.write_text("".join(f"{line}\n" for line in lines))
+            return read_run(f"essp, s=2={path}")
+
+    def test_a_run_is_read_from_its_metrics(self):
+        run_read = self.read(
+            json.dumps({"event": "start"}),
+            json.dumps({"event": "eval", "clock": 1, "time_s": 0.5, "accuracy": 0.7}),
+            json.dumps({"event": "end", "wall_s": 2.0, "compute_s": 3.0, "wait_s": 1.0}),
+        )
+        self.assertEqual(run_read.name, "essp, s=2")
+        self.assertEqual((run_read.times_s, run_read.accuracies), ([0.5], [0.7]))
+        self.assertEqual((run_read.wall_s, run_read.waiting), (2.0, 0.25))
+
+    def test_an_interrupted_run_is_named(self):
+        with self.assertRaisesRegex(SystemExit, "interrupted"):
+            self.read(json.dumps({"event": "start"}))
+        with self.assertRaisesRegex(SystemExit, r"a.jsonl:2:1: not JSON"):
+            self.read(json.dumps({"event": "start"}), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
