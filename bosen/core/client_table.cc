@@ -53,30 +53,41 @@ const std::byte* ClientTable::read(WorkerPart& part, RowId row) {
 
 std::uint32_t ClientTable::slot_to_inc(WorkerPart& part, RowId row) {
   const std::uint32_t number = cache_.find(row);
-  if (number == RowIndex::kNone || cache_rows_ == 0 || part.delta.has(number)) return number;
-  RowSlot& slot = cache_.slot(number);
-  slot.pins.fetch_add(1, std::memory_order_seq_cst);
-  if ((slot.state.load(std::memory_order_seq_cst) & RowSlot::kEvicted) == 0) return number;
-  slot.pins.fetch_sub(1, std::memory_order_seq_cst);
-  return RowIndex::kNone;
+  if (number == RowIndex::kNone || cache_rows_ == 0) return number;
+  return pin(part, number) ? number : RowIndex::kNone;
 }
 
-void ClientTable::request(std::span<const RowId> rows, Clock needed, Outbox& outbox) {
+// Keeps the row in the cache; false where it is being evicted.
+bool ClientTable::pin(WorkerPart& part, std::uint32_t number) {
+  if (part.pinned.contains(number)) return true;
+  RowSlot& slot = cache_.slot(number);
+  slot.pins.fetch_add(1, std::memory_order_seq_cst);
+  if ((slot.state.load(std::memory_order_seq_cst) & RowSlot::kEvicted) == 0) {
+    part.pinned.add(number);
+    return true;
+  }
+  slot.pins.fetch_sub(1, std::memory_order_seq_cst);
+  return false;
+}
+
+void ClientTable::request(WorkerPart& part, std::span<const RowId> rows, Outbox& outbox) {
   std::vector<std::vector<RowId>> wanted(shards_.size());
   const auto flush = [&](std::size_t shard) {
     outbox.send(NodeId::shard(static_cast<ShardId>(shard)),
-                wire::ReadRequest{id_, needed, std::exchange(wanted[shard], {})});
+                wire::ReadRequest{id_, part.needed, std::exchange(wanted[shard], {})});
   };
   for (const RowId row : rows) {
     const std::uint32_t number = cache_.find_or_add(row, shard_of(row, members_.shards()));
     RowSlot& slot = cache_.slot(number);
+    if (cache_rows_ > 0) pin(part, number);
     const bool subscribed = (slot.state.load(std::memory_order_relaxed) & RowSlot::kSubscribed) != 0;
-    if (is_fresh(slot, needed)) continue;
+    if (is_fresh(slot, part.needed)) continue;
     if (subscribed && model_.push == PushRule::kAfterMinimumClock) continue;  // the push that makes it fresh will come
     Requested& requested = requested_[number];
-    if (requested.answers_due > 0 && requested.needed >= needed) continue;
+    // A request that needs a later clock doesn't do: its answer may have to wait for this very worker.
+    if (requested.answers_due > 0 && requested.needed == part.needed) continue;
     if (requested.answers_due++ == 0) slot.pins.fetch_add(1, std::memory_order_seq_cst);
-    requested.needed = needed;
+    requested.needed = part.needed;
     wanted[slot.shard].push_back(row);
     if (wanted[slot.shard].size() == limits::kRowsPerRequestMax) flush(slot.shard);
   }
@@ -90,14 +101,11 @@ void ClientTable::advance(int local_worker, bool finishes, Outbox& outbox) {
   wire::Update update;
   update.table = id_;
   update.worker = members_.first_worker(members_.rank) + local_worker;
-  update.clock = finishes ? wire::kFinishedClock : own.clock;
+  update.clock = own.clock;
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
-    send_updates(shard, own.delta.seal(shard), update, outbox);
+    send_updates(shard, own.delta.seal(shard), update, finishes, outbox);
   }
-  if (cache_rows_ > 0) {
-    own.delta.for_each_slot(
-        [this](std::uint32_t slot) { cache_.slot(slot).pins.fetch_sub(1, std::memory_order_seq_cst); });
-  }
+  own.pinned.take_all([this](std::uint32_t slot) { cache_.slot(slot).pins.fetch_sub(1, std::memory_order_seq_cst); });
   own.delta.clear();
   own.clock = finishes ? wire::kFinishedClock : own.clock + 1;
   own.needed = model_.needed(own.clock);
@@ -106,8 +114,10 @@ void ClientTable::advance(int local_worker, bool finishes, Outbox& outbox) {
   if (cache_rows_ > 0) evict(outbox);
 }
 
-// A message for every block; the last one closes the clock, and comes without a block where there was no update.
-void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, wire::Update update, Outbox& outbox) {
+// A message for every block; the last one closes the clock (all clocks where the worker finishes), and comes without a
+// block where there was no update.
+void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, const wire::Update& update, bool finishes,
+                               Outbox& outbox) {
   ShardPart& to = shards_[static_cast<std::size_t>(shard)];
   const bool folds = folds_ && !members_.is_local(shard);
   if (blocks.empty()) blocks.emplace_back();
@@ -119,9 +129,16 @@ void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, wir
     }
     wire::Update part = update;
     part.closes = i + 1 == blocks.size();
+    if (part.closes && finishes) part.clock = wire::kFinishedClock;
     part.block = std::move(blocks[i]);
     outbox.send(NodeId::shard(shard), std::move(part));
   }
+}
+
+std::size_t ClientTable::unconfirmed() const {
+  std::size_t count = 0;
+  for (const ShardPart& shard : shards_) count += shard.unconfirmed.size();
+  return count;
 }
 
 std::byte* ClientTable::sum(RowId row, const std::byte* base, const std::byte* update) {
@@ -222,7 +239,10 @@ void ClientTable::note_answer(std::uint32_t slot) {
 }
 
 void ClientTable::on_barrier() {
-  if (!model_.exact) cache_.invalidate_all();
+  if (model_.exact) return;
+  cache_.invalidate_all();
+  // An answer that is under way may be to another request than the latest, and late.
+  for (auto& [slot, requested] : requested_) requested.needed = kNoClock;
 }
 
 void ClientTable::evict(Outbox& outbox) {
@@ -231,8 +251,12 @@ void ClientTable::evict(Outbox& outbox) {
     dropped[static_cast<std::size_t>(shard_of(row, members_.shards()))].push_back(row);
   }
   for (std::size_t shard = 0; shard < dropped.size(); ++shard) {
-    if (dropped[shard].empty()) continue;
-    outbox.send(NodeId::shard(static_cast<ShardId>(shard)), wire::Unsubscribe{id_, std::move(dropped[shard])});
+    const std::vector<RowId>& rows = dropped[shard];
+    for (std::size_t first = 0; first < rows.size(); first += limits::kRowsPerRequestMax) {
+      const std::size_t end = std::min(rows.size(), first + limits::kRowsPerRequestMax);
+      outbox.send(NodeId::shard(static_cast<ShardId>(shard)),
+                  wire::Unsubscribe{id_, {rows.data() + first, rows.data() + end}});
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 // Thread safety: `read`, `inc_*` and `folded` by the worker that owns the WorkerPart, without a lock; everything else
 // under the client's lock.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -37,6 +38,30 @@ struct StalenessHistogram {
   }
 };
 
+/// Slots that a bounded cache keeps for one worker until its next advance: rows that it incremented or asked for.
+class PinnedSlots {
+ public:
+  [[nodiscard]] bool contains(std::uint32_t slot) const { return slot < is_pinned_.size() && is_pinned_[slot]; }
+  void add(std::uint32_t slot) {
+    if (slot >= is_pinned_.size()) is_pinned_.resize(std::max<std::size_t>(slot + 1, 2 * is_pinned_.size()));
+    is_pinned_[slot] = true;
+    slots_.push_back(slot);
+  }
+  /// Calls visit(slot) for each and forgets it.
+  template <class Visit>
+  void take_all(const Visit& visit) {
+    for (const std::uint32_t slot : slots_) {
+      is_pinned_[slot] = false;
+      visit(slot);
+    }
+    slots_.clear();
+  }
+
+ private:
+  std::vector<std::uint32_t> slots_;
+  std::vector<bool> is_pinned_;
+};
+
 class ClientTable {
  public:
   /// What belongs to one worker alone.
@@ -46,6 +71,7 @@ class ClientTable {
     Clock clock = 0;
     Clock needed = 0;  ///< timestamps below it must show in reads
     WorkerDelta delta;
+    PinnedSlots pinned;  ///< bounded caches only
     StalenessHistogram staleness;
     std::int64_t misses = 0;
   };
@@ -67,8 +93,9 @@ class ClientTable {
   void add_slot(RowId row) { cache_.find_or_add(row, shard_of(row, members_.shards())); }
   [[nodiscard]] ShardId shard(std::uint32_t slot) const { return cache_.slot(slot).shard; }
 
-  /// Asks for those rows that no copy, push or earlier request covers.
-  void request(std::span<const RowId> rows, Clock needed, Outbox& outbox);
+  /// Asks for those rows that no copy, push or earlier request covers. All of them stay in the cache, once they are
+  /// there, until the worker's next advance: it may wait for them without asking again.
+  void request(WorkerPart& part, std::span<const RowId> rows, Outbox& outbox);
 
   /// Ends the worker's iteration: its updates leave, its clock grows (to the end of all clocks where it `finishes`).
   void advance(int local_worker, bool finishes, Outbox& outbox);
@@ -80,6 +107,8 @@ class ClientTable {
   /// Rows in the cache, and memory for bookkeeping beyond their data.
   [[nodiscard]] std::size_t cached_rows() const { return cache_.size(); }
   [[nodiscard]] std::size_t overhead_bytes() const { return cache_.overhead_bytes(); }
+  /// Messages with updates that remote shards have not confirmed yet.
+  [[nodiscard]] std::size_t unconfirmed() const;
 
  private:
   /// A block of updates that a remote shard has not confirmed.
@@ -93,7 +122,7 @@ class ClientTable {
     std::deque<Batch> unconfirmed;
   };
   struct Requested {
-    Clock needed = kNoClock;
+    Clock needed = kNoClock;  // of the latest request; kNoClock: none that counts
     int answers_due = 0;
   };
   /// A row of an arriving frame before it is published.
@@ -104,8 +133,10 @@ class ClientTable {
   };
 
   [[nodiscard]] bool is_fresh(const RowSlot& slot, Clock needed) const;
+  bool pin(WorkerPart& part, std::uint32_t slot);
   [[nodiscard]] Clock clock_of(const RowSlot& slot) const;
-  void send_updates(ShardId shard, std::vector<BufferRef> blocks, wire::Update update, Outbox& outbox);
+  void send_updates(ShardId shard, std::vector<BufferRef> blocks, const wire::Update& update, bool finishes,
+                    Outbox& outbox);
   void fold_into_cache(const Buffer& block);
   std::byte* sum(RowId row, const std::byte* base, const std::byte* update);
   void publish_shared(wire::Rows& rows);

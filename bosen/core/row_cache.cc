@@ -101,32 +101,41 @@ void RowCache::invalidate_all() {
 }
 
 std::vector<RowId> RowCache::evict(std::size_t rows_max) {
-  std::vector<RowId> dropped;
-  if (index_.size() <= rows_max) return dropped;
-  std::vector<std::uint32_t> candidates;
+  if (index_.size() <= rows_max) return {};
+  struct Candidate {
+    std::uint32_t last_used;  // as it was: workers go on using rows meanwhile
+    std::uint32_t slot;
+  };
+  std::vector<Candidate> candidates;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    if ((slots_[i].state.load(std::memory_order_relaxed) & RowSlot::kEvicted) == 0) candidates.push_back(i);
+    const RowSlot& slot = slots_[i];
+    if ((slot.state.load(std::memory_order_relaxed) & RowSlot::kEvicted) != 0 || slot.pins.load() > 0) continue;
+    candidates.push_back({slot.last_used.load(std::memory_order_relaxed), i});
   }
-  const auto id_of = [this](std::uint32_t slot) { return slots_[slot].id.load(std::memory_order_relaxed); };
-  std::sort(candidates.begin(), candidates.end(), [this](std::uint32_t a, std::uint32_t b) {
-    return slots_[a].last_used.load(std::memory_order_relaxed) < slots_[b].last_used.load(std::memory_order_relaxed);
-  });
-  for (const std::uint32_t number : candidates) {
-    if (index_.size() <= rows_max) break;
-    RowSlot& slot = slots_[number];
-    if (slot.block == nullptr) continue;  // no copy to give up
-    // A worker pins first and looks at the state then; whoever comes second sees the other (sequentially consistent).
-    slot.state.fetch_or(RowSlot::kEvicted, std::memory_order_seq_cst);
-    if (slot.pins.load(std::memory_order_seq_cst) > 0) {
-      slot.state.fetch_and(static_cast<std::uint8_t>(~RowSlot::kEvicted), std::memory_order_seq_cst);
-      continue;
-    }
-    dropped.push_back(id_of(number));
-    index_.remove(dropped.back(), id_of);
-    release(std::exchange(slot.block, nullptr));
-    recycled_.push_back({reclaimer_.now(), number});
-  }
+  const std::size_t excess = std::min(index_.size() - rows_max, candidates.size());
+  std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(excess), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.last_used < b.last_used; });
+  candidates.resize(excess);
+  std::vector<RowId> dropped;
+  for (const Candidate& candidate : candidates) evict_slot(candidate.slot, dropped);
   return dropped;
+}
+
+void RowCache::evict_slot(std::uint32_t number, std::vector<RowId>& dropped) {
+  RowSlot& slot = slots_[number];
+  // A worker pins first and looks at the state then; whoever comes second sees the other (sequentially consistent).
+  slot.state.fetch_or(RowSlot::kEvicted, std::memory_order_seq_cst);
+  if (slot.pins.load(std::memory_order_seq_cst) > 0) {
+    slot.state.fetch_and(static_cast<std::uint8_t>(~RowSlot::kEvicted), std::memory_order_seq_cst);
+    return;
+  }
+  const RowId row = slot.id.load(std::memory_order_relaxed);
+  index_.remove(row, [this](std::uint32_t at) { return slots_[at].id.load(std::memory_order_relaxed); });
+  if (slot.block != nullptr) {
+    dropped.push_back(row);
+    release(std::exchange(slot.block, nullptr));
+  }
+  recycled_.push_back({reclaimer_.now(), number});
 }
 
 std::size_t RowCache::overhead_bytes() const { return slots_.size() * sizeof(RowSlot) + index_.bytes(); }

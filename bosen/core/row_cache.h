@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "bosen/base/buffer.h"
@@ -28,7 +29,7 @@ struct RowSlot {
   Buffer* block = nullptr;                  ///< holds `data`
   std::atomic<std::uint32_t> last_used{0};  ///< clock of the latest use (low bits); bounded caches only
   std::uint16_t shard = 0;
-  /// Workers with unsent updates of the row, and one more while an answer is under way; bounded caches only.
+  /// Workers that keep the row (PinnedSlots), and one more while an answer is under way; bounded caches only.
   std::atomic<std::uint8_t> pins{0};
   std::atomic<std::uint8_t> state{0};  ///< bits: kSubscribed, kEvicted
 
@@ -60,7 +61,8 @@ class RowCache {
   /// Replaces copies that keep large blocks alive for few rows. To be called after a batch of publications.
   void compact();
 
-  /// Drops the least recently used rows until `rows_max` are left, but none with unsent updates; returns their ids.
+  /// Drops the least recently used rows until `rows_max` are left, but none that is pinned; returns those of them that
+  /// there was a copy of.
   std::vector<RowId> evict(std::size_t rows_max);
 
   [[nodiscard]] std::size_t size() const { return index_.size(); }
@@ -76,6 +78,7 @@ class RowCache {
   };
 
   void release(Buffer* block);
+  void evict_slot(std::uint32_t number, std::vector<RowId>& dropped);
 
   const wire::RowShape shape_;
   Reclaimer& reclaimer_;
