@@ -43,7 +43,7 @@ WorkerDelta::WorkerDelta(BufferPool& pool, const wire::RowShape& shape, int shar
 
 WorkerDelta::Row& WorkerDelta::add(std::uint32_t slot, RowId row, ShardId shard) {
   if (slot >= rows_of_slot_.size()) rows_of_slot_.resize(std::max<std::size_t>(slot + 1, 2 * rows_of_slot_.size()));
-  rows_.push_back({slot, shard, row, nullptr, 0, nullptr});
+  rows_.push_back({slot, shard, row, nullptr, 0, nullptr, nullptr});
   rows_of_slot_[slot] = static_cast<std::uint32_t>(rows_.size());
   if (shape_.kind == RowKind::kDense) {
     rows_.back().dense = builders_[static_cast<std::size_t>(shard)].append_dense(row);
@@ -110,7 +110,9 @@ void WorkerDelta::order(Sparse& sparse) const {
 
 const std::byte* WorkerDelta::folded(std::uint32_t slot, const std::byte* base) {
   Row& row = *find(slot);
-  if (row.view != nullptr) return row.view;
+  // A base keeps its address for as long as this worker may look at it, so that equal addresses are the same version.
+  if (row.view != nullptr && row.base == base) return row.view;
+  row.base = base;
   if (shape_.kind == RowKind::kSparse) {
     Sparse& sparse = sparse_[row.sparse];
     order(sparse);

@@ -66,7 +66,8 @@ class WorkerDelta {
     RowId id;
     std::byte* dense;       // inside a block
     std::uint32_t sparse;   // number in sparse_
-    const std::byte* view;  // the last fold, while nothing was added since
+    const std::byte* view;  // the last fold, while nothing was added since,
+    const std::byte* base;  // and what it was folded with
   };
   struct Sparse {
     std::vector<Column> columns;
