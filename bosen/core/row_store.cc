@@ -162,8 +162,8 @@ void RowStore::place(StoredRow& row, std::byte* data, Buffer* block) {
 }
 
 void RowStore::compact() {
+  // The mark stays until all rows of a block have moved: moving them must not add the block to the list again.
   for (const BufferRef& block : thinned_) {
-    block->mark = 0;
     const RowBlockView view(shape_, *block);
     for (std::size_t i = 0; i < view.size(); ++i) {
       const std::uint32_t number = find_or_add(view.id(i));
@@ -178,6 +178,7 @@ void RowStore::compact() {
       place(row, copy, builder_.current());
       log_change(row, number);  // a reader in this process lets go of the old block too
     }
+    block->mark = 0;
   }
   thinned_.clear();
 }
