@@ -4,8 +4,10 @@
 // worker tells at each advance() that it looks at nothing it saw before. What the writer retires is freed once every
 // worker has told so since (quiescent-state reclamation; McKenney & Slingwine, 1998).
 //
-// Thread safety: enter, quiesce and leave by worker `i`'s own thread; retire and collect under the writer's lock.
+// Thread safety: quiesce and leave by worker `i`'s own thread; enter, retire and collect under the writer's lock (else
+// collect could miss a worker that has begun to read).
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -34,10 +36,10 @@ class Reclaimer {
     retired_.push_back({now_.load(std::memory_order_relaxed), {}, std::move(cells)});
   }
 
-  /// Frees what nobody can see any more.
+  /// Frees what nobody can see any more, and begins a new epoch.
   void collect() {
+    now_.fetch_add(1, std::memory_order_acq_rel);  // also for those who wait for `oldest_epoch` without retiring
     if (retired_.empty()) return;
-    now_.fetch_add(1, std::memory_order_acq_rel);
     const std::uint64_t oldest = oldest_epoch();
     while (!retired_.empty() && retired_.front().epoch < oldest) retired_.pop_front();
   }
