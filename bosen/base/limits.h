@@ -24,6 +24,9 @@ inline constexpr std::size_t kNameBytesMax = 256;
 inline constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kRowsPerRequestMax = std::size_t{1} << 16;
 
+/// A shard tells a client that its updates were applied at least every so many messages of them.
+inline constexpr std::uint64_t kConfirmEveryBatches = 16;
+
 /// Frames on their way to one peer before further ones wait.
 inline constexpr std::size_t kSendWindowFrames = 1024;
 /// Frames from one peer that may wait for an earlier one.

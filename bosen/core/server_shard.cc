@@ -129,32 +129,50 @@ void ServerShard::on_update(Rank client, Update& update, Outbox& outbox) {
   Table* table = find_table(update.table);
   if (table == nullptr) return;
   const auto worker = static_cast<std::size_t>(update.worker);
-  if (update.clock != table->clocks.of(worker) && update.clock != kFinishedClock) {
+  const Clock current = table->clocks.of(worker);
+  if (current == kFinishedClock || (update.clock != current && update.clock != kFinishedClock)) {
     ++rejected_;  // updates of a clock that this worker has closed, or has not begun
     return;
   }
-  Reader& reader = table->readers[static_cast<std::size_t>(client)];
-  ++reader.batches_applied;
+  ++table->readers[static_cast<std::size_t>(client)].batches_applied;
   const TableId id = update.table;
   const bool closes = update.closes;
   const Clock closed = update.clock == kFinishedClock ? kFinishedClock : update.clock + 1;
+  update.clock = current;  // the last updates of a worker that ends belong to the clock in which it ended
   if (table->model.exact) {
     if (update.block) table->held[worker].push_back(std::move(update));
   } else if (update.block) {
     table->store.apply(update.block);
     update.block = {};
   }
-  if (!closes) return;
+  if (closes) close_clock(id, *table, client, worker, closed, outbox);
+  confirm(id, *table, client, outbox);
+}
 
-  const bool minimum_grew = table->clocks.advance(worker, closed);
-  if (minimum_grew) on_minimum(id, *table, outbox);
+void ServerShard::close_clock(TableId id, Table& table, Rank client, std::size_t worker, Clock clock, Outbox& outbox) {
+  const bool minimum_grew = table.clocks.advance(worker, clock);
+  if (minimum_grew) on_minimum(id, table, outbox);
   // A process must see its own updates at once. A remote one adds them to its copies by itself; the one that shares
   // this shard's memory is shown the new versions instead.
-  const bool own_updates_show = client == members_.rank && !table->model.exact;
-  const bool pushed = minimum_grew && table->model.push == PushRule::kAfterMinimumClock;
-  if (!pushed && (own_updates_show || table->model.push == PushRule::kAfterOwnClock)) {
-    push(id, *table, client, outbox);
+  const bool own_updates_show = client == members_.rank && !table.model.exact;
+  const bool pushed = minimum_grew && table.model.push == PushRule::kAfterMinimumClock;
+  if (!pushed && (own_updates_show || table.model.push == PushRule::kAfterOwnClock)) {
+    push(id, table, client, outbox);
   }
+}
+
+// A remote client that adds its updates to its copies keeps them until it hears that they were applied. Rows say so;
+// where none are due, a message without rows does.
+void ServerShard::confirm(TableId id, Table& table, Rank client, Outbox& outbox) {
+  if (client == members_.rank || table.model.exact || table.spec.updater.name != "add") return;
+  Reader& reader = table.readers[static_cast<std::size_t>(client)];
+  if (reader.batches_applied - reader.batches_confirmed < limits::kConfirmEveryBatches) return;
+  reader.batches_confirmed = reader.batches_applied;
+  Rows message;  // an empty push that promises nothing: all rows are as new as clock 0
+  message.table = id;
+  message.batches_applied = reader.batches_applied;
+  message.is_push = message.completes_push = true;
+  outbox.send(NodeId::client(client), std::move(message));
 }
 
 void ServerShard::on_minimum(TableId id, Table& table, Outbox& outbox) {
@@ -252,6 +270,7 @@ void ServerShard::send_rows(TableId id, Table& table, Rank client, std::vector<S
   }
   std::vector<BufferRef> blocks = pack_rows(table, rows);
   if (blocks.empty() && completes_push) blocks.emplace_back();
+  if (!blocks.empty()) table.readers[static_cast<std::size_t>(client)].batches_confirmed = message.batches_applied;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     Rows part = message;
     part.block = std::move(blocks[i]);

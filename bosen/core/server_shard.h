@@ -40,7 +40,8 @@ class ServerShard {
   /// What the shard knows of one process in respect of one table.
   struct Reader {
     std::uint64_t batches_applied = 0;
-    std::uint64_t log_position = 1;  // changes before it were pushed
+    std::uint64_t batches_confirmed = 0;  // the client was told that they were applied
+    std::uint64_t log_position = 1;       // changes before it were pushed
     std::size_t subscriptions = 0;
   };
   struct ParkedRead {
@@ -74,6 +75,8 @@ class ServerShard {
   void on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox);
 
   Table* find_table(TableId id);
+  void close_clock(TableId id, Table& table, Rank client, std::size_t worker, Clock clock, Outbox& outbox);
+  void confirm(TableId id, Table& table, Rank client, Outbox& outbox);
   void on_minimum(TableId id, Table& table, Outbox& outbox);
   static void apply_held(Table& table);
   void answer(TableId id, Table& table, Rank client, const std::vector<RowId>& rows, Outbox& outbox);
