@@ -66,7 +66,10 @@ void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>
   WorkerContext worker(
       *this,
       {.id = id, .local_id = local_id, .count = members_.worker_count(), .straggler_factor = straggler_factor(id)});
-  client_->reclaimer().enter(static_cast<std::size_t>(local_id));
+  {
+    const auto lock = client_actor_->lock();
+    client_->reclaimer().enter(static_cast<std::size_t>(local_id));
+  }
   // A worker that fails must not hold memory back for those that come to know of it only later.
   struct Leave {
     core::Reclaimer& reclaimer;
