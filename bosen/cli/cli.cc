@@ -92,6 +92,7 @@ int run(std::span<char* const> arguments) {
   app.prefix_command();
   Request request;
   add_run(app, request);
+  add_check(app, request);
   add_doctor(app, request);
   int code = 0;
   if (!parse(app, {arguments.begin() + 1, arguments.end()}, request, code)) return code;

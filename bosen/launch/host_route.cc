@@ -80,29 +80,28 @@ class RouteFinder {
   explicit RouteFinder(const std::vector<Host>& hosts) : hosts_(hosts) {}
 
   HostRoutes find() {
-    for (const Host& host : hosts_) find_one(host);
+    for (const Host& host : hosts_) result_.routes.push_back(find_one(host));
     name_local_host();
     return std::move(result_);
   }
 
  private:
-  void find_one(const Host& host) {
+  HostRoute find_one(const Host& host) const {
     HostRoute route;
     route.peer_name = host.name;
     const std::string short_name = own_name_.substr(0, own_name_.find('.'));
     if (host.name.empty() || host.name == "localhost" || host.name == own_name_ || host.name == short_name) {
       route.local = true;
-      result_.routes.push_back(route);
-      return;
+      return route;
     }
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const int error = ::getaddrinfo(host.name.c_str(), nullptr, &hints, &found);
     if (error != 0) {
-      result_.problems.push_back(fmt::format("{}: the host '{}' is not known: {}{}", host.where, host.name,
-                                             ::gai_strerror(error), suggestion(host.name, candidate_names(hosts_))));
-      return;
+      route.problem = fmt::format("{}: the host '{}' is not known: {}{}", host.where, host.name, ::gai_strerror(error),
+                                  suggestion(host.name, candidate_names(hosts_)));
+      return route;
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
     for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
@@ -110,17 +109,16 @@ class RouteFinder {
       if (route.our_address.empty()) route.our_address = source_towards(*address);
     }
     if (route.our_address.empty()) {
-      result_.problems.push_back(
-          fmt::format("{}: there is no route to the host '{}': check this machine's network", host.where, host.name));
-      return;
+      route.problem =
+          fmt::format("{}: there is no route to the host '{}': check this machine's network", host.where, host.name);
     }
-    result_.routes.push_back(route);
+    return route;
   }
 
   /// In a job on several hosts the others cannot reach this one as "localhost".
   void name_local_host() {
-    const auto remote =
-        std::find_if(result_.routes.begin(), result_.routes.end(), [](const HostRoute& route) { return !route.local; });
+    const auto remote = std::find_if(result_.routes.begin(), result_.routes.end(),
+                                     [](const HostRoute& route) { return !route.local && route.problem.empty(); });
     for (HostRoute& route : result_.routes) {
       if (!route.local) continue;
       route.our_address = kLoopback;
@@ -142,6 +140,14 @@ class RouteFinder {
 
 bool HostRoutes::all_local() const {
   return std::all_of(routes.begin(), routes.end(), [](const HostRoute& route) { return route.local; });
+}
+
+std::string HostRoutes::problems() const {
+  std::string lines;
+  for (const HostRoute& route : routes) {
+    if (!route.problem.empty()) lines += (lines.empty() ? "" : "\n") + route.problem;
+  }
+  return lines;
 }
 
 HostRoutes find_routes(const std::vector<Host>& hosts) { return RouteFinder(hosts).find(); }

@@ -14,12 +14,14 @@ struct HostRoute {
   bool local = false;       ///< this host: no ssh
   std::string peer_name;    ///< how the job's other processes name the host
   std::string our_address;  ///< where that host reaches us
+  std::string problem;      ///< why it cannot be used: one line; empty if it can
 };
 
 struct HostRoutes {
-  std::vector<HostRoute> routes;      ///< one for each host, where there are no problems
-  std::vector<std::string> problems;  ///< a line for each host that is not known
+  std::vector<HostRoute> routes;  ///< one for each host
   [[nodiscard]] bool all_local() const;
+  /// The problems of all hosts, a line each.
+  [[nodiscard]] std::string problems() const;
 };
 
 /// Looks up every host. A host without a name is this one. Blocks as long as the system's name service does.

@@ -28,8 +28,8 @@
 namespace bosen::launch {
 
 /// How often bosen run tells each remote watcher that it is alive, and how long a watcher waits before it gives up.
-inline constexpr std::chrono::seconds kRemoteBeat{5};
-inline constexpr std::chrono::seconds kRemoteSilence{20};
+inline constexpr std::chrono::seconds kRemoteBeat{3};
+inline constexpr std::chrono::seconds kRemoteSilence{10};
 static_assert(3 * kRemoteBeat < kRemoteSilence);
 
 /// `text` as one word of a POSIX shell, whatever bytes it holds (a NUL byte it cannot).

@@ -1,11 +1,9 @@
 #include "bosen/launch/supervisor.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +12,7 @@
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
 #include "bosen/launch/limits.h"
+#include "bosen/launch/token.h"
 
 namespace bosen::launch {
 namespace {
@@ -26,16 +25,6 @@ constexpr std::chrono::seconds kPeerGrace{1};     // others may notice by themse
 
 /// ssh servers drop connections at random when more than ten wait to log in (MaxStartups).
 constexpr int kMaxConnectingPerHost = 8;
-
-std::string random_hex() {
-  std::array<unsigned char, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw Error(ErrorKind::kUsage, "the system gives no random bytes for the job's token");
-  }
-  std::string text;
-  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
-}
 
 /// The working folder as the shell names it (a link may be the only path that other hosts share), else as the system
 /// does.
@@ -54,15 +43,15 @@ std::string processes(std::size_t count) { return fmt::format("{} process{}", co
 
 int run_job(const JobRequest& request) {
   const HostRoutes routes = find_routes(request.plan.hosts);
-  if (!routes.problems.empty())
-    throw Error(ErrorKind::kConfiguration, fmt::format("{}", fmt::join(routes.problems, "\n")));
+  if (const std::string problems = routes.problems(); !problems.empty())
+    throw Error(ErrorKind::kConfiguration, problems);
   return Supervisor(request, routes).run();
 }
 
 Supervisor::Supervisor(const JobRequest& request, const HostRoutes& routes)
     : request_(request),
       routes_(routes),
-      job_(random_hex()),
+      job_(random_token()),
       logs_(request.output_dir, static_cast<int>(request.plan.ranks.size())),
       rendezvous_(job_, static_cast<int>(request.plan.ranks.size()),
                   routes.all_local() ? ListenOn::kLoopback : ListenOn::kAllInterfaces),
@@ -97,7 +86,7 @@ std::unique_ptr<RankProcess> Supervisor::make_rank(const RankPlace& place) {
   }
   ChildRequest ssh{ssh_command(request_.ssh, host), own_environment(), true};
   ssh.command.front() = find_program(ssh.command.front());
-  RemoteProgram program{random_hex(), working_folder(), std::move(variables), request_.command};
+  RemoteProgram program{random_token(), working_folder(), std::move(variables), request_.command};
   return std::make_unique<RemoteRank>(place.rank, host, guardian_, std::move(ssh), std::move(program));
 }
 

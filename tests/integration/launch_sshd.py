@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -50,6 +51,7 @@ class SshServer:
             [*prefix, SSHD, "-D", "-E", str(self.folder / "sshd.log"), "-f", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         host_key = (self.folder / "host_key.pub").read_text().split()
         (self.folder / "known_hosts").write_text(
@@ -98,6 +100,8 @@ class SshServer:
         return [int(word) for word in text.split()]
 
     def stop(self):
+        for session in self.sessions():  # one whose peer is out of reach would live on
+            os.kill(session, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
