@@ -93,13 +93,7 @@ void Network::step(net::ReceivedFrame received) {
 }
 
 void Network::transmit(Rank peer, std::vector<wire::Frame>& frames) {
-  for (wire::Frame& frame : frames) {
-    if (!frame.message) {
-      frame.header.source = wire::NodeId::client(options_.rank);
-      frame.header.target = wire::NodeId::client(peer);
-    }
-    transport_.send(peer, std::move(frame));
-  }
+  for (wire::Frame& frame : frames) transport_.send(peer, std::move(frame));
 }
 
 void Network::count_waiting(std::size_t before, std::size_t after) {
