@@ -48,12 +48,6 @@ class WorkerDelta {
   /// when more is added.
   const std::byte* folded(std::uint32_t slot, const std::byte* base);
 
-  /// The slots touched, in the order of first use.
-  template <class Visit>
-  void for_each_slot(const Visit& visit) const {
-    for (const Row& row : rows_) visit(row.slot);
-  }
-
   /// The finished blocks for one shard. All shards must be sealed before `clear`.
   std::vector<BufferRef> seal(ShardId shard);
   /// Forgets all deltas and folded rows.

@@ -131,8 +131,6 @@ std::size_t row_bytes(const wire::RowShape& shape, const std::byte* row) {
   return wire::SparseRecord::bytes(wire::SparseRecord::count(row), shape.element_bytes());
 }
 
-namespace {
-
 BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
   if (!block) return {};
   BufferRef copy = pool.take(block->size);
@@ -141,8 +139,6 @@ BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
   copy->rows = block->rows;
   return copy;
 }
-
-}  // namespace
 
 wire::Message copy_blocks(const wire::Message& message, BufferPool& pool) {
   wire::Message copy = message;

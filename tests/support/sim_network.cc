@@ -5,10 +5,27 @@
 
 namespace bosen::testing {
 
-SimNetwork::SimNetwork(int processes, const FaultPlan& faults, SimRandom random, BufferPool& pool)
-    : processes_(processes), faults_(faults), random_(random), pool_(pool) {
-  for (int i = 0; i < processes * processes; ++i) links_.push_back(std::make_unique<core::Link>(1, 1));
+SimNetwork::SimNetwork(const std::vector<ProcessShape>& processes, const FaultPlan& faults, SimRandom random,
+                       BufferPool& pool)
+    : processes_(static_cast<int>(processes.size())), faults_(faults), random_(random), pool_(pool) {
+  for (int i = 0; i < processes_ * processes_; ++i) links_.push_back(std::make_unique<core::Link>(1, 1));
   last_arrival_.resize(links_.size(), 0);
+  context_.job = 1;
+  context_.epoch = 1;
+  context_.processes = processes_;
+  for (std::size_t rank = 0; rank < processes.size(); ++rank) {
+    const auto add = [rank](std::vector<Rank>& ranks, int count) {
+      ranks.insert(ranks.end(), static_cast<std::size_t>(count), static_cast<Rank>(rank));
+    };
+    add(context_.rank_of_worker, processes[rank].workers);
+    add(context_.rank_of_shard, processes[rank].shards);
+  }
+  context_.workers = static_cast<int>(context_.rank_of_worker.size());
+  context_.shards = static_cast<int>(context_.rank_of_shard.size());
+  context_.shape_of = [this](TableId table) {
+    const auto found = shapes_.find(table);
+    return found == shapes_.end() ? std::nullopt : std::optional(found->second);
+  };
   plan_cut();
 }
 
@@ -71,18 +88,38 @@ void SimNetwork::run_event() {
 void SimNetwork::arrive(Flight flight) {
   std::vector<wire::Envelope> delivered;
   std::vector<wire::Frame> frames;
-  if (flight.frame.message) own_blocks(*flight.frame.message);
+  hand_over(flight);
+  if (!problem_.empty()) return;
   link(flight.to, flight.from).step(std::move(flight.frame), now_, delivered, frames);
   transmit(flight.to, flight.from, frames);
   for (wire::Envelope& envelope : delivered) deliver_(flight.to, std::move(envelope));
 }
 
-void SimNetwork::own_blocks(wire::Message& message) {
-  const bool is_rows = std::holds_alternative<wire::Rows>(message);
-  if (!faults_.shares_memory || is_rows) message = copy_blocks(message, pool_);
-  if (!faults_.shares_memory || !is_rows) return;
-  held_.push_back(std::get<wire::Rows>(message).block);
+void SimNetwork::hand_over(Flight& flight) {
+  std::optional<wire::Message>& message = flight.frame.message;
+  if (faults_.transfer == BlockTransfer::kEncodes) return encode_and_decode(flight);
+  if (!message) return;
+  const bool is_rows = std::holds_alternative<wire::Rows>(*message);
+  if (faults_.transfer == BlockTransfer::kCopies || is_rows) message = copy_blocks(*message, pool_);
+  if (faults_.transfer == BlockTransfer::kCopies || !is_rows) return;
+  held_.push_back(std::get<wire::Rows>(*message).block);
   if (held_.size() > 3) held_.pop_front();
+}
+
+void SimNetwork::encode_and_decode(Flight& flight) {
+  if (flight.frame.message) {
+    if (const auto* create = std::get_if<wire::CreateTable>(&*flight.frame.message)) {
+      shapes_[create->table] = create->spec.shape;
+    }
+  }
+  wire::EncodedFrame bytes = wire::encode(flight.frame, wire::BlockChecksum::kCrc32c);
+  context_.rank = flight.to;
+  wire::Decoded decoded = wire::decode(bytes.head, copy_block(bytes.block, pool_), flight.from, context_);
+  if (decoded.frame) {
+    flight.frame = std::move(*decoded.frame);
+  } else if (problem_.empty()) {
+    problem_ = "a frame can't be read back: " + decoded.problem;
+  }
 }
 
 void SimNetwork::tick_due() {

@@ -9,9 +9,12 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "bosen/core/link.h"
+#include "bosen/wire/codec.h"
 #include "tests/support/sim_cluster.h"
 #include "tests/support/sim_random.h"
 
@@ -20,6 +23,15 @@ namespace bosen::testing {
 using core::TimeNs;
 
 inline constexpr TimeNs kNever = std::numeric_limits<TimeNs>::max();
+
+/// How a receiver gets the blocks of a frame.
+enum class BlockTransfer {
+  kCopies,   ///< private copies
+  kEncodes,  ///< the same, with the whole frame written as bytes and read back
+  /// References to the sender's blocks of updates. Rows are always copies, because a block counts its rows in one
+  /// process's cache; but somebody else holds them for a while.
+  kShares,
+};
 
 /// What goes wrong on the way.
 struct FaultPlan {
@@ -30,16 +42,14 @@ struct FaultPlan {
   double duplicate = 0;     ///< share of frames that arrive twice
   bool reorder = false;     ///< else frames of one direction keep their order, as on TCP
   TimeNs cut_every_ns = 0;  ///< a random connection breaks about so often, with all frames under way; 0: never
-  /// Frames of updates deliver references to the sender's blocks, and somebody else holds the rows that arrive for a
-  /// while; else all are private copies. (Rows are always copies: a block counts its rows in one process's cache.)
-  bool shares_memory = false;
+  BlockTransfer transfer = BlockTransfer::kCopies;
 };
 
 class SimNetwork final : public Carrier {
  public:
   using Deliver = std::function<void(Rank to, wire::Envelope envelope)>;
 
-  SimNetwork(int processes, const FaultPlan& faults, SimRandom random, BufferPool& pool);
+  SimNetwork(const std::vector<ProcessShape>& processes, const FaultPlan& faults, SimRandom random, BufferPool& pool);
 
   void set_deliver(Deliver deliver) { deliver_ = std::move(deliver); }
 
@@ -67,6 +77,8 @@ class SimNetwork final : public Carrier {
     std::int64_t retransmitted = 0;
   };
   [[nodiscard]] Counts counts() const;
+  /// Why a frame could not be read back as it was written; empty: none.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] core::Link& link(Rank from, Rank to) { return *links_[index(from, to)]; }
 
  private:
@@ -84,12 +96,16 @@ class SimNetwork final : public Carrier {
   void arrive(Flight flight);
   void tick_due();
   void plan_cut();
-  void own_blocks(wire::Message& message);
+  void hand_over(Flight& flight);
+  void encode_and_decode(Flight& flight);
 
   const int processes_;
   FaultPlan faults_;
   SimRandom random_;
   BufferPool& pool_;
+  wire::DecodeContext context_;
+  std::map<TableId, wire::RowShape> shapes_;  // of the tables that were made
+  std::string problem_;
   Deliver deliver_;
   TimeNs now_ = 1'000'000'000;
   std::vector<std::unique_ptr<core::Link>> links_;  // by (own rank, peer)

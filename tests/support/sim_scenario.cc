@@ -33,7 +33,7 @@ std::vector<ProcessShape> draw_processes(SimRandom& random) {
 
 FaultPlan draw_faults(SimRandom& random) {
   FaultPlan faults;
-  faults.shares_memory = random.chance(0.5);
+  faults.transfer = random.pick({BlockTransfer::kCopies, BlockTransfer::kEncodes, BlockTransfer::kShares});
   faults.delay_ns_max = random.pick({20 * kMicro, 200 * kMicro, 5 * kMilli});
   faults.slow = random.pick({0.0, 0.0, 0.02});
   if (random.chance(0.5)) return faults;
@@ -131,8 +131,9 @@ std::string describe(const Scenario& scenario) {
   out << "; clocks";
   for (const Clock clocks : scenario.clocks) out << ' ' << clocks;
   out << "; " << scenario.barriers.size() << " barriers; " << scenario.messages_per_clock << " messages a clock";
+  static constexpr const char* kTransfers[] = {"copied", "encoded", "shared"};
   const FaultPlan& faults = scenario.faults;
-  out << "; " << (faults.shares_memory ? "shared" : "copied") << " memory; loss " << faults.loss << ", duplicates "
+  out << "; " << kTransfers[static_cast<int>(faults.transfer)] << " blocks; loss " << faults.loss << ", duplicates "
       << faults.duplicate << (faults.reorder ? ", reordering" : "") << (faults.cut_every_ns > 0 ? ", cuts" : "");
   return out.str();
 }

@@ -20,7 +20,7 @@ class Simulation {
       : scenario_(scenario),
         trace_(trace),
         random_(core::mix64(scenario.seed ^ 0x51D)),
-        network_(static_cast<int>(scenario.processes.size()), scenario.faults, random_.fork(), pool_),
+        network_(scenario.processes, scenario.faults, random_.fork(), pool_),
         cluster_(scenario.processes, updaters_, pool_, network_),
         job_{scenario, cluster_, {}, std::vector<std::vector<int>>(scenario.processes.size())} {
     network_.set_deliver([this](Rank to, wire::Envelope envelope) { cluster_.process(to).post(std::move(envelope)); });
@@ -162,6 +162,7 @@ bool Simulation::run_event() {
   } else {
     note(Event::kNetwork, 0, 0);
     network_.run_event();
+    result_.problem = network_.problem();
   }
   return true;
 }
