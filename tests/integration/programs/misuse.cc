@@ -1,0 +1,71 @@
+// Does one thing wrong, named by --case, the way an app could; each must end with one clear line and exit code 2.
+
+#include <cstdio>
+#include <stdexcept>
+#include <vector>
+
+#include "bosen/bosen.h"
+
+namespace {
+
+using bosen::Cluster;
+using bosen::Worker;
+
+void misuse_tables(Cluster& cluster, const std::string& name) {
+  if (name == "table-twice") {
+    static_cast<void>(cluster.create_table<float>("same", {.width = 1}));
+    static_cast<void>(cluster.create_table<float>("same", {.width = 1}));
+  } else if (name == "other-width-on-another-rank") {
+    static_cast<void>(cluster.create_table<float>("weights", {.width = 1 + cluster.rank()}));
+  } else if (name == "other-name-on-another-rank") {
+    static_cast<void>(cluster.create_table<float>(cluster.rank() == 0 ? "left" : "right", {.width = 1}));
+  } else if (name == "no-width") {
+    static_cast<void>(cluster.create_table<float>("weights", {}));
+  } else if (name == "unknown-updater") {
+    static_cast<void>(cluster.create_table<float>("weights", {.width = 1, .updater = {.name = "adamw"}}));
+  } else if (name == "updater-of-integers") {
+    static_cast<void>(cluster.create_table<std::int32_t>("counts", {.width = 1, .updater = {.name = "sgd"}}));
+  } else if (name == "run-twice") {
+    cluster.run_workers([](Worker&) {});
+    cluster.run_workers([](Worker&) {});
+  }
+}
+
+void misuse_rows(Cluster& cluster, const std::string& name) {
+  const auto table = cluster.create_table<float>("weights", {.width = 4});
+  const auto channel = cluster.create_channel("letters");
+  cluster.run_workers([&](Worker& worker) {
+    if (name == "column-out-of-range") {
+      table.inc(worker, 7, 4, 1.0F);
+    } else if (name == "wrong-length") {
+      table.inc(worker, 7, std::vector<float>(3));
+    } else if (name == "columns-without-values") {
+      table.inc(worker, 7, std::vector<bosen::Column>(2), std::vector<float>(1));
+    } else if (name == "advanced-twice") {
+      table.advance(worker);
+      table.advance(worker);
+    } else if (name == "unknown-worker") {
+      channel.send(worker, worker.count(), 0, {});
+    } else if (name == "worker-throws") {
+      if (worker.id() == 0) throw bosen::Error(bosen::ErrorKind::kData, "ratings.txt:12: not a number");
+      for (bosen::Clock clock = 0; clock < 1000; ++clock) {
+        static_cast<void>(table.get(worker, 0));
+        worker.advance();
+      }
+    } else if (name == "waits-for-ever") {
+      static_cast<void>(channel.receive(worker, 1));
+    }
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string name;
+  bosen::App app("misuse", "Does one thing wrong");
+  app.option("case", &name, "what", {.required = true});
+  return app.run(argc, argv, [&](Cluster& cluster) {
+    misuse_tables(cluster, name);
+    misuse_rows(cluster, name);
+  });
+}

@@ -1,0 +1,254 @@
+"""Tables in real processes: the guarantee read by read, misuse, lost processes, joining without bosen run."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+BIN = os.environ.get("BOSEN_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
+PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
+BOSEN = os.path.join(BIN, "bosen")
+CHECK = os.path.join(PROGRAMS, "consistency_check")
+MISUSE = os.path.join(PROGRAMS, "misuse")
+SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
+TIMEOUT_S = 120
+MODELS = ["bsp", "ssp", "essp", "asp"]
+
+
+def run(command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, **options)
+
+
+class GuaranteeTest(unittest.TestCase):
+    """consistency_check itself looks at every read; here it must only end well."""
+
+    clocks = "15" if SANITIZED else "40"
+
+    def check(self, launcher, arguments):
+        result = run([*launcher, CHECK, "--clocks", self.clocks, *arguments])
+        self.assertEqual(result.returncode, 0, f"{launcher} {arguments}\n{result.stdout}\n{result.stderr}")
+        self.assertIn("kept the guarantee", result.stdout)
+
+    def test_one_process(self):
+        for model in MODELS:
+            for workers in ["1", "2", "4"]:
+                with self.subTest(model=model, workers=workers):
+                    self.check([], ["--consistency", model, "--staleness", "2", "--workers", workers])
+
+    def test_processes_and_transports(self):
+        for processes in ["2", "4"] if SANITIZED else ["2", "3", "8"]:
+            for transport in ["tcp", "ipc"]:
+                for model in MODELS:
+                    with self.subTest(processes=processes, transport=transport, model=model):
+                        workers = "1" if processes == "8" else "2"
+                        self.check([BOSEN, "run", "-n", processes, "--"],
+                                   ["--consistency", model, "--staleness", "1", "--workers", workers, "--transport",
+                                    transport])
+
+    def test_dedicated_servers(self):
+        for model in MODELS:
+            with self.subTest(model=model):
+                self.check([BOSEN, "run", "-n", "2", "--servers", "2", "--"],
+                           ["--consistency", model, "--staleness", "3", "--workers", "2", "--shards", "2"])
+
+    def test_bounded_caches_and_scattered_rows(self):
+        for model in MODELS:
+            with self.subTest(model=model):
+                self.check([BOSEN, "run", "-n", "2", "--"],
+                           ["--consistency", model, "--staleness", "2", "--workers", "2", "--cache-rows", "5",
+                            "--random-rows", "--rows", "60"])
+
+    def test_a_straggler_changes_nothing_but_the_time(self):
+        for model in MODELS:
+            with self.subTest(model=model):
+                self.check([], ["--consistency", model, "--staleness", "2", "--workers", "3", "--straggler", "1:3"])
+
+
+class MisuseTest(unittest.TestCase):
+    def assert_refused(self, case, words, processes=1):
+        launcher = [BOSEN, "run", "-n", str(processes), "--"] if processes > 1 else []
+        result = run([*launcher, MISUSE, "--case", case])
+        lines = [line for line in result.stderr.splitlines() if "misuse:" in line]
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertTrue(lines, result.stderr)
+        for line in lines:
+            self.assertRegex(line, words)
+        self.assertNotIn("invariant", result.stderr)
+        return lines
+
+    def test_misused_tables(self):
+        self.assert_refused("table-twice", "table 'same' exists already")
+        self.assert_refused("no-width", "table 'weights': width is 0, it must be from 1")
+        self.assert_refused("unknown-updater", "unknown updater 'adamw': this program knows add, adagrad, adam, sgd")
+        self.assert_refused("updater-of-integers", "updater 'sgd' does not work on elements of this type")
+        self.assert_refused("run-twice", "run_workers was called twice")
+
+    def test_tables_that_differ_between_ranks_are_refused_on_every_rank(self):
+        lines = self.assert_refused("other-width-on-another-rank", "with other options", processes=3)
+        self.assertEqual(len(lines), 3, lines)
+        lines = self.assert_refused("other-name-on-another-rank", "makes table '(left|right)'", processes=2)
+        self.assertEqual(len(lines), 2, lines)
+
+    def test_misused_rows_and_channels(self):
+        self.assert_refused("column-out-of-range", "table 'weights', row 7: column 4 is out of range: .* 4 wide")
+        self.assert_refused("wrong-length", "row 7: the update has 3 elements, the row 4")
+        self.assert_refused("columns-without-values", "2 columns with 1 updates")
+        self.assert_refused("advanced-twice", "was advanced twice at clock 0")
+        self.assert_refused("unknown-worker", "there is no worker 1, the job has 1")
+
+    def test_an_error_of_one_worker_ends_the_job_on_every_rank(self):
+        result = run([BOSEN, "run", "-n", "2", "--", MISUSE, "--case", "worker-throws"])
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("ratings.txt:12: not a number", result.stderr)
+
+
+class LostProcessTest(unittest.TestCase):
+    def test_every_rank_names_the_process_that_died(self):
+        """Ranks without a launcher, so that only the job itself can notice."""
+        port = free_port()
+        ranks = [start_rank(rank, 3, port, [MISUSE, "--case", "waits-for-ever"]) for rank in range(3)]
+        try:
+            wait_until_joined(ranks)
+            victim = ranks[1]
+            begin = time.monotonic()
+            victim.kill()
+            for rank in (0, 2):
+                _, errors = ranks[rank].communicate(timeout=10)
+                self.assertNotEqual(ranks[rank].returncode, 0)
+                self.assertRegex(errors, rf"rank 1 \(host .*pid {victim.pid}\)", errors)
+            self.assertLess(time.monotonic() - begin, 10)
+        finally:
+            end(ranks)
+
+    def test_every_rank_names_rank_0_when_it_dies(self):
+        port = free_port()
+        ranks = [start_rank(rank, 3, port, [MISUSE, "--case", "waits-for-ever"]) for rank in range(3)]
+        try:
+            wait_until_joined(ranks)
+            ranks[0].kill()
+            for rank in (1, 2):
+                _, errors = ranks[rank].communicate(timeout=10)
+                self.assertNotEqual(ranks[rank].returncode, 0)
+                self.assertIn("rank 0", errors)
+        finally:
+            end(ranks)
+
+    def test_under_bosen_run_the_last_line_names_rank_and_signal(self):
+        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", MISUSE, "--case", "waits-for-ever"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            children = wait_for(lambda: connected_children(job.pid, 2))
+            os.kill(children[1], signal.SIGKILL)
+            _, errors = job.communicate(timeout=15)
+            self.assertEqual(job.returncode, 128 + signal.SIGKILL, errors)
+            self.assertRegex(errors.strip().splitlines()[-1], r"rank \d on .*pid", errors)
+        finally:
+            end([job])
+
+
+class JoinTest(unittest.TestCase):
+    """Jobs that other launchers start."""
+
+    def assert_kept(self, result):
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("kept the guarantee", result.stdout)
+
+    def test_variables_as_torchrun_sets_them(self):
+        port = free_port()
+        environment = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ranks = [subprocess.Popen([CHECK], env={**os.environ, **environment, "RANK": str(rank)}, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in range(2)]
+        try:
+            outputs = [rank.communicate(timeout=TIMEOUT_S) for rank in ranks]
+            self.assertEqual([rank.returncode for rank in ranks], [0, 0], outputs)
+            self.assertIn("kept the guarantee", outputs[0][0])
+        finally:
+            end(ranks)
+
+    def test_mpirun(self):
+        if shutil.which("mpirun") is None:
+            self.skipTest("mpirun is not installed")
+        self.assert_kept(run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", CHECK]))
+
+    def test_missing_ranks_are_named(self):
+        rank = start_rank(0, 3, free_port(), [CHECK, "--timeout", "1"])
+        try:
+            _, errors = rank.communicate(timeout=30)
+            self.assertEqual(rank.returncode, 110, errors)
+            self.assertRegex(errors, r"1.*2")
+        finally:
+            end([rank])
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_rank(rank, size, port, command):
+    environment = {"BOSEN_RANK": str(rank), "BOSEN_SIZE": str(size), "BOSEN_COORDINATOR": f"127.0.0.1:{port}",
+                   "BOSEN_JOB": f"test-{port}"}
+    return subprocess.Popen(command, env={**os.environ, **environment}, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+
+
+def wait_for(condition):
+    """The condition's value once it has one; polls, as another process's state has no event to wait for."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        select_nothing(0.02)
+    raise AssertionError("waited 30 s in vain")
+
+
+def select_nothing(seconds):
+    signal.sigtimedwait([], seconds)
+
+
+def threads(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def wait_until_joined(ranks):
+    """A process that has joined and started its worker has a thread each for control, network, libzmq (2) and worker."""
+    wait_for(lambda: all(threads(rank.pid) >= 6 for rank in ranks))
+
+
+def connected_children(parent, count):
+    children = []
+    for task in os.listdir(f"/proc/{parent}/task"):
+        with open(f"/proc/{parent}/task/{task}/children", encoding="ascii") as listing:
+            children += [int(pid) for pid in listing.read().split()]
+    joined = [pid for pid in descendants(children) if threads(pid) >= 6]
+    return joined if len(joined) == count else None
+
+
+def descendants(pids):
+    found = list(pids)
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listing:
+                found += descendants([int(child) for child in listing.read().split()])
+        except OSError:
+            pass
+    return found
+
+
+def end(processes):
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
