@@ -29,6 +29,10 @@ inline constexpr std::uint64_t kConfirmEveryBatches = 16;
 
 /// Frames on their way to one peer before further ones wait.
 inline constexpr std::size_t kSendWindowFrames = 1024;
+/// Bytes of rows on their way to one peer before further frames wait, and after how many received an acknowledgement
+/// leaves.
+inline constexpr std::size_t kSendWindowBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytes / 4;
 /// Frames from one peer that may wait for an earlier one.
 inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
 /// Bytes that wait for one peer before a worker that advances has to wait too.

@@ -18,12 +18,16 @@ std::size_t shared_bytes(const wire::Message& message) {
 }  // namespace
 
 void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
-  if (in_flight_.size() >= limits::kSendWindowFrames || !waiting_.empty()) {
+  if (!has_room() || !waiting_.empty()) {
     waiting_bytes_ += shared_bytes(envelope.message);
     waiting_.push_back(std::move(envelope));
     return;
   }
   transmit(std::move(envelope), now, frames);
+}
+
+bool Link::has_room() const {
+  return in_flight_.size() < limits::kSendWindowFrames && in_flight_bytes_ < limits::kSendWindowBytes;
 }
 
 void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
@@ -40,6 +44,8 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
                   .acknowledged = received_};
   frame.message = std::move(envelope.message);
   unconfirmed_ = 0;
+  unconfirmed_bytes_ = 0;
+  in_flight_bytes_ += shared_bytes(*frame.message);
   in_flight_.push_back(frame);
   frames.push_back(std::move(frame));
 }
@@ -49,6 +55,7 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
   acknowledge_up_to(frame.header.acknowledged, now, frames);
   const std::uint64_t sequence = frame.header.sequence;
   if (sequence == 0 || !frame.message) return;
+  unconfirmed_bytes_ += shared_bytes(*frame.message);
   if (unconfirmed_++ == 0) acknowledge_at_ = now + limits::kAcknowledgeDelayNs;
   if (sequence == received_ + 1) {
     deliver(std::move(frame), delivered);
@@ -59,7 +66,9 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
   } else if (sequence > received_ && sequence <= received_ + limits::kReceiveWindowFrames) {
     early_.emplace(sequence, std::move(frame));
   }
-  if (unconfirmed_ >= limits::kAcknowledgeEveryFrames) frames.push_back(acknowledgement());
+  if (unconfirmed_ >= limits::kAcknowledgeEveryFrames || unconfirmed_bytes_ >= limits::kAcknowledgeEveryBytes) {
+    frames.push_back(acknowledgement());
+  }
 }
 
 void Link::deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered) {
@@ -71,13 +80,14 @@ void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wir
   if (sequence > sent_) return;  // no honest peer says so
   bool progress = false;
   while (!in_flight_.empty() && in_flight_.front().header.sequence <= sequence) {
+    in_flight_bytes_ -= shared_bytes(*in_flight_.front().message);
     in_flight_.pop_front();
     progress = true;
   }
   if (!progress) return;
   progress_at_ = now;
   retransmit_after_ = limits::kRetransmitNs;
-  while (!waiting_.empty() && in_flight_.size() < limits::kSendWindowFrames) {
+  while (!waiting_.empty() && has_room()) {
     waiting_bytes_ -= shared_bytes(waiting_.front().message);
     transmit(std::move(waiting_.front()), now, frames);
     waiting_.pop_front();
@@ -86,6 +96,7 @@ void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wir
 
 wire::Frame Link::acknowledgement() {
   unconfirmed_ = 0;
+  unconfirmed_bytes_ = 0;
   wire::Frame frame;
   frame.header = {.job = job_, .epoch = epoch_, .source = {}, .target = {}, .sequence = 0, .acknowledged = received_};
   return frame;

@@ -4,8 +4,9 @@
 // sends it again after silence; delivers what it receives in order and once, whatever the transport loses, repeats or
 // reorders. docs/design/wire.md has the rules. Sans I/O: frames to send come out of every call. Single-threaded.
 //
-// Invariants: at most kSendWindowFrames are unacknowledged; a frame is delivered after all with lower sequence numbers;
-// memory is bounded by both windows plus what waits to be sent.
+// Invariants: at most kSendWindowFrames, and kSendWindowBytes of rows but for the last frame, are unacknowledged; a
+// frame is delivered after all with lower sequence numbers; memory is bounded by both windows plus what waits to be
+// sent.
 
 #include <cstdint>
 #include <deque>
@@ -43,6 +44,7 @@ class Link {
   [[nodiscard]] std::uint64_t retransmissions() const { return retransmissions_; }
 
  private:
+  [[nodiscard]] bool has_room() const;
   void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
   void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
   void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
@@ -51,7 +53,8 @@ class Link {
   const std::uint64_t job_;
   const std::uint32_t epoch_;
 
-  std::deque<wire::Frame> in_flight_;   // sent, not acknowledged; consecutive sequence numbers
+  std::deque<wire::Frame> in_flight_;  // sent, not acknowledged; consecutive sequence numbers
+  std::size_t in_flight_bytes_ = 0;
   std::deque<wire::Envelope> waiting_;  // no room in the window yet
   std::size_t waiting_bytes_ = 0;
   std::uint64_t sent_ = 0;  // last sequence number given
@@ -62,7 +65,8 @@ class Link {
   std::uint64_t received_ = 0;  // all up to this one were delivered
   std::map<std::uint64_t, wire::Frame> early_;
   std::size_t unconfirmed_ = 0;  // received since the last acknowledgement left
-  TimeNs acknowledge_at_ = 0;    // when an acknowledgement is due; only where unconfirmed_ > 0
+  std::size_t unconfirmed_bytes_ = 0;
+  TimeNs acknowledge_at_ = 0;  // when an acknowledgement is due; only where unconfirmed_ > 0
 };
 
 }  // namespace bosen::core

@@ -100,7 +100,7 @@ void memory_per_row(benchmark::State& state) {
   bosen::JobReport report("bench", process.options(), bosen::JobReport::Progress::kHidden);
   bosen::Cluster cluster(process, report);
   static_cast<void>(cluster.create_table<float>("rows", {.width = 4}));
-  auto& handle = process.tables().front();
+  bosen::core::ClientTable* const handle = process.tables().front();
   cluster.run_workers([&](bosen::Worker& worker) {
     bosen::runtime::TableHandle table(process, *handle);
     for (bosen::RowId row = 0; row < kManyRows; ++row) table.get(worker.context(), row);
