@@ -1,0 +1,177 @@
+// mlr: multinomial logistic regression on a table of weights, a row for each class.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "apps/common/npy.h"
+#include "apps/mlr/data_set.h"
+#include "apps/mlr/learner.h"
+#include "bosen/bosen.h"
+
+namespace mlr {
+namespace {
+
+struct Settings {
+  DataOptions data;
+  LearnerOptions learner;
+  int epochs = 20;
+};
+
+/// The weights as the worker may see them.
+using Views = std::vector<bosen::RowView<float>>;
+
+/// Tests with several threads, each on its share of the examples.
+Softmax::Score test(const Softmax& model, const Examples& examples, int threads) {
+  std::vector<Softmax::Score> scores(static_cast<std::size_t>(threads));
+  {
+    std::vector<std::jthread> helpers;
+    const auto test_share = [&](std::size_t share) {
+      const std::size_t first = examples.size() * share / scores.size();
+      const std::size_t end = examples.size() * (share + 1) / scores.size();
+      scores[share] = model.test(examples, first, end - first);
+    };
+    for (std::size_t share = 1; share < scores.size(); ++share) helpers.emplace_back(test_share, share);
+    test_share(0);
+  }
+  Softmax::Score total;
+  for (const Softmax::Score& score : scores) {
+    total.correct += score.correct;
+    total.loss += score.loss;
+  }
+  return total;
+}
+
+/// One run of the app in one process.
+class Training {
+ public:
+  Training(bosen::Cluster& cluster, const Settings& settings)
+      : cluster_(cluster), settings_(settings), data_(read_data_set(data_options(cluster, settings))) {
+    const std::size_t examples = data_.train.size();
+    if (examples < static_cast<std::size_t>(cluster.workers())) {
+      throw bosen::Error(bosen::ErrorKind::kUsage,
+                         fmt::format("there are {} workers for {} examples in {}: use fewer workers or more data",
+                                     cluster.workers(), examples, settings.data.data));
+    }
+    settings_.learner.seed = cluster.options().seed;
+    means_ = feature_means(data_.train);
+    classes_.resize(static_cast<std::size_t>(data_.train.classes));
+    std::iota(classes_.begin(), classes_.end(), bosen::RowId{0});
+    weights_ = cluster.create_table<float>("weights", {.width = data_.train.features + 1});
+    clocks_ = cluster.options().clocks;
+    if (clocks_ == 0) clocks_ = settings.epochs * clocks_per_epoch(examples, cluster.workers(), settings_.learner);
+  }
+
+  void run() {
+    cluster_.run_workers([this](bosen::Worker& worker) { learn(worker); });
+  }
+
+  /// The weights at the end, row after row, for features as they stand in the data; on rank 0.
+  [[nodiscard]] const std::vector<float>& result() const { return result_; }
+  [[nodiscard]] std::int64_t classes() const { return data_.train.classes; }
+
+ private:
+  static DataOptions data_options(const bosen::Cluster& cluster, const Settings& settings) {
+    DataOptions options = settings.data;
+    options.need_test = cluster.rank() == 0;
+    return options;
+  }
+
+  void learn(bosen::Worker& worker) {
+    Learner learner(data_.train, means_, {worker.id(), worker.count()}, settings_.learner);
+    while (worker.clock() < clocks_) {
+      const Views views = weights_.get(worker, classes_);
+      learner.learn(worker.clock(), std::vector<std::span<const float>>(views.begin(), views.end()));
+      for (int k = 0; k < learner.classes(); ++k) weights_.inc(worker, k, learner.update(k));
+      worker.advance();
+
+      const bool last = worker.clock() == clocks_;
+      if (last) worker.barrier();  // so that the last test sees the work of all
+      if (worker.id() == 0 && (last || worker.clock() % learner.epoch_clocks() == 0)) evaluate(worker, learner);
+    }
+  }
+
+  void evaluate(bosen::Worker& worker, Learner& learner) {
+    const Views views = weights_.get(worker, classes_);
+    learner.model().load(std::vector<std::span<const float>>(views.begin(), views.end()));
+    const Softmax::Score score = test(learner.model(), data_.test, cluster_.options().threads);
+    const auto count = static_cast<double>(data_.test.size());
+    cluster_.report(worker.clock(), {{"loss", learner.epoch_loss()},
+                                     {"accuracy", static_cast<double>(score.correct) / count},
+                                     {"test_loss", score.loss / count}});
+    if (worker.clock() < clocks_) return;
+    for (int k = 0; k < learner.classes(); ++k) {
+      const std::vector<float> row = learner.model().raw_row(k);
+      result_.insert(result_.end(), row.begin(), row.end());
+    }
+  }
+
+  bosen::Cluster& cluster_;
+  Settings settings_;
+  DataSet data_;
+  std::vector<float> means_;
+  std::vector<bosen::RowId> classes_;
+  bosen::Table<float> weights_;
+  bosen::Clock clocks_ = 0;
+  std::vector<float> result_;
+};
+
+void declare(bosen::App& app, Settings& settings) {
+  app.option("data", &settings.data.data,
+             "folder of IDX files, such as /usr/share/datasets/fashion-mnist, or a file in libsvm's format",
+             {.value_name = "PATH", .required = true})
+      .option("test", &settings.data.test, "file to test with, where --data is a file", {.value_name = "FILE"})
+      .option("classes", &settings.data.classes, "number of classes; 0: 10 in a folder, found in a file",
+              {.minimum = 0, .maximum = 65'536})
+      .option("epochs", &settings.epochs, "how often to go through the data", {.minimum = 1, .maximum = 1e6})
+      .option("batch", &settings.learner.batch, "examples of a clock, of all workers together",
+              {.minimum = 1, .maximum = 1e9})
+      .option("learning-rate", &settings.learner.learning_rate, "largest step of a weight in a clock",
+              {.minimum = 1e-9, .maximum = 1e3})
+      .option("decay", &settings.learner.decay, "factor of the learning rate from epoch to epoch",
+              {.minimum = 1e-3, .maximum = 1})
+      .option("l2", &settings.learner.l2, "weight of the squared norm in the loss", {.minimum = 0, .maximum = 1e3})
+      .check([&settings](const bosen::Options&) { check(settings.data); });
+}
+
+/// Writes what --output asks for; returns what to tell the user.
+std::string conclude(const Training& training, const bosen::Options& options, const Settings& settings) {
+  std::string text;
+  if (!options.output.empty()) {
+    const std::string path = options.output + "/weights.npy";
+    const auto width = static_cast<std::int64_t>(training.result().size()) / training.classes();
+    apps::write_npy<float>(path, training.result(), {training.classes(), width});
+    text += fmt::format("mlr: wrote {} (a row for each class: weights, then bias)\n", path);
+  }
+  if (!options.metrics.empty()) text += fmt::format("mlr: wrote {} (metrics)\n", options.metrics);
+  const std::string rest = settings.data.test.empty() ? "" : " --test " + settings.data.test;
+  if (options.output.empty()) {
+    return text +
+           fmt::format("mlr: next, keep the model: mlr --data {}{} --output results\n", settings.data.data, rest);
+  }
+  return text + fmt::format("mlr: next, on two processes: bosen run -n 2 -- mlr --data {}{} --output {}\n",
+                            settings.data.data, rest, options.output);
+}
+
+int run(int argc, char** argv) {
+  Settings settings;
+  bosen::App app("mlr", "Multinomial logistic regression by mini-batch SGD");
+  declare(app, settings);
+  std::string conclusion;
+  const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
+    Training training(cluster, settings);
+    training.run();
+    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options(), settings);
+  });
+  if (code == 0) fmt::print(stderr, "{}", conclusion);
+  return code;
+}
+
+}  // namespace
+}  // namespace mlr
+
+int main(int argc, char** argv) { return mlr::run(argc, argv); }

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "apps/common/input_file.h"
+#include "apps/mlr/data_set.h"
+
+namespace mlr {
+namespace {
+
+constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 24;
+constexpr int kClassesMax = 65'536;
+constexpr const char* kBlanks = " \t";
+
+/// Which labels a file may use: its label + shift is the class, but for -1 and +1.
+struct LabelRule {
+  bool signs = false;  ///< -1 and +1
+  int shift = 0;       ///< -1 for labels 1..K
+};
+
+/// A file as it stands, its labels not yet decided upon.
+struct RawFile {
+  Examples examples;
+  std::vector<std::size_t> lines;  ///< where each example stands
+};
+
+template <class T>
+bool parse(std::string_view text, T& value) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
+
+std::int32_t parse_label(const apps::LineReader& line, std::string_view text) {
+  double label = 0;
+  if (!parse(text, label) || label != std::floor(label) || std::abs(label) > kClassesMax) {
+    line.refuse(fmt::format("label '{}' is not a whole number: a line is LABEL INDEX:VALUE INDEX:VALUE ...",
+                            apps::shown(text)));
+  }
+  return static_cast<std::int32_t>(label);
+}
+
+Feature parse_feature(const apps::LineReader& line, std::string_view text, std::uint32_t after) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  std::uint32_t index = 0;
+  Feature feature;
+  if (!parse(text.substr(0, colon), index) || colon == text.size()) {
+    line.refuse(fmt::format("'{}' is not of the form INDEX:VALUE", apps::shown(text)));
+  }
+  if (!parse(text.substr(colon + 1), feature.value) || !std::isfinite(feature.value)) {
+    line.refuse(fmt::format("the value of '{}' is not a number", apps::shown(text)));
+  }
+  if (index == 0 || index > kColumnsMax) {
+    line.refuse(fmt::format("index {} is out of range: indices are 1 to {}", index, kColumnsMax));
+  }
+  if (index <= after) line.refuse(fmt::format("index {} does not ascend: it follows {}", index, after));
+  feature.column = index - 1;
+  return feature;
+}
+
+/// Reads the lines. Columns from `columns` on are left out.
+RawFile read_lines(const std::string& path, std::uint32_t columns) {
+  const std::string text = apps::read_text(path);
+  RawFile raw;
+  apps::LineReader line(path, text);
+  while (line.next()) {
+    const std::string_view first = line.word(kBlanks);
+    if (first.empty() || first.starts_with('#')) continue;
+    const std::int32_t label = parse_label(line, first);
+    std::uint32_t last = 0;
+    for (;;) {
+      const std::string_view word = line.word(kBlanks);
+      if (word.empty() || word.starts_with('#')) break;
+      const Feature feature = parse_feature(line, word, last);
+      last = feature.column + 1;
+      if (feature.value == 0 || feature.column >= columns) continue;
+      raw.examples.nonzeros.push_back(feature);
+      raw.examples.features = std::max(raw.examples.features, std::int64_t{last});
+    }
+    raw.examples.close_example(label);
+    raw.lines.push_back(line.line_number());
+  }
+  if (raw.examples.size() == 0) apps::refuse_file(path, "is empty: a line is LABEL INDEX:VALUE INDEX:VALUE ...");
+  return raw;
+}
+
+/// How to read the labels that occur.
+LabelRule rule_of(const RawFile& raw) {
+  const auto has = [&](std::int32_t label) {
+    return std::find(raw.examples.labels.begin(), raw.examples.labels.end(), label) != raw.examples.labels.end();
+  };
+  if (has(-1)) return {.signs = true};
+  return {.signs = false, .shift = has(0) ? 0 : -1};
+}
+
+/// How many classes the labels that occur make. A gap between them is taken for a mistake.
+int count_classes(const std::string& path, const RawFile& raw, const LabelRule& rule) {
+  if (rule.signs) return 2;
+  const std::vector<std::int32_t>& all = raw.examples.labels;
+  const std::set<std::int32_t> labels(all.begin(), all.end());
+  const auto largest = static_cast<std::size_t>(std::max_element(all.begin(), all.end()) - all.begin());
+  const int classes = all[largest] + 1 + rule.shift;
+  if (labels.size() != static_cast<std::size_t>(std::max(classes, 0))) {
+    apps::refuse_line(
+        path, raw.lines[largest], 1,
+        fmt::format("label {} is out of range: the file has {} different labels, which are 0 to K-1, 1 to K, "
+                    "or -1 and +1; number them without gaps, or give --classes",
+                    all[largest], labels.size()));
+  }
+  if (classes < 2) apps::refuse_file(path, "has one label only: there is nothing to tell apart");
+  return classes;
+}
+
+/// The class of a label, or -1 where it has none.
+std::int32_t class_of(std::int32_t label, const LabelRule& rule, int classes) {
+  if (rule.signs) return label == -1 ? 0 : label == 1 ? 1 : -1;
+  const std::int32_t shifted = label + rule.shift;
+  return shifted >= 0 && shifted < classes ? shifted : -1;
+}
+
+std::string range_text(const LabelRule& rule, int classes) {
+  if (rule.signs) return "-1 and +1";
+  return fmt::format("{} to {}", -rule.shift, classes - 1 - rule.shift);
+}
+
+/// The examples with classes for labels. Throws for the first label without one, with `advice`.
+Examples decide_labels(const std::string& path, RawFile raw, const LabelRule& rule, int classes,
+                       const std::string& advice) {
+  for (std::size_t i = 0; i < raw.examples.size(); ++i) {
+    const std::int32_t label = raw.examples.labels[i];
+    raw.examples.labels[i] = class_of(label, rule, classes);
+    if (raw.examples.labels[i] >= 0) continue;
+    apps::refuse_line(
+        path, raw.lines[i], 1,
+        fmt::format("label {} is out of range: labels are {}; {}", label, range_text(rule, classes), advice));
+  }
+  raw.examples.classes = classes;
+  return std::move(raw.examples);
+}
+
+}  // namespace
+
+DataSet read_libsvm(const std::string& path, const std::string& test_path, int classes) {
+  RawFile train = read_lines(path, kColumnsMax);
+  if (train.examples.features == 0)
+    apps::refuse_file(path, "has no features: a line is LABEL INDEX:VALUE INDEX:VALUE ...");
+  const LabelRule rule = rule_of(train);
+  const int count = classes != 0 ? classes : count_classes(path, train, rule);
+  DataSet data;
+  data.train = decide_labels(path, std::move(train), rule, count, "mend the line, or give --classes");
+  if (test_path.empty()) return data;
+  RawFile test = read_lines(test_path, static_cast<std::uint32_t>(data.train.features));
+  data.test = decide_labels(test_path, std::move(test), rule, count, fmt::format("as in {}", path));
+  data.test.features = data.train.features;
+  return data;
+}
+
+}  // namespace mlr
