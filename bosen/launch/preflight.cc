@@ -308,7 +308,7 @@ std::string format_table(const std::vector<HostReport>& reports) {
   for (const HostReport& report : reports) {
     const std::string ssh = report.local ? "here" : report.connected ? "ok" : "FAILED";
     const std::string version = !report.version.empty() ? report.version : report.connected ? "FAILED" : "-";
-    const std::string ports = report.ports_open ? "ok" : report.version == kVersion ? "FAILED" : "-";
+    const std::string ports = !report.ports_open ? "-" : *report.ports_open ? "ok" : "FAILED";
     const std::string latency = report.latency_s ? fmt::format("{:.2f} ms", *report.latency_s * 1e3) : "-";
     const std::string skew = report.skew_s ? fmt::format("{:+.1f} ms", *report.skew_s * 1e3) : "-";
     table += fmt::format("{:<{}}  {:>5}  {:<6}  {:<8}  {:<7}  {:>10}  {:>10}\n", report.host.name, width,

@@ -25,7 +25,7 @@ struct HostReport {
   bool local = false;                 ///< this host
   bool connected = false;             ///< a shell was reached
   std::string version;                ///< of its bosen; empty where there is none
-  bool ports_open = false;            ///< every connection that was tried came through
+  std::optional<bool> ports_open;     ///< whether every connection that was tried came through; nothing: none was tried
   std::optional<double> latency_s;    ///< to open a connection from there to here
   std::optional<double> skew_s;       ///< its clock less ours
   std::vector<std::string> problems;  ///< a line each, with how to mend it
