@@ -183,9 +183,8 @@ std::vector<std::pair<std::string, wire::Frame>> sample_frames(BufferPool& pool)
   add("rows_push_end", own_shard, peer, wire::Rows{kDenseFloat, wire::kFinishedClock, 43, true, true, {}, {}, {}});
   add("unsubscribe", client, shard, wire::Unsubscribe{kSparseFloat, {1, 2}});
   add("barrier_arrive", client, shard, wire::BarrierArrive{17});
-  // Barriers and channels belong to the first shard, which lives on rank 0: these two come from there.
-  wire::Frame release = sample_frame(shard, client, wire::BarrierRelease{17});
-  frames.emplace_back("barrier_release", release);
+  add("barrier_release", own_shard, peer, wire::BarrierRelease{17});
+  // Channels are made by the first shard, which lives on rank 0: this one comes from there.
   wire::Frame created = sample_frame(shard, client, wire::ChannelCreated{2, "rank 0 makes it differently"});
   frames.emplace_back("channel_created", created);
   add("channel_data", client, peer, wire::ChannelData{2, 3, 0, -5, sample_block(pool, kDenseFloat, {1})});
