@@ -177,11 +177,17 @@ void ClientTable::on_rows(ShardId shard_id, wire::Rows& rows) {
   cache_.compact();
 }
 
+// A row that was evicted while a push of it was under way may have a slot again: this push is not for that slot, as the
+// shard will not push what changes next. The answer to a request will be.
+bool ClientTable::takes(std::uint32_t slot, const wire::Rows& rows) const {
+  return !rows.is_push || (cache_.slot(slot).state.load(std::memory_order_relaxed) & RowSlot::kSubscribed) != 0;
+}
+
 void ClientTable::publish_shared(wire::Rows& rows) {
   const bool subscribes = !rows.is_push;
   for (const wire::RowReference& row : rows.shared) {
     const std::uint32_t number = cache_.find(row.id);
-    if (number == RowIndex::kNone) continue;  // evicted while the push was under way
+    if (number == RowIndex::kNone || !takes(number, rows)) continue;
     cache_.publish(cache_.slot(number), row.data, row.block, rows.clock, subscribes);
     if (!rows.is_push) note_answer(number);
   }
@@ -190,10 +196,12 @@ void ClientTable::publish_shared(wire::Rows& rows) {
 void ClientTable::publish_packed(ShardPart& shard, wire::Rows& rows) {
   const RowBlockView view(spec_.shape, *rows.block);
   arrivals_.clear();
-  arrival_of_slot_.resize(cache_.slots());
+  if (arrival_of_slot_.size() < cache_.slots()) {  // all zero between two calls
+    std::vector<std::uint32_t>(cache_.slots() + cache_.slots() / 16).swap(arrival_of_slot_);
+  }
   for (std::size_t i = 0; i < view.size(); ++i) {
     const std::uint32_t number = cache_.find(view.id(i));
-    if (number == RowIndex::kNone) continue;  // evicted while the push was under way
+    if (number == RowIndex::kNone || !takes(number, rows)) continue;
     arrivals_.push_back({number, rows.block->data + view.offset(i), rows.block.get()});
     arrival_of_slot_[number] = static_cast<std::uint32_t>(arrivals_.size());
   }

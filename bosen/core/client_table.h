@@ -106,7 +106,9 @@ class ClientTable {
 
   /// Rows in the cache, and memory for bookkeeping beyond their data.
   [[nodiscard]] std::size_t cached_rows() const { return cache_.size(); }
-  [[nodiscard]] std::size_t overhead_bytes() const { return cache_.overhead_bytes(); }
+  [[nodiscard]] std::size_t overhead_bytes() const {
+    return cache_.overhead_bytes() + arrival_of_slot_.size() * sizeof arrival_of_slot_[0];
+  }
   /// Messages with updates that remote shards have not confirmed yet.
   [[nodiscard]] std::size_t unconfirmed() const;
 
@@ -133,12 +135,13 @@ class ClientTable {
   };
 
   [[nodiscard]] bool is_fresh(const RowSlot& slot, Clock needed) const;
-  bool pin(WorkerPart& part, std::uint32_t slot);
+  bool pin(WorkerPart& part, std::uint32_t number);
   [[nodiscard]] Clock clock_of(const RowSlot& slot) const;
   void send_updates(ShardId shard, std::vector<BufferRef> blocks, const wire::Update& update, bool finishes,
                     Outbox& outbox);
   void fold_into_cache(const Buffer& block);
   std::byte* sum(RowId row, const std::byte* base, const std::byte* update);
+  [[nodiscard]] bool takes(std::uint32_t slot, const wire::Rows& rows) const;
   void publish_shared(wire::Rows& rows);
   void publish_packed(ShardPart& shard, wire::Rows& rows);
   void add_unconfirmed(ShardPart& shard, const wire::Rows& rows);
