@@ -88,7 +88,8 @@ void Process::deliver(std::vector<wire::Envelope>& envelopes) {
     if (const auto* create = std::get_if<wire::CreateTable>(&envelope.message)) {
       shapes_.add(create->table, create->spec.shape);  // before the next frame is looked at
     }
-    actor_of(envelope.to).post(std::move(envelope));
+    Actor& receiver = actor_of(envelope.to);
+    receiver.post(std::move(envelope));
   }
   pump();
   waiter_.wake_all();
@@ -171,9 +172,16 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
     return creation.done();
   };
   wait_until(created, [&] { return "every process to make table '" + name + "'"; });
-  if (!creation.problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + creation.problem);
+  if (!creation.problem.empty()) refuse("table '" + name + "': " + creation.problem);
   tables_.push_back(std::make_unique<TableHandle>(*this, *table));
   return *tables_.back();
+}
+
+// Every process is told of the same problem and comes here: they leave together, so that each can say what it is
+// instead of being ended by the first one that does.
+void Process::refuse(const std::string& problem) {
+  if (control_) control_->leave();
+  throw Error(ErrorKind::kUsage, problem);
 }
 
 ChannelHandle& Process::create_channel(const std::string& name, const ChannelOptions& options) {
@@ -187,7 +195,7 @@ ChannelHandle& Process::create_channel(const std::string& name, const ChannelOpt
     return creation.done();
   };
   wait_until(created, [&] { return "every process to make channel '" + name + "'"; });
-  if (!creation.problem.empty()) throw Error(ErrorKind::kUsage, "channel '" + name + "': " + creation.problem);
+  if (!creation.problem.empty()) refuse("channel '" + name + "': " + creation.problem);
   channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel));
   return *channels_.back();
 }

@@ -101,6 +101,7 @@ class Process {
   void join();
   void start_embedded();
   void make_actors();
+  [[noreturn]] void refuse(const std::string& problem);
   void dispatch(core::Outbox& outbox);
   void deliver(std::vector<wire::Envelope>& envelopes);
   Actor& actor_of(wire::NodeId node);
