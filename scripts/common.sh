@@ -19,7 +19,19 @@ usage_of() { sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "$1"; }
 
 core_count() { nproc 2>/dev/null || echo 2; }
 
-# build PRESET LOG [TARGET...]: configures where needed and builds; shows progress on a terminal, else only what failed.
+# Of ninja's lines, "[done/all] what", one in twenty seconds.
+sometimes() {
+  local line next=0
+  while read -r line; do
+    if [[ $line =~ ^\[([0-9]+/[0-9]+)\] ]] && ((SECONDS >= next)); then
+      say "  ${BASH_REMATCH[1]}"
+      next=$((SECONDS + 20))
+    fi
+  done
+}
+
+# build PRESET LOG [TARGET...]: configures where needed and builds. Shows ninja's progress on a terminal, else a little of
+# it, and whatever failed.
 build() {
   local preset=$1 log=$2
   shift 2
@@ -37,7 +49,7 @@ build() {
   if [[ -t 1 ]]; then
     cmake --build "$folder" -j "$(core_count)" "${targets[@]}" || die "the build failed; see above"
   else
-    cmake --build "$folder" -j "$(core_count)" "${targets[@]}" >"$log" 2>&1 || {
+    cmake --build "$folder" -j "$(core_count)" "${targets[@]}" 2>&1 | tee "$log" | sometimes || {
       grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60 >&2
       die "the build failed; the whole of it is in $log"
     }

@@ -23,8 +23,8 @@ SizeClass size_class(std::size_t bytes) {
   const std::size_t step = (std::size_t{1} << log2) / 4;
   const std::size_t quarter = (bytes - (std::size_t{1} << log2) + step - 1) / step;
   const std::size_t rounded = (std::size_t{1} << log2) + quarter * step;
-  constexpr int base_log2 = static_cast<int>(std::bit_width(kBytesMin)) - 1;
-  return {(log2 - base_log2) * 4 + static_cast<int>(quarter), rounded};
+  constexpr int kBaseLog2 = static_cast<int>(std::bit_width(kBytesMin)) - 1;
+  return {(log2 - kBaseLog2) * 4 + static_cast<int>(quarter), rounded};
 }
 
 void destroy(Buffer* buffer) {

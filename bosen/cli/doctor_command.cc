@@ -42,7 +42,7 @@ std::string gibibytes(std::int64_t bytes) { return fmt::format("{:.1f} GiB", sta
 std::string count(std::int64_t limit) { return limit < 0 ? "no limit" : std::to_string(limit); }
 
 Section describe_build() {
-  const std::string sanitizers = BOSEN_BUILD_SANITIZERS;
+  const std::string sanitizers{BOSEN_BUILD_SANITIZERS};
   return {"build",
           {{"version", fmt::format("{}, {}{}", kVersion, BOSEN_BUILD_TYPE,
                                    sanitizers.empty() ? "" : ", sanitizers: " + sanitizers)},

@@ -56,7 +56,8 @@ void ClientCore::step(Envelope envelope, Outbox&) {
     }
     void operator()(wire::BarrierRelease& message) { client.on_barrier_release(message); }
     void operator()(wire::ChannelData& message) {
-      if (message.channel < client.channels_.size()) client.channels_[message.channel]->on_data(std::move(message));
+      const std::size_t channel = message.channel;
+      if (channel < client.channels_.size()) client.channels_[channel]->on_data(std::move(message));
     }
     void operator()(wire::ChannelCredit& message) {
       if (message.channel < client.channels_.size()) client.channels_[message.channel]->on_credit(message);

@@ -21,8 +21,8 @@ struct ConsistencyModel {
   PushRule push;
   Clock staleness = 0;
 
-  /// Timestamps below the returned clock must show in a read at `clock`. Never negative: every copy of a row is at least
-  /// as new as clock 0.
+  /// Timestamps below the returned clock must show in a read at `clock`. Never negative: every copy of a row is at
+  /// least as new as clock 0.
   [[nodiscard]] Clock needed(Clock clock) const { return bounded && clock > staleness ? clock - staleness : 0; }
   /// Whether a shard whose slowest worker is at `minimum` may answer a read that needs `needed`.
   [[nodiscard]] bool may_answer(Clock minimum, Clock needed) const { return !bounded || minimum >= needed; }

@@ -68,7 +68,7 @@ void RowStore::apply(const BufferRef& block) {
 void RowStore::apply_dense(const BufferRef& block) {
   const RowBlockView view(shape_, *block);
   const auto width = static_cast<std::size_t>(shape_.width);
-  const bool may_write = block.get()->unique();
+  const bool may_write = block->unique();
   for (std::size_t i = 0; i < view.size(); ++i) {
     const std::uint32_t number = find_or_add(view.id(i));
     StoredRow& row = rows_[number];

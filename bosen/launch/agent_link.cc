@@ -25,7 +25,7 @@ bool read_available(const UniqueFd& fd, std::string& text) {
 
 }  // namespace
 
-AgentLink::AgentLink(ChildRequest request, const std::string& nonce, std::string script)
+AgentLink::AgentLink(const ChildRequest& request, const std::string& nonce, std::string script)
     : child_(start_child(request)), filter_(nonce), input_(std::move(script)) {}
 
 AgentLink::~AgentLink() {

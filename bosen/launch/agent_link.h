@@ -17,7 +17,7 @@ namespace bosen::launch {
 class AgentLink {
  public:
   /// Starts the child, whose stdin begins with `script`. Throws Error.
-  AgentLink(ChildRequest request, const std::string& nonce, std::string script);
+  AgentLink(const ChildRequest& request, const std::string& nonce, std::string script);
   /// Hangs up and reaps the child, killing it where it does not end by itself.
   ~AgentLink();
   AgentLink(const AgentLink&) = delete;

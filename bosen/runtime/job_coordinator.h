@@ -47,11 +47,11 @@ class JobCoordinator {
 
   /// A connection was accepted.
   void connected(PeerId peer, std::int64_t now_ns, Output& output);
-  void step(PeerId peer, const ControlMessage& message, std::int64_t now_ns, Output& output);
+  void step(PeerId id, const ControlMessage& message, std::int64_t now_ns, Output& output);
   /// The connection ended: `why` says how, e.g. "connection reset".
-  void closed(PeerId peer, const std::string& why, std::int64_t now_ns, Output& output);
+  void closed(PeerId id, const std::string& why, std::int64_t now_ns, Output& output);
   /// What came over the connection was no message: `why` says what, e.g. "sent garbage".
-  void reject(PeerId peer, const std::string& why, std::int64_t now_ns, Output& output);
+  void reject(PeerId id, const std::string& why, std::int64_t now_ns, Output& output);
   /// Does what is due by now. To be called after everything that has arrived was handed over, and at least once in
   /// limits::kHeartbeatNs.
   void tick(std::int64_t now_ns, Output& output);

@@ -323,8 +323,11 @@ bool ZmqTransport::fetch_one() {
     ZmqMessage part;
     if (!receive_part(part)) break;
     bytes += part.bytes().size();
-    if (++parts == 1) arrival.head = std::move(part);
-    if (parts == 2) arrival.block = std::move(part);
+    if (++parts == 1) {
+      arrival.head = std::move(part);
+    } else if (parts == 2) {
+      arrival.block = std::move(part);
+    }
   }
   ++statistics_.frames_received;
   statistics_.bytes_received += bytes;
