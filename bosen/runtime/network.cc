@@ -32,9 +32,13 @@ void Network::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) { receive_all(stop); });
 }
 
-Network::~Network() {
+Network::~Network() { stop(); }
+
+void Network::stop() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   transport_.wake();
+  thread_.join();
 }
 
 void Network::send(Rank peer, wire::Envelope envelope) {

@@ -37,6 +37,9 @@ class Network {
   /// Starts to receive; to be called once, when `deliver` may be called.
   void start();
 
+  /// Ends the receiving thread; afterwards `deliver` is not called any more.
+  void stop();
+
   void send(Rank peer, wire::Envelope envelope);
 
   /// Bytes that wait for peers that do not keep up.

@@ -23,7 +23,8 @@ Process::Process(ProcessSpec spec) : spec_(std::move(spec)) {
 }
 
 Process::~Process() {
-  network_.reset();  // its thread uses everything else
+  if (network_) network_->stop();  // its thread uses everything else, this pointer included
+  network_.reset();
   control_.reset();
 }
 
