@@ -37,6 +37,7 @@ stop() {
 }
 watch() {
   PATH=$path
+  trap '' USR1 # a beat that comes before the subshell has its trap must not end it
   (
     alive=1
     trap 'alive=1' USR1

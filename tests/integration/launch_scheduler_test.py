@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import launch_slurm
-from launch_support import BOSEN, PATIENCE_S, LaunchTest, Result, environment, main, missing_tools, placements
+from launch_support import BOSEN, PATIENCE_S, TABLES, LaunchTest, Result, environment, main, missing_programs, missing_tools, placements
 
 PLACEMENT = [BOSEN, "doctor", "--placement"]
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2"]
@@ -105,6 +105,11 @@ class SlurmTest(LaunchTest):
     def test_bosen_run_inside_a_task_decides(self):
         found = placements(self.run_there("srun", "-n", "1", BOSEN, "run", "-n", "2", "--", *PLACEMENT))
         self.assertEqual([(place["source"], place["size"]) for place in found], [("bosen run", 2)] * 2)
+
+    @unittest.skipIf(missing_programs(), missing_programs())
+    def test_tables_keep_their_guarantee_under_srun(self):
+        result = self.run_there("srun", "-n", "2", TABLES, "--clocks", "15", "--workers", "2")
+        self.assertIn("kept the guarantee", result.out)
 
     @unittest.skipIf(missing_tools("mpirun"), missing_tools("mpirun"))
     def test_mpirun_inside_an_allocation_is_open_mpi(self):

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import launch_sshd
-from launch_support import BOSEN, VERSION, Job, LaunchTest, bosen, environment, main, placements
+from launch_support import BOSEN, TABLES, VERSION, Job, LaunchTest, bosen, environment, main, missing_programs, placements
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 FAMILY = "sleep 1000 & echo pid $$; echo pid $!; wait"
@@ -70,6 +70,15 @@ class RunTest(SshTest):
             ["[0] ok", "[1] coordinator 127.0.0.2:5555", "[2] coordinator 127.0.0.2:5555"],
             result,
         )
+
+    @unittest.skipIf(missing_programs(), missing_programs())
+    def test_tables_keep_their_guarantee_across_hosts(self):
+        for model in ("bsp", "essp"):
+            with self.subTest(model=model):
+                command = [TABLES, "--clocks", 15, "--consistency", model, "--staleness", 1, "--workers", 2]
+                result = self.run_there("--servers", 1, "--", *command)
+                self.assertEqual(result.code, 0, result)
+                self.assertIn("kept the guarantee", result.out)
 
     def test_arguments_environment_and_folder_arrive_as_they_are(self):
         strange = self.folder / "it's a $(folder)"

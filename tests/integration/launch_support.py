@@ -15,6 +15,9 @@ from pathlib import Path
 SOURCE = Path(os.environ.get("BOSEN_SOURCE", Path(__file__).resolve().parents[2]))
 BIN = Path(os.environ.get("BOSEN_BIN", SOURCE / "build" / "bin")).resolve()
 BOSEN = str(BIN / "bosen")
+PROGRAMS = Path(os.environ.get("BOSEN_TEST_PROGRAMS", BIN.parent / "test-programs")).resolve()
+TABLES = str(PROGRAMS / "consistency_check")  # a program on tables that checks every read
+WAITING = [str(PROGRAMS / "misuse"), "--case", "waits-for-ever"]  # one whose ranks wait for each other
 VERSION = next(line.split('"')[1] for line in (SOURCE / "bosen/base/version.h").read_text().splitlines() if "kVersion" in line)
 
 # Far beyond what anything here takes; a test that meets it has failed.
@@ -98,7 +101,7 @@ class Job:
             left = deadline - time.monotonic()
             if left <= 0 or not open_streams:
                 raise AssertionError(f"{what} never came\n{Result(None, self.out, self.err)}")
-            for stream in select.select(list(open_streams), [], [], left)[0]:
+            for stream in select.select(list(open_streams), [], [], min(left, 0.1))[0]:
                 chunk = os.read(stream.fileno(), 65536).decode(errors="replace")
                 self.texts[stream] += chunk
                 if not chunk:
@@ -170,6 +173,11 @@ def missing_tools(*names):
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     gone = [name for name in names if shutil.which(name, path=path) is None]
     return f"{' and '.join(gone)} not installed" if gone else ""
+
+
+def missing_programs():
+    """A word where the programs on tables are not built."""
+    return "" if os.access(TABLES, os.X_OK) and os.access(WAITING[0], os.X_OK) else f"no programs in {PROGRAMS}"
 
 
 def main():
