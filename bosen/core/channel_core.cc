@@ -54,7 +54,8 @@ void ChannelCore::on_data(wire::ChannelData data) {
 void ChannelCore::on_credit(const wire::ChannelCredit& credit) {
   const auto found = outstanding_.find({credit.to, credit.from});
   if (found == outstanding_.end()) return;
-  found->second -= std::min(found->second, static_cast<int>(credit.messages));
+  // No more than is owed, whatever the peer says.
+  found->second -= static_cast<int>(std::min(static_cast<std::uint32_t>(found->second), credit.messages));
 }
 
 }  // namespace bosen::core

@@ -6,31 +6,40 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "bosen/base/assert.h"
 
 namespace bosen::core {
 
-/// An array that grows without moving its elements: chunks of doubling size. One thread grows it; others may read
+/// An array that grows without moving its elements: chunks of doubling size. Elements are constructed one by one, so
+/// that the unused part of the last chunk is address space and not memory. One thread grows it; others may read
 /// elements whose number they learnt from that thread.
 template <class T>
 class StableArray {
  public:
+  StableArray() = default;
+  ~StableArray() {
+    for (std::uint32_t i = 0; i < size_; ++i) std::destroy_at(&(*this)[i]);
+  }
+  StableArray(const StableArray&) = delete;
+  StableArray& operator=(const StableArray&) = delete;
+
   T& operator[](std::uint32_t i) const {
-    const std::uint64_t shifted = std::uint64_t{i} + kFirst;
-    const auto chunk = static_cast<std::size_t>(std::bit_width(shifted)) - kFirstLog2 - 1;
-    return chunks_[chunk].load(std::memory_order_acquire)[shifted - (std::uint64_t{kFirst} << chunk)];
+    const Place place = place_of(i);
+    return chunks_[place.chunk].load(std::memory_order_acquire)[place.offset];
   }
 
   /// Adds a default-constructed element and returns its number.
   std::uint32_t grow() {
-    const std::uint64_t shifted = std::uint64_t{size_} + kFirst;
-    const auto chunk = static_cast<std::size_t>(std::bit_width(shifted)) - kFirstLog2 - 1;
-    BOSEN_ASSERT(chunk < kChunks);
-    if (!owned_[chunk]) {
-      owned_[chunk] = std::make_unique<T[]>(std::size_t{kFirst} << chunk);
-      chunks_[chunk].store(owned_[chunk].get(), std::memory_order_release);
+    const Place place = place_of(size_);
+    BOSEN_ASSERT(place.chunk < kChunks);
+    if (!owned_[place.chunk]) {
+      const std::size_t bytes = (kFirst << place.chunk) * sizeof(T);
+      owned_[place.chunk].reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignof(T)})));
+      chunks_[place.chunk].store(reinterpret_cast<T*>(owned_[place.chunk].get()), std::memory_order_release);
     }
+    ::new (owned_[place.chunk].get() + place.offset * sizeof(T)) T();
     return size_++;
   }
 
@@ -38,10 +47,24 @@ class StableArray {
 
  private:
   static constexpr std::size_t kFirstLog2 = 6;
-  static constexpr std::uint32_t kFirst = 1U << kFirstLog2;
+  static constexpr std::size_t kFirst = std::size_t{1} << kFirstLog2;
   static constexpr std::size_t kChunks = 26;
 
-  std::array<std::unique_ptr<T[]>, kChunks> owned_;
+  struct Place {
+    std::size_t chunk;
+    std::size_t offset;
+  };
+  static Place place_of(std::uint32_t i) {
+    const std::size_t shifted = i + kFirst;
+    const auto chunk = static_cast<std::size_t>(std::bit_width(shifted)) - kFirstLog2 - 1;
+    return {chunk, shifted - (kFirst << chunk)};
+  }
+
+  struct Free {
+    void operator()(std::byte* storage) const { ::operator delete (storage, std::align_val_t{alignof(T)}); }
+  };
+
+  std::array<std::unique_ptr<std::byte, Free>, kChunks> owned_;
   std::array<std::atomic<T*>, kChunks> chunks_{};
   std::uint32_t size_ = 0;
 };

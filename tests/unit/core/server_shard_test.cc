@@ -51,5 +51,210 @@ TEST(ServerShard, RejectsUpdatesOfAWorkerThatHasFinished) {
   EXPECT_EQ(cluster.cluster().shard(0).rejected(), 1U);
 }
 
+/// The rows that the next message from the server to `client` brings, with its push flags.
+struct Brought {
+  std::vector<RowId> rows;
+  Clock clock;
+  bool is_push;
+  bool completes_push;
+};
+
+std::vector<Brought> brought(CoreCluster& cluster, Rank client) {
+  std::vector<Brought> result;
+  for (const wire::Envelope& envelope : cluster.carrier().queue(kServer, client)) {
+    const auto* rows = std::get_if<wire::Rows>(&envelope.message);
+    if (rows == nullptr) continue;
+    result.push_back({{}, rows->clock, rows->is_push, rows->completes_push});
+    if (!rows->block) continue;
+    const wire::RowBlockView view(dense_table(Consistency::kBsp, 0).shape, *rows->block);
+    for (std::size_t i = 0; i < view.size(); ++i) result.back().rows.push_back(view.id(i));
+  }
+  return result;
+}
+
+void deliver_to_server(CoreCluster& cluster) {
+  for (const Rank client : {0, 1}) {
+    while (cluster.carrier().under_way(client, kServer) > 0) cluster.deliver(client, kServer);
+  }
+}
+
+TEST(ServerShard, PushesOnlyRowsThatChangedAndThatTheProcessHasRead) {
+  for (const Consistency consistency : {Consistency::kEssp, Consistency::kBsp}) {
+    CoreCluster cluster(kTwoClientsOneServer);
+    const TableId table = cluster.create_table(dense_table(consistency, 0));
+    for (const RowId row : {1, 2, 3}) cluster.get(0, table, row);
+    for (const RowId row : {2, 3, 4}) cluster.inc(1, table, row, 1, 1);
+    cluster.advance(1, table);
+    deliver_to_server(cluster);
+    EXPECT_TRUE(brought(cluster, 0).empty()) << "the slowest worker has not advanced";
+    cluster.advance(0, table);
+    deliver_to_server(cluster);
+    const auto pushed = brought(cluster, 0);
+    ASSERT_EQ(pushed.size(), 1U);
+    EXPECT_THAT(pushed[0].rows, ::testing::UnorderedElementsAre(2, 3));
+    EXPECT_EQ(pushed[0].clock, 1);
+    EXPECT_TRUE(pushed[0].is_push && pushed[0].completes_push);
+    EXPECT_TRUE(brought(cluster, 1).empty()) << "it has read nothing";
+  }
+}
+
+TEST(ServerShard, APushWithoutRowsTellsThatNothingChanged) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kEssp, 0));
+  cluster.get(0, table, kRow);
+  for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+  deliver_to_server(cluster);
+  const auto pushed = brought(cluster, 0);
+  ASSERT_EQ(pushed.size(), 1U);
+  EXPECT_TRUE(pushed[0].rows.empty());
+  cluster.deliver_all();
+  EXPECT_THAT(cluster.read(0, table, kRow), Optional(ElementsAre(0, 0)));
+}
+
+TEST(ServerShard, PushesARowOnceAgainOnlyWhenItChangesAgain) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kEssp, 0));
+  cluster.get(0, table, kRow);
+  cluster.inc(1, table, kRow, 1, 1);
+  std::vector<std::size_t> rows_pushed;
+  for (int clock = 0; clock < 3; ++clock) {
+    for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+    deliver_to_server(cluster);
+    rows_pushed.push_back(brought(cluster, 0).at(0).rows.size());
+    cluster.deliver_all();
+    if (clock == 1) cluster.inc(1, table, kRow, 1, 1);
+  }
+  EXPECT_THAT(rows_pushed, ElementsAre(1U, 0U, 1U));
+  EXPECT_THAT(cluster.read(0, table, kRow), Optional(ElementsAre(0, 2)));
+}
+
+TEST(ServerShard, SspNeverPushesToARemoteProcess) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 0));
+  cluster.get(0, table, kRow);
+  cluster.inc(1, table, kRow, 1, 1);
+  for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+  deliver_to_server(cluster);
+  EXPECT_TRUE(brought(cluster, 0).empty());
+}
+
+TEST(ServerShard, AspPushesAfterTheProcessItselfHasAdvanced) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kAsp, 0));
+  cluster.get(0, table, kRow);
+  cluster.inc(1, table, kRow, 1, 1);
+  cluster.advance(1, table);
+  deliver_to_server(cluster);
+  EXPECT_TRUE(brought(cluster, 0).empty());
+  cluster.advance(0, table);
+  deliver_to_server(cluster);
+  EXPECT_THAT(brought(cluster, 0).at(0).rows, ElementsAre(kRow));
+}
+
+TEST(ServerShard, PushesNoMoreAfterARowWasDropped) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kEssp, 0), 1);
+  cluster.get(0, table, 1);
+  for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+  cluster.deliver_all();
+  cluster.get(0, table, 2);
+  for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);  // drops row 1
+  cluster.deliver_all();
+  for (const RowId row : {1, 2}) cluster.inc(1, table, row, 1, 1);
+  for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+  deliver_to_server(cluster);
+  ASSERT_EQ(brought(cluster, 0).size(), 1U);
+  EXPECT_THAT(brought(cluster, 0).at(0).rows, ElementsAre(2));
+}
+
+TEST(ServerShard, SendsABlockAsItIsWhereAllItsRowsAreWanted) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 10));
+  for (const RowId row : {1, 2, 3}) cluster.inc(1, table, row, 1, row);
+  cluster.advance(1, table);
+  const Buffer* sent = std::get<wire::Update>(cluster.carrier().queue(1, kServer).front().message).block.get();
+  deliver_to_server(cluster);
+  cluster.request(0, table, {{3, 1, 2}});
+  deliver_to_server(cluster);
+  EXPECT_EQ(std::get<wire::Rows>(cluster.carrier().queue(kServer, 0).front().message).block.get(), sent);
+  cluster.deliver_all();
+  EXPECT_THAT(cluster.read(0, table, 3), Optional(ElementsAre(0, 3)));
+  cluster.request(1, table, {{1, 2}});  // not all of it
+  deliver_to_server(cluster);
+  EXPECT_NE(std::get<wire::Rows>(cluster.carrier().queue(kServer, 1).front().message).block.get(), sent);
+}
+
+TEST(ServerShard, SharesRowsWithTheWorkersOfItsProcess) {
+  CoreCluster cluster({{.workers = 1, .shards = 1}});
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 0));
+  cluster.get(0, table, kRow);
+  cluster.inc(0, table, kRow, 1, 5);
+  cluster.advance(0, table);
+  core::ClientTable& rows = cluster.table(0, table);
+  const std::byte* first = rows.read(rows.part(0), kRow);
+  cluster.inc(0, table, kRow, 1, 5);
+  const std::vector<std::int64_t> before = elements_of(rows.spec().shape, first);
+  cluster.cluster().process(0).with_client(
+      [&](core::ClientCore& client, core::Outbox& outbox) { client.table(table).advance(0, false, outbox); });
+  cluster.cluster().process(0).settle();
+  EXPECT_EQ(elements_of(rows.spec().shape, first), before) << "a view that somebody still looks at";
+  EXPECT_THAT(cluster.read(0, table, kRow), Optional(ElementsAre(0, 10)));
+}
+
+template <class M>
+M about(TableId table) {
+  M message;
+  message.table = table;
+  return message;
+}
+
+TEST(ServerShard, IgnoresAndCountsWhatMakesNoSense) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 0));
+  core::ServerShard& shard = cluster.cluster().shard(0);
+  core::Outbox outbox(wire::NodeId::shard(0));
+  const auto step = [&](wire::NodeId from, wire::Message message) {
+    shard.step({from, wire::NodeId::shard(0), std::move(message)}, outbox);
+  };
+  const wire::NodeId client = wire::NodeId::client(0);
+  step(wire::NodeId::shard(1), wire::BarrierArrive{1});
+  step(wire::NodeId::client(kServer), wire::BarrierArrive{1});
+  step(client, about<wire::Update>(table + 1));
+  step(client, about<wire::ReadRequest>(4000));
+  step(client, about<wire::Unsubscribe>(table + 1));
+  step(client, about<wire::CreateTable>(table + 5));
+  step(client, wire::CreateChannel{7, "channel", 1});
+  wire::Update of_a_later_clock = about<wire::Update>(table);
+  of_a_later_clock.clock = 1;
+  step(client, of_a_later_clock);
+  step(client, about<wire::Rows>(table));
+  EXPECT_EQ(shard.rejected(), 9U);
+  EXPECT_TRUE(outbox.envelopes().empty());
+  step(client, wire::Unsubscribe{table, {1, 2}});  // never read: nothing to do
+  EXPECT_EQ(shard.minimum(table), 0);
+}
+
+TEST(ServerShard, BspAddsInTheOrderOfTheWorkersWhateverComesFirst) {
+  std::vector<std::vector<std::int64_t>> results;
+  for (const bool reversed : {false, true}) {
+    CoreCluster cluster(kTwoClientsOneServer);
+    wire::TableSpec spec = dense_table(Consistency::kBsp, 0);
+    spec.shape.element = ElementType::kFloat;
+    const TableId table = cluster.create_table(spec);
+    // In single precision 2^24 + 1 is 2^24: the order of the sums shows.
+    cluster.inc(0, table, kRow, 0, 1 << 24);
+    cluster.inc(1, table, kRow, 0, 1);
+    for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+    cluster.inc(0, table, kRow, 0, 1);
+    cluster.inc(1, table, kRow, 0, -(1 << 24));
+    for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+    for (const Rank client : {reversed ? 1 : 0, reversed ? 0 : 1}) {
+      while (cluster.carrier().under_way(client, kServer) > 0) cluster.deliver(client, kServer);
+    }
+    results.push_back(cluster.get(0, table, kRow));
+  }
+  EXPECT_EQ(results[0], results[1]);
+}
+
 }  // namespace
 }  // namespace bosen::testing
