@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 #include <string>
@@ -99,6 +100,11 @@ class Training {
     const Views views = weights_.get(worker, classes_);
     learner.model().load(std::vector<std::span<const float>>(views.begin(), views.end()));
     const Softmax::Score score = test(learner.model(), data_.test, cluster_.options().threads);
+    if (!std::isfinite(learner.epoch_loss()) || !std::isfinite(score.loss)) {
+      throw bosen::Error(
+          bosen::ErrorKind::kUsage,
+          fmt::format("training diverged before clock {}: take a smaller --learning-rate", worker.clock()));
+    }
     const auto count = static_cast<double>(data_.test.size());
     cluster_.report(worker.clock(), {{"loss", learner.epoch_loss()},
                                      {"accuracy", static_cast<double>(score.correct) / count},
