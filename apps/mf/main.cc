@@ -1,0 +1,385 @@
+// mf: biased matrix factorisation on two tables, a row for each user and a row for each item.
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/common/input_file.h"
+#include "apps/common/npy.h"
+#include "apps/common/random.h"
+#include "apps/mf/factors.h"
+#include "apps/mf/partition.h"
+#include "apps/mf/ratings.h"
+#include "bosen/bosen.h"
+
+namespace mf {
+namespace {
+
+constexpr std::uint64_t kOrderStream = 6;
+constexpr std::size_t kRowsAtOnce = 4096;
+// The clock before the first one of training: it sets the rows to their random start.
+constexpr bosen::Clock kStartClocks = 1;
+
+struct Settings {
+  std::string data;
+  std::optional<GeneratorOptions> generate;
+  int test_every = 10;
+  int rank = 20;
+  int epochs = 30;
+  std::int64_t clocks_per_epoch = 0;
+  SgdOptions sgd;
+};
+
+/// What a worker found in an epoch among the ratings of its own users. Travels as bytes.
+struct EpochSums {
+  double train_error = 0;  ///< summed squares
+  double train_count = 0;
+  double test_error = 0;  ///< summed squares
+};
+
+/// Brings the sums of all workers together on worker 0, through a channel: exact, and nobody waits for anybody before
+/// the end, so that measuring doesn't change what staleness does.
+class EpochReporter {
+ public:
+  EpochReporter(bosen::Cluster& cluster, int epochs)
+      : cluster_(cluster), channel_(cluster.create_channel("epochs", {.capacity = epochs + 1})) {}
+
+  /// Any worker, once an epoch.
+  void send(bosen::Worker& worker, std::int64_t epoch, const EpochSums& sums) const {
+    std::array<std::byte, sizeof(EpochSums)> bytes{};
+    std::memcpy(bytes.data(), &sums, sizeof sums);
+    channel_.send(worker, 0, epoch, bytes);
+  }
+
+  /// Worker 0: takes what has arrived of the first epoch that is not whole; true where it is whole then.
+  bool poll(bosen::Worker& worker) {
+    while (arrived_ < worker.count()) {
+      const std::optional<bosen::ChannelMessage> message = channel_.try_receive(worker, epoch_);
+      if (!message) return false;
+      take(*message);
+    }
+    return true;
+  }
+
+  /// Worker 0: waits until that epoch is whole.
+  void wait(bosen::Worker& worker) {
+    while (arrived_ < worker.count()) take(channel_.receive(worker, epoch_));
+  }
+
+  /// Reports the epoch that is whole, and goes on to the next.
+  void report(bosen::Clock clock, std::size_t tests) {
+    const double train_rmse = std::sqrt(total_.train_error / total_.train_count);
+    if (!std::isfinite(train_rmse)) {
+      throw bosen::Error(bosen::ErrorKind::kUsage,
+                         fmt::format("training diverged before clock {}: take a smaller --learning-rate, a smaller "
+                                     "--staleness or more --clocks-per-epoch",
+                                     clock));
+    }
+    if (tests > 0) {
+      const double rmse = std::sqrt(total_.test_error / static_cast<double>(tests));
+      cluster_.report(clock, {{"rmse", rmse}, {"train_rmse", train_rmse}});
+    } else {
+      cluster_.report(clock, {{"train_rmse", train_rmse}});
+    }
+    total_ = {};
+    arrived_ = 0;
+    ++epoch_;
+  }
+
+  /// The first epoch that was not reported.
+  [[nodiscard]] std::int64_t epoch() const { return epoch_; }
+
+ private:
+  void take(const bosen::ChannelMessage& message) {
+    EpochSums sums;
+    std::memcpy(&sums, message.bytes.data(), sizeof sums);
+    total_.train_error += sums.train_error;
+    total_.train_count += sums.train_count;
+    total_.test_error += sums.test_error;
+    ++arrived_;
+  }
+
+  bosen::Cluster& cluster_;
+  bosen::Channel channel_;
+  // Worker 0's alone.
+  std::int64_t epoch_ = 0;
+  EpochSums total_;
+  int arrived_ = 0;  ///< workers whose sums are in total_
+};
+
+/// The tables of a run.
+struct Tables {
+  bosen::Table<float> users;
+  bosen::Table<float> items;
+};
+
+/// One worker's part of the run: its users' ratings and its hands.
+class WorkerPart {
+ public:
+  WorkerPart(bosen::Worker& worker, const Tables& tables, const Ratings& ratings, const std::vector<int>& owners,
+             const Settings& settings, std::int64_t epoch_clocks, std::uint64_t seed)
+      : worker_(worker),
+        tables_(tables),
+        seed_(seed),
+        slices_(
+            cut_into_slices(ratings_of_worker(ratings.train, owners, worker.id()), epoch_clocks, seed, worker.id())),
+        test_(make_slice(ratings_of_worker(ratings.test, owners, worker.id()))),
+        factorizer_(settings.rank, ratings.mean, settings.sgd),
+        row_(static_cast<std::size_t>(settings.rank) + 1) {}
+
+  /// Sets rows to their random start: those of its own users, and every n-th item.
+  void start_rows(const std::vector<int>& owners, std::size_t items) {
+    for (std::size_t user = 0; user < owners.size(); ++user) {
+      if (owners[user] == worker_.id()) start(tables_.users, RowKind::kUser, user);
+    }
+    const auto count = static_cast<std::size_t>(worker_.count());
+    for (auto item = static_cast<std::size_t>(worker_.id()); item < items; item += count) {
+      start(tables_.items, RowKind::kItem, item);
+    }
+    worker_.advance();
+    worker_.barrier();
+  }
+
+  /// Learns from clock `clock`'s slice: reads each row once, works on copies, adds what has changed. Another worker's
+  /// steps on the same items come on top, which is why clocks are short (clocks_per_epoch says how short).
+  void learn(std::int64_t clock) {
+    const Slice& slice = slices_[static_cast<std::size_t>(clock) % slices_.size()];
+    const Views views = load(slice);
+    order_.resize(slice.ratings.size());
+    std::iota(order_.begin(), order_.end(), 0U);
+    const auto stream = (static_cast<std::uint64_t>(worker_.id()) << 8) + kOrderStream;
+    apps::Random(seed_, stream, static_cast<std::uint64_t>(clock)).shuffle(std::span(order_));
+    sums_.train_error += factorizer_.learn(slice, order_);
+    sums_.train_count += static_cast<double>(order_.size());
+    add(tables_.users, slice.users, views.users, factorizer_.users());
+    add(tables_.items, slice.items, views.items, factorizer_.items());
+    worker_.advance();
+  }
+
+  /// Ends the epoch: tests, and returns the epoch's sums.
+  EpochSums finish_epoch() {
+    EpochSums sums = sums_;
+    sums_ = {};
+    if (test_.ratings.empty()) return sums;
+    load(test_);
+    sums.test_error = factorizer_.squared_error(test_);
+    return sums;
+  }
+
+ private:
+  struct Views {
+    std::vector<bosen::RowView<float>> users;
+    std::vector<bosen::RowView<float>> items;
+  };
+
+  void start(const bosen::Table<float>& table, RowKind kind, std::size_t row) {
+    start_row(seed_, kind, static_cast<std::int64_t>(row), row_);
+    table.inc(worker_, static_cast<bosen::RowId>(row), std::span<const float>(row_));
+  }
+
+  Views load(const Slice& slice) {
+    tables_.users.prefetch(worker_, slice.users);  // while the items travel
+    Views views;
+    views.items = tables_.items.get(worker_, slice.items);
+    views.users = tables_.users.get(worker_, slice.users);
+    load(views.users, factorizer_.users());
+    load(views.items, factorizer_.items());
+    return views;
+  }
+
+  static void load(const std::vector<bosen::RowView<float>>& views, RowBlock& block) {
+    block.resize(views.size());
+    for (std::size_t i = 0; i < views.size(); ++i) block.load(i, views[i]);
+  }
+
+  void add(const bosen::Table<float>& table, const std::vector<std::int64_t>& rows,
+           const std::vector<bosen::RowView<float>>& before, const RowBlock& block) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      block.difference(i, before[i], row_);
+      table.inc(worker_, rows[i], std::span<const float>(row_));
+    }
+  }
+
+  bosen::Worker& worker_;
+  const Tables& tables_;
+  const std::uint64_t seed_;
+  const std::vector<Slice> slices_;
+  const Slice test_;
+  Factorizer factorizer_;
+  std::vector<std::uint32_t> order_;
+  std::vector<float> row_;
+  EpochSums sums_;
+};
+
+/// One run of the app in one process.
+class Training {
+ public:
+  Training(bosen::Cluster& cluster, const Settings& settings)
+      : settings_(settings), seed_(cluster.options().seed), ratings_(read(settings, seed_)) {
+    check_workers(cluster.workers());
+    owners_ = assign_users(ratings_, cluster.workers());
+    epoch_clocks_ = settings.clocks_per_epoch;
+    if (epoch_clocks_ == 0) epoch_clocks_ = clocks_per_epoch(ratings_, settings.sgd.learning_rate);
+    clocks_ = settings.epochs * epoch_clocks_;
+    if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
+    epochs_ = (clocks_ + epoch_clocks_ - 1) / epoch_clocks_;
+    const bosen::TableOptions options{.width = settings.rank + 1};
+    tables_.users = cluster.create_table<float>("users", options);
+    tables_.items = cluster.create_table<float>("items", options);
+    reporter_.emplace(cluster, static_cast<int>(epochs_));
+  }
+
+  void run(bosen::Worker& worker) {
+    WorkerPart part(worker, tables_, ratings_, owners_, settings_, epoch_clocks_, seed_);
+    part.start_rows(owners_, ratings_.items());
+    for (bosen::Clock clock = 0; clock < clocks_; ++clock) {
+      part.learn(clock);
+      const bosen::Clock done = clock + 1;
+      if (done == clocks_) worker.barrier();  // so that the last test sees the work of all
+      if (done == clocks_ || done % epoch_clocks_ == 0)
+        reporter_->send(worker, clock / epoch_clocks_, part.finish_epoch());
+      if (worker.id() == 0 && reporter_->poll(worker)) report();
+    }
+    if (worker.id() != 0) return;
+    while (reporter_->epoch() < epochs_) {
+      reporter_->wait(worker);
+      report();
+    }
+    users_ = read_rows(worker, tables_.users, ratings_.users());
+    items_ = read_rows(worker, tables_.items, ratings_.items());
+  }
+
+  /// Writes the model into a folder; on rank 0.
+  void write(const std::string& folder) const {
+    const auto users = static_cast<std::int64_t>(ratings_.users());
+    const auto items = static_cast<std::int64_t>(ratings_.items());
+    const std::int64_t width = settings_.rank + 1;
+    apps::write_npy<float>(folder + "/users.npy", users_, {users, width});
+    apps::write_npy<float>(folder + "/items.npy", items_, {items, width});
+    apps::write_npy<std::int64_t>(folder + "/user_ids.npy", ratings_.user_ids, {users});
+    apps::write_npy<std::int64_t>(folder + "/item_ids.npy", ratings_.item_ids, {items});
+    apps::write_npy<double>(folder + "/mean.npy", std::vector<double>{ratings_.mean}, {});
+  }
+
+ private:
+  static Ratings read(const Settings& settings, std::uint64_t seed) {
+    if (settings.generate) return generate_ratings(*settings.generate, settings.test_every, seed);
+    return read_ratings(settings.data, settings.test_every);
+  }
+
+  void check_workers(int workers) const {
+    const std::size_t most = std::min(ratings_.users(), ratings_.train.size());
+    if (static_cast<std::size_t>(workers) <= most) return;
+    throw bosen::Error(
+        bosen::ErrorKind::kUsage,
+        fmt::format("there are {} workers for {} ratings of {} users: every worker needs a user; use fewer "
+                    "workers or more data",
+                    workers, ratings_.train.size(), ratings_.users()));
+  }
+
+  void report() {
+    const bosen::Clock trained = std::min(clocks_, (reporter_->epoch() + 1) * epoch_clocks_);
+    reporter_->report(kStartClocks + trained, ratings_.test.size());
+  }
+
+  static std::vector<float> read_rows(bosen::Worker& worker, const bosen::Table<float>& table, std::size_t count) {
+    std::vector<float> values;
+    for (std::size_t first = 0; first < count; first += kRowsAtOnce) {
+      std::vector<bosen::RowId> rows(std::min(kRowsAtOnce, count - first));
+      std::iota(rows.begin(), rows.end(), static_cast<bosen::RowId>(first));
+      for (const auto& view : table.get(worker, rows)) values.insert(values.end(), view.begin(), view.end());
+    }
+    return values;
+  }
+
+  const Settings settings_;
+  const std::uint64_t seed_;
+  const Ratings ratings_;
+  std::vector<int> owners_;  ///< by user, its worker
+  std::int64_t epoch_clocks_ = 0;
+  bosen::Clock clocks_ = 0;  ///< of training
+  std::int64_t epochs_ = 0;  ///< begun in these clocks
+  Tables tables_;
+  std::optional<EpochReporter> reporter_;
+  std::vector<float> users_;  ///< the result, row after row
+  std::vector<float> items_;
+};
+
+void check(const Settings& settings) {
+  using bosen::Error;
+  using bosen::ErrorKind;
+  if (settings.data.empty() != settings.generate.has_value()) {
+    throw Error(ErrorKind::kUsage, "give either --data FILE or --generate ROWS,COLS,RANK,NNZ");
+  }
+  if (settings.test_every == 1)
+    throw Error(ErrorKind::kUsage, "--test-every 1 leaves nothing to learn from: give 2 or more");
+  std::error_code error;
+  if (!settings.generate && !std::filesystem::exists(settings.data, error)) {
+    apps::refuse_file(settings.data,
+                      "is not there: give a file of lines USER ITEM RATING, or --generate "
+                      "ROWS,COLS,RANK,NNZ");
+  }
+}
+
+void declare(bosen::App& app, Settings& settings) {
+  app.option("data", &settings.data, "file of lines USER ITEM RATING, separated by tabs, commas or blanks",
+             {.value_name = "FILE"})
+      .option("generate", [&settings](const std::string& text) { settings.generate = parse_generator(text); },
+              "make ratings up instead", {.value_name = "ROWS,COLS,RANK,NNZ", .list = true})
+      .option("test-every", &settings.test_every, "test with ratings i, from 0, with i % K == K - 1; 0: none",
+              {.minimum = 0, .maximum = 1e9, .value_name = "K"})
+      .option("rank", &settings.rank, "factors of a user and of an item", {.minimum = 1, .maximum = 4096})
+      .option("epochs", &settings.epochs, "how often to go through the ratings", {.minimum = 1, .maximum = 1e6})
+      .option("clocks-per-epoch", &settings.clocks_per_epoch, "clocks of an epoch; 0: as the data needs",
+              {.minimum = 0, .maximum = 1e9})
+      .option("learning-rate", &settings.sgd.learning_rate, "step of SGD", {.minimum = 1e-9, .maximum = 10})
+      .option("regularization", &settings.sgd.regularization, "weight of the squared norm of factors and biases",
+              {.minimum = 0, .maximum = 100})
+      .check([&settings](const bosen::Options&) { check(settings); });
+}
+
+/// Writes what --output asks for; returns what to tell the user.
+std::string conclude(const Training& training, const bosen::Options& options, const std::string& source) {
+  std::string text;
+  if (!options.output.empty()) {
+    training.write(options.output);
+    text += fmt::format("mf: wrote {}/{{users,items,user_ids,item_ids,mean}}.npy (rows: factors, then bias)\n",
+                        options.output);
+  }
+  if (!options.metrics.empty()) text += fmt::format("mf: wrote {} (metrics)\n", options.metrics);
+  if (options.output.empty()) return text + fmt::format("mf: next, keep the model: mf {} --output results\n", source);
+  return text +
+         fmt::format("mf: next, on two processes: bosen run -n 2 -- mf {} --output {}\n", source, options.output);
+}
+
+int run(int argc, char** argv) {
+  Settings settings;
+  bosen::App app("mf", "Biased matrix factorisation by SGD");
+  declare(app, settings);
+  std::string conclusion;
+  const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
+    Training training(cluster, settings);
+    cluster.run_workers([&](bosen::Worker& worker) { training.run(worker); });
+    if (cluster.rank() != 0) return;
+    const std::optional<GeneratorOptions>& made = settings.generate;
+    conclusion =
+        conclude(training, cluster.options(),
+                 made ? fmt::format("--generate {},{},{},{}", made->users, made->items, made->rank, made->ratings)
+                      : "--data " + settings.data);
+  });
+  if (code == 0) fmt::print(stderr, "{}", conclusion);
+  return code;
+}
+
+}  // namespace
+}  // namespace mf
+
+int main(int argc, char** argv) { return mf::run(argc, argv); }
