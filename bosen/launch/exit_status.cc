@@ -45,8 +45,15 @@ std::string describe(const Ending& ending) {
 
 void Outcome::rank_ended(const Ending& ending, bool by_us) {
   if (!ending.failed()) return;
+  if (!cause_) {
+    cause_ = ending;
+    return;
+  }
   const bool killed = ending.kind == Ending::Kind::kSignalled && !by_us;
-  if (!cause_ || (killed && cause_->kind == Ending::Kind::kExited)) cause_ = ending;
+  // ssh needs seconds to notice that a host is gone; its peers are faster.
+  const bool lost_a_peer = cause_->value == bosen::exit_code(ErrorKind::kPeerLost);
+  const bool lost = ending.kind == Ending::Kind::kConnectionLost && lost_a_peer;
+  if (cause_->kind == Ending::Kind::kExited && (killed || lost)) cause_ = ending;
 }
 
 void Outcome::interrupted(int signal) {

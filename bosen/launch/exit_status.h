@@ -39,7 +39,8 @@ std::string signal_name(int signal);
 /// Why a job ends, and with which exit code. Told of every event in the order of its happening.
 ///
 /// The first failing rank is the cause. A process that loses a peer soon fails as well, and its news may be here first;
-/// so a rank that a signal killed, other than one of ours, takes the blame over from one that exited by itself.
+/// so a rank that a signal killed, other than one of ours, takes the blame over from one that exited by itself, and a
+/// rank whose connection was lost from one that says that it lost a peer.
 class Outcome {
  public:
   /// `by_us`: the process was sent a signal by bosen run before it ended.

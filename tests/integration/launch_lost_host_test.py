@@ -29,6 +29,7 @@ class LostHostTest(launch_network.NetworkTest):
             self.network.unplug(2)
             result = job.finish()
             self.assertEqual(result.code, 1, result)
+            self.assertRegex(result.last_line, rf"rank 1 on {self.first} \(pid \d+\) was lost with its ssh connection; log: ")
             for rank in (0, 2):
                 self.assertRegex((self.folder / "logs" / f"rank-{rank}.err").read_text(), rf"rank 1 \(host {self.first}, pid \d+\)")
 

@@ -82,6 +82,20 @@ TEST(OutcomeTest, IsOneWhenAConnectionIsLost) {
   EXPECT_EQ(outcome.exit_code(), 1);
 }
 
+TEST(OutcomeTest, BlamesTheRankWhoseHostWasLostRatherThanOneThatLostItsPeer) {
+  Outcome outcome;
+  outcome.rank_ended(exited(0, 1), false);
+  outcome.rank_ended({3, Ending::Kind::kConnectionLost, 0}, true);
+  EXPECT_EQ(outcome.cause()->rank, 3);
+}
+
+TEST(OutcomeTest, DoesNotBlameALostHostForAnErrorThatCameFirst) {
+  Outcome outcome;
+  outcome.rank_ended(exited(0, 2), false);
+  outcome.rank_ended({3, Ending::Kind::kConnectionLost, 0}, true);
+  EXPECT_EQ(outcome.exit_code(), 2);
+}
+
 TEST(EndingTest, ReadsWaitStatusesAndShellCodes) {
   EXPECT_EQ(describe(ending_of_wait_status(0, 3 << 8)), "exited with code 3");
   EXPECT_EQ(describe(ending_of_wait_status(0, SIGKILL)), "was killed by signal 9 (SIGKILL)");
