@@ -242,5 +242,44 @@ TEST(ClientTable, ABoundedCacheUsesItsMemoryAgain) {
   }
 }
 
+TEST(ClientTable, ACachedRowCostsAtMost64BytesBesidesItsData) {
+  for (const auto& shapes : {kOneClientOneServer, std::vector{kEmbedded}}) {
+    CoreCluster cluster(shapes);
+    const TableId table = cluster.create_table(dense_table(Consistency::kEssp, 1));
+    std::vector<RowId> rows(100'000);
+    std::iota(rows.begin(), rows.end(), 0);
+    cluster.request(0, table, rows);
+    cluster.deliver_all();
+    ASSERT_EQ(cluster.table(0, table).cached_rows(), rows.size());
+    const std::size_t id_in_block = sizeof(RowId);
+    const double bytes = static_cast<double>(cluster.table(0, table).overhead_bytes()) / 100'000 + id_in_block;
+    EXPECT_LE(bytes, 64);
+    RecordProperty("bytes_per_row", std::to_string(bytes));
+  }
+}
+
+TEST(ClientTable, CountsReadsByTheAgeOfWhatTheySaw) {
+  CoreCluster cluster(kTwoWorkersOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 3));
+  cluster.get(0, table, kRow);
+  cluster.advance(0, table);
+  cluster.advance(0, table);
+  cluster.read(0, table, kRow);
+  const core::StalenessHistogram& staleness = cluster.table(0, table).part(0).staleness;
+  EXPECT_EQ(staleness.counts[core::StalenessHistogram::kOldest], 1);
+  EXPECT_EQ(staleness.counts[core::StalenessHistogram::kOldest - 2], 1);
+  EXPECT_EQ(std::accumulate(staleness.counts.begin(), staleness.counts.end(), std::int64_t{0}), 2);
+}
+
+TEST(StalenessHistogram, CountsWhatIsBeyondItsEnds) {
+  core::StalenessHistogram histogram;
+  histogram.add(-1000);
+  histogram.add(std::numeric_limits<Clock>::max());
+  histogram.add(0);
+  EXPECT_EQ(histogram.counts.front(), 1);
+  EXPECT_EQ(histogram.counts.back(), 1);
+  EXPECT_EQ(histogram.counts[core::StalenessHistogram::kOldest], 1);
+}
+
 }  // namespace
 }  // namespace bosen::testing
