@@ -196,12 +196,14 @@ void JobCoordinator::reject(PeerId id, const std::string& why, std::int64_t now_
 void JobCoordinator::lose(PeerId id, const std::string& fate, std::int64_t now_ns, Output& output) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return;
-  const Peer peer = found->second;
+  const Peer& peer = found->second;
+  if (peer.standing == Standing::kStranger) ++strangers_dropped_;
+  if (peer.standing == Standing::kSeated) {
+    // It is told too, as it may only be frozen and then wonder.
+    fail(ErrorKind::kPeerLost, describe(*member(peer.rank)) + ' ' + fate, now_ns, output);
+  }
   peers_.erase(found);
   output.drops.push_back(id);
-  if (peer.standing == Standing::kStranger) ++strangers_dropped_;
-  if (peer.standing != Standing::kSeated) return;
-  fail(ErrorKind::kPeerLost, describe(*member(peer.rank)) + ' ' + fate, now_ns, output);
 }
 
 void JobCoordinator::fail(ErrorKind kind, const std::string& cause, std::int64_t now_ns, Output& output) {

@@ -156,8 +156,9 @@ TEST(JobCoordinatorTest, ASilentProcessIsLostAfterSixSeconds) {
   const Texts expected{
       "failed: rank 2 (host node2, pid 4002) is lost: no sign of life for 6 s: it is frozen, or its host or network is "
       "down"};
-  EXPECT_EQ(job.heard(0), expected);
-  EXPECT_EQ(job.heard(1), expected);
+  for (const PeerId peer : {0U, 1U}) EXPECT_EQ(job.heard(peer), expected);
+  EXPECT_EQ(job.heard(2).back(), expected.back()) << "it reads so if it ever goes on";
+  EXPECT_TRUE(job.is_dropped(2));
 }
 
 TEST(JobCoordinatorTest, ItsOwnStallCountsAsNobodysSilence) {
