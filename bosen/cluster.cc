@@ -81,6 +81,8 @@ void Cluster::report(Clock clock, std::initializer_list<std::pair<std::string, d
   report_->evaluation(clock, measures);
 }
 
+void Cluster::expect_clocks(Clock clocks) { report_->expect_clocks(clocks); }
+
 template Table<float> Cluster::create_table(const std::string&, const TableOptions&);
 template Table<double> Cluster::create_table(const std::string&, const TableOptions&);
 template Table<std::int32_t> Cluster::create_table(const std::string&, const TableOptions&);

@@ -51,6 +51,9 @@ class Cluster {
   /// Writes an `eval` event (metrics file) and a line of progress: measures by name at a clock. Any thread may call it.
   void report(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
 
+  /// Says how many clocks the app will run where --clocks doesn't, so that progress can show how far it is. Any thread.
+  void expect_clocks(Clock clocks);
+
  private:
   runtime::Process* process_;
   JobReport* report_;

@@ -18,7 +18,10 @@ double seconds(std::int64_t nanoseconds) { return static_cast<double>(nanosecond
 }  // namespace
 
 JobReport::JobReport(std::string program, const Options& options, Progress progress)
-    : program_(std::move(program)), options_(options), reported_(static_cast<std::size_t>(options.workers)) {
+    : program_(std::move(program)),
+      options_(options),
+      reported_(static_cast<std::size_t>(options.workers)),
+      clocks_(options.clocks) {
   if (progress == Progress::kHidden) return;
   progress_ = std::make_unique<monitor::Progress>(
       monitor::Progress::Settings{.name = program_, .style = stderr_style()}, std::cerr);
@@ -51,6 +54,11 @@ void JobReport::evaluation(Clock clock, std::initializer_list<std::pair<std::str
   show(clock);
 }
 
+void JobReport::expect_clocks(Clock clocks) {
+  const std::lock_guard lock(mutex_);
+  clocks_ = clocks;
+}
+
 void JobReport::advanced(const runtime::Process& process, const runtime::WorkerContext& worker) {
   if (!log_ && !progress_) return;
   runtime::WorkerTimes& before = reported_[static_cast<std::size_t>(worker.local_id())];
@@ -80,7 +88,7 @@ void JobReport::write_clock(const runtime::Process& process, Clock clock) {
 
 void JobReport::show(Clock clock) {
   clock_ = std::max(clock_, clock);
-  if (progress_) progress_->update(now_s(), {.clock = clock_, .clocks = options_.clocks, .measures = measures_});
+  if (progress_) progress_->update(now_s(), {.clock = clock_, .clocks = clocks_, .measures = measures_});
 }
 
 void JobReport::ended(const runtime::JobStatistics& job) {

@@ -37,6 +37,8 @@ class JobReport {
 
   /// Measures by name that an app made at a clock.
   void evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
+  /// How many clocks there will be.
+  void expect_clocks(Clock clocks);
   /// A worker has advanced.
   void advanced(const runtime::Process& process, const runtime::WorkerContext& worker);
 
@@ -66,6 +68,7 @@ class JobReport {
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   Clock clock_ = 0;
+  Clock clocks_ = 0;  ///< how many there will be; 0: not known
   Measures measures_;
 };
 

@@ -231,6 +231,10 @@ class Training {
     clocks_ = settings.epochs * epoch_clocks_;
     if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
     epochs_ = (clocks_ + epoch_clocks_ - 1) / epoch_clocks_;
+    cluster.expect_clocks(kStartClocks + clocks_);
+    // Workers without any bound would in the end learn items from their own users only, and what they add would not fit
+    // together. An epoch is as far as they may drift.
+    barrier_every_epoch_ = cluster.options().consistency == bosen::Consistency::kAsp;
     const bosen::TableOptions options{.width = settings.rank + 1};
     tables_.users = cluster.create_table<float>("users", options);
     tables_.items = cluster.create_table<float>("items", options);
@@ -243,9 +247,10 @@ class Training {
     for (bosen::Clock clock = 0; clock < clocks_; ++clock) {
       part.learn(clock);
       const bosen::Clock done = clock + 1;
-      if (done == clocks_) worker.barrier();  // so that the last test sees the work of all
-      if (done == clocks_ || done % epoch_clocks_ == 0)
-        reporter_->send(worker, clock / epoch_clocks_, part.finish_epoch());
+      const bool last = done == clocks_;
+      const bool ends_epoch = last || done % epoch_clocks_ == 0;
+      if (last || (ends_epoch && barrier_every_epoch_)) worker.barrier();  // the last test sees the work of all
+      if (ends_epoch) reporter_->send(worker, clock / epoch_clocks_, part.finish_epoch());
       if (worker.id() == 0 && reporter_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
@@ -307,6 +312,7 @@ class Training {
   std::int64_t epoch_clocks_ = 0;
   bosen::Clock clocks_ = 0;  ///< of training
   std::int64_t epochs_ = 0;  ///< begun in these clocks
+  bool barrier_every_epoch_ = false;
   Tables tables_;
   std::optional<EpochReporter> reporter_;
   std::vector<float> users_;  ///< the result, row after row

@@ -65,6 +65,7 @@ class Training {
     weights_ = cluster.create_table<float>("weights", {.width = data_.train.features + 1});
     clocks_ = cluster.options().clocks;
     if (clocks_ == 0) clocks_ = settings.epochs * clocks_per_epoch(examples, cluster.workers(), settings_.learner);
+    cluster.expect_clocks(clocks_);
   }
 
   void run() {
