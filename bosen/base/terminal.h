@@ -10,6 +10,7 @@ namespace bosen {
 struct TerminalStyle {
   bool rewrites_lines = false;  ///< a terminal that can go back to the start of a line
   bool colors = false;          ///< such a terminal whose user has not set NO_COLOR
+  int columns = 79;             ///< the longest line that doesn't wrap
 };
 
 /// The style of file descriptor `fd`. `environment` looks up a variable, null where it isn't set (TERM, NO_COLOR).

@@ -54,12 +54,12 @@ void Progress::clear() {
   line_open_ = false;
 }
 
-std::string Progress::text(double now_s, const ProgressState& state) const {
+std::string Progress::text(double now_s, const ProgressState& state, bool with_bar) const {
   std::string text = settings_.name + ": clock " + std::to_string(state.clock);
   if (state.clocks > 0) {
     const double share = share_done(state);
     text += fmt::format("/{}", state.clocks);
-    if (settings_.style.rewrites_lines) text += " " + bar(share);
+    if (with_bar) text += " " + bar(share);
     text += fmt::format(" {:.0f}%", share * 100);
   }
   text += "  " + duration_text(now_s);
@@ -68,13 +68,15 @@ std::string Progress::text(double now_s, const ProgressState& state) const {
 }
 
 void Progress::write(double now_s, const ProgressState& state) {
-  std::string line = text(now_s, state);
   if (!settings_.style.rewrites_lines) {
-    out_ << line + "\n" << std::flush;
+    out_ << text(now_s, state, false) + "\n" << std::flush;
     return;
   }
   // A line that wraps could not be rewritten.
-  line.resize(std::min(line.size(), static_cast<std::size_t>(settings_.columns)));
+  const auto columns = static_cast<std::size_t>(settings_.style.columns);
+  std::string line = text(now_s, state, true);
+  if (line.size() > columns) line = text(now_s, state, false);
+  line.resize(std::min(line.size(), columns));
   if (settings_.style.colors) line.insert(std::min(settings_.name.size(), line.size()), kPlain).insert(0, kGreen);
   out_ << kEraseLine + line << std::flush;
   line_open_ = true;

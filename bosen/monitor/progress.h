@@ -28,7 +28,6 @@ class Progress {
     TerminalStyle style;
     double line_every_s = 5;       ///< elsewhere than on a terminal
     double rewrite_every_s = 0.1;  ///< on a terminal
-    int columns = 79;              ///< longest line on a terminal
   };
 
   Progress(Settings settings, std::ostream& out);
@@ -43,7 +42,7 @@ class Progress {
   void clear();
 
  private:
-  [[nodiscard]] std::string text(double now_s, const ProgressState& state) const;
+  [[nodiscard]] std::string text(double now_s, const ProgressState& state, bool with_bar) const;
   void write(double now_s, const ProgressState& state);
 
   const Settings settings_;

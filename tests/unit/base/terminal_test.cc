@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <map>
@@ -40,6 +41,14 @@ TEST_F(TerminalTest, RewritesAndColorsOnATerminal) {
   const TerminalStyle result = style(terminal_, {{"TERM", "xterm"}});
   EXPECT_TRUE(result.rewrites_lines);
   EXPECT_TRUE(result.colors);
+}
+
+TEST_F(TerminalTest, LeavesTheLastColumnFreeSoThatNothingWraps) {
+  EXPECT_EQ(style(terminal_, {{"TERM", "xterm"}}).columns, 79) << "nobody has measured this terminal";
+  winsize size{};
+  size.ws_col = 120;
+  ASSERT_EQ(::ioctl(terminal_, TIOCSWINSZ, &size), 0);
+  EXPECT_EQ(style(terminal_, {{"TERM", "xterm"}}).columns, 119);
 }
 
 TEST_F(TerminalTest, HonoursNoColor) {

@@ -71,9 +71,14 @@ TEST(ProgressTest, ColorsOnlyWhereColorsAreLiked) {
 }
 
 TEST(ProgressTest, CutsALineThatWouldWrap) {
-  std::ostringstream out;
-  Progress({.name = "mf", .style = kTerminal, .columns = 10}, out).update(0, state(1));
-  EXPECT_EQ(out.str(), "\r\x1b[Kmf: clock ");
+  const auto shown_in = [](int columns) {
+    std::ostringstream out;
+    Progress({.name = "mf", .style = {.rewrites_lines = true, .columns = columns}}, out).update(0, state(20));
+    return out.str();
+  };
+  EXPECT_EQ(shown_in(70), "\r\x1b[Kmf: clock 20/40 [##########..........] 50%  0.0 s  rmse 0.9234");
+  EXPECT_EQ(shown_in(50), "\r\x1b[Kmf: clock 20/40 50%  0.0 s  rmse 0.9234");
+  EXPECT_EQ(shown_in(10), "\r\x1b[Kmf: clock ");
 }
 
 TEST(ProgressTest, ShowsNoShareWhereTheEndIsNotKnown) {
