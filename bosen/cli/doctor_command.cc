@@ -42,10 +42,10 @@ std::string gibibytes(std::int64_t bytes) { return fmt::format("{:.1f} GiB", sta
 std::string count(std::int64_t limit) { return limit < 0 ? "no limit" : std::to_string(limit); }
 
 Section describe_build() {
-  const std::string sanitizers{BOSEN_BUILD_SANITIZERS};
+  constexpr bool kSanitized = sizeof BOSEN_BUILD_SANITIZERS > 1;  // a text, empty in ordinary builds
   return {"build",
           {{"version", fmt::format("{}, {}{}", kVersion, BOSEN_BUILD_TYPE,
-                                   sanitizers.empty() ? "" : ", sanitizers: " + sanitizers)},
+                                   kSanitized ? ", sanitizers: " BOSEN_BUILD_SANITIZERS : "")},
            {"compiler", BOSEN_BUILD_COMPILER},
            {"libraries", BOSEN_BUILD_LIBRARIES},
            {"transports", "in one process: none needed; on one host: ZeroMQ ipc; between hosts: ZeroMQ tcp"}}};
