@@ -84,12 +84,15 @@ void Console::write_some(Target& target) {
   }
 }
 
-void Console::flush(Deadline deadline) {
+void Console::flush(Deadline deadline, int stop_fd) {
   for (;;) {
     std::vector<pollfd> polled;
     add_poll(polled);
     if (polled.empty() || std::chrono::steady_clock::now() >= deadline) return;
-    if (::poll(polled.data(), polled.size(), poll_timeout_ms(deadline)) > 0) write_ready(polled);
+    polled.push_back({stop_fd, POLLIN, 0});
+    if (::poll(polled.data(), polled.size(), poll_timeout_ms(deadline)) <= 0) continue;
+    if (polled.back().revents != 0) return;
+    write_ready(polled);
   }
 }
 

@@ -42,8 +42,8 @@ class Console {
   /// Writes what the readers take at once.
   void write_ready(const std::vector<pollfd>& polled);
 
-  /// Writes everything, until `deadline`.
-  void flush(Deadline deadline);
+  /// Writes everything, until `deadline` or until `stop_fd` becomes readable (-1: nothing stops it).
+  void flush(Deadline deadline, int stop_fd);
 
  private:
   struct Target {

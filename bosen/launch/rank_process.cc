@@ -66,7 +66,7 @@ std::optional<RankProcess::Output> RankProcess::on_ready(int fd) {
   return Output{stream, absorb_end(stream)};
 }
 
-void RankProcess::check_child(Deadline now) {
+void RankProcess::check_child(Deadline now, bool paused) {
   if (!has_child()) return;
   if (!child_gone_) {
     siginfo_t info{};
@@ -76,12 +76,16 @@ void RankProcess::check_child(Deadline now) {
       return;
     }
     child_gone_ = true;
-    drain_until_ = now + kDrain;
     // What CLD_EXITED and its like say, in waitpid()'s form.
-    child_ended(info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status));
+    child_status_ = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
   }
-  const bool drained = !child_.out && !child_.err;
-  if (drained || now >= *drain_until_) finish();
+  if (paused || !drain_until_) drain_until_ = now + kDrain;
+  const bool drained = (!child_.out && !child_.err) || now >= *drain_until_;
+  if (child_status_ && (drained || ending_is_in_status())) {
+    child_ended(*child_status_);
+    child_status_.reset();
+  }
+  if (drained) finish();
 }
 
 void RankProcess::finish() {
@@ -130,6 +134,8 @@ void LocalRank::send_signal(int signal) {
 std::string LocalRank::absorb(Stream /*stream*/, std::string bytes) { return bytes; }
 
 std::string LocalRank::absorb_end(Stream /*stream*/) { return {}; }
+
+bool LocalRank::ending_is_in_status() const { return true; }
 
 void LocalRank::child_ended(int status) { set_ending(ending_of_wait_status(rank(), status)); }
 

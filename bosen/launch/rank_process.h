@@ -55,8 +55,9 @@ class RankProcess {
   virtual std::optional<Output> on_ready(int fd);
   [[nodiscard]] bool owns(int fd) const;
 
-  /// Looks whether the child process has ended; call it on SIGCHLD and in every turn while the rank has ended.
-  void check_child(Deadline now);
+  /// Looks whether the child process has ended; call it in every turn. `paused`: output is not read now, as its reader
+  /// is slow, so the rest of it must not be given up.
+  void check_child(Deadline now, bool paused);
   /// Kills the child process, or gives up a rank that has none.
   void abandon();
   [[nodiscard]] bool has_child() const { return child_.pid > 0; }
@@ -80,7 +81,10 @@ class RankProcess {
   virtual std::string absorb(Stream stream, std::string bytes) = 0;
   /// The stream has ended: returns what was held back of it.
   virtual std::string absorb_end(Stream stream) = 0;
-  /// The child process has ended with this wait status.
+  /// Whether the child's wait status says how the rank ended; otherwise the child's output does.
+  [[nodiscard]] virtual bool ending_is_in_status() const = 0;
+  /// The child process has ended with this wait status, and its output has been absorbed if that says how the rank
+  /// ended.
   virtual void child_ended(int status) = 0;
 
   void adopt(ChildProcess child);
@@ -101,6 +105,7 @@ class RankProcess {
   std::string host_;
   std::string refusal_;
   std::optional<Ending> ending_;
+  std::optional<int> child_status_;      ///< of a child that has ended, until child_ended() is told
   std::optional<Deadline> abandon_at_;   ///< when the child process has lived on for too long after the rank ended
   std::optional<Deadline> drain_until_;  ///< when the rest of the output is given up
 };
@@ -116,6 +121,7 @@ class LocalRank final : public RankProcess {
  private:
   std::string absorb(Stream stream, std::string bytes) override;
   std::string absorb_end(Stream stream) override;
+  [[nodiscard]] bool ending_is_in_status() const override;
   void child_ended(int status) override;
 
   ChildRequest request_;
@@ -135,6 +141,7 @@ class RemoteRank final : public RankProcess {
  private:
   std::string absorb(Stream stream, std::string bytes) override;
   std::string absorb_end(Stream stream) override;
+  [[nodiscard]] bool ending_is_in_status() const override;
   void child_ended(int status) override;
 
   void send_line(std::string_view line);
@@ -146,6 +153,7 @@ class RemoteRank final : public RankProcess {
   ChildRequest ssh_;
   RemoteProgram program_;
   std::array<ReportFilter, 2> filters_;  ///< by stream
+  bool start_sent_ = false;              ///< the other side reads signals from now on
   bool output_begins_ = false;           ///< the login shell's noise is over
   std::string connecting_errors_;        ///< what ssh and the login shell wrote to stderr before the rank was ready
   std::string input_;                    ///< what still has to go to ssh's stdin

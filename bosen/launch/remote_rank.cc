@@ -35,18 +35,18 @@ void RemoteRank::prepare() {
 
 void RemoteRank::start() {
   BOSEN_ASSERT(state_ == State::kReady);
+  start_sent_ = true;
   send_line("start");
 }
 
 void RemoteRank::send_signal(int signal) {
   if (state_ == State::kEnded || state_ == State::kFinished || state_ == State::kIdle) return;
   signalled_ = true;
-  if (state_ == State::kRunning) {
+  if (start_sent_) {
     send_line(signal_name(signal).substr(std::strlen("SIG")));
     return;
   }
-  // Nothing runs there yet, or its number is not known: when the connection ends, the other side ends whatever it has
-  // started.
+  // Nothing runs there yet.
   close_input_ = true;
   input_.clear();
   write_input();
@@ -147,6 +147,8 @@ std::string RemoteRank::explain_refusal(std::string_view reason) const {
   if (reason == "nosetsid") return start + "the command setsid is missing there: install util-linux";
   return start + printable(reason);
 }
+
+bool RemoteRank::ending_is_in_status() const { return false; }
 
 void RemoteRank::child_ended(int status) {
   switch (state_) {

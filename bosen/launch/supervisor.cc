@@ -201,8 +201,9 @@ void Supervisor::turn() {
   for (std::size_t i = first_of_ranks; i < polled.size(); ++i) {
     if (polled[i].revents != 0) serve_rank(*owners[i - first_of_ranks], polled[i].fd);
   }
+  const bool paused = console_.is_full() && !ending_;
   for (const auto& rank : ranks_) {
-    rank->check_child(now);
+    rank->check_child(now, paused);
     rank->tick(now);
   }
   note_progress();

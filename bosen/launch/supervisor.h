@@ -70,6 +70,7 @@ class Supervisor {
   void start_all();
   void run_until_finished();
   int conclude();
+  void say_ending();
 
   /// Waits for something to happen and deals with it.
   void turn();

@@ -13,7 +13,8 @@ namespace {
 
 using State = RankProcess::State;
 
-/// How long is given to the reader of our output at the end.
+/// How long is given to the reader of our output after somebody has stopped us. Otherwise a slow one gets all the time
+/// it takes.
 constexpr double kFlushSeconds = 5;
 
 constexpr std::size_t kMaxListed = 8;
@@ -100,7 +101,16 @@ void Supervisor::tell_waiting() {
 }
 
 int Supervisor::conclude() {
-  const int code = outcome_.exit_code();
+  say_ending();
+  serve_signals();
+  constexpr double kForever = 1e9;
+  if (!outcome_.interruption()) console_.flush(deadline_after(kForever), signals_.poll_fd());
+  serve_signals();
+  console_.flush(deadline_after(kFlushSeconds), -1);
+  return outcome_.exit_code();
+}
+
+void Supervisor::say_ending() {
   if (const auto signal = outcome_.interruption()) {
     if (*signal != SIGPIPE) console_.say(fmt::format("stopped by {}; all processes have ended", signal_name(*signal)));
   } else if (outcome_.was_refused()) {
@@ -117,8 +127,6 @@ int Supervisor::conclude() {
     console_.say(fmt::format("all {} ranks have ended well; their output is in {}/rank-*.out and .err", ranks_.size(),
                              logs_.folder()));
   }
-  console_.flush(deadline_after(kFlushSeconds));
-  return code;
 }
 
 }  // namespace bosen::launch

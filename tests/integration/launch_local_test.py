@@ -197,6 +197,15 @@ class OutputTest(LaunchTest):
         self.assertIn("[0] x", self.run_on_terminal(environment(NO_COLOR="1")))
         self.assertEqual(bosen("run", "-n", 1, "--", "echo", "x").out, "[0] x\n")
 
+    def test_nothing_is_lost_when_the_reader_is_slow(self):
+        program = "exec seq 1 400000"  # more than fits all buffers
+        with Job("run", "-n", "1", "--", "sh", "-c", program) as job:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                job.process.wait(timeout=3)
+            result = job.finish()
+        self.assertEqual(result.code, 0)
+        self.assertEqual(result.out, "".join(f"[0] {number}\n" for number in range(1, 400001)))
+
     def test_ends_when_nobody_reads_any_more(self):
         with Job("run", "-n", "1", "--", "sh", "-c", "echo pid $$; while echo y; do :; done") as job:
             pid = job.wait_for_lines(1, "pid")[0].split()[1]
