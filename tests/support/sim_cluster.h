@@ -47,6 +47,7 @@ class SimProcess {
   [[nodiscard]] std::size_t actors() const { return mail_.size(); }
   [[nodiscard]] bool has_mail(std::size_t actor) const { return !mail_[actor].empty(); }
   [[nodiscard]] bool has_mail() const;
+  [[nodiscard]] const wire::Envelope& next_mail(std::size_t actor) const { return mail_[actor].front(); }
   /// Handles the oldest message in an actor's mailbox.
   void handle_one(std::size_t actor);
   /// Handles all mail, and what it causes inside the process.
