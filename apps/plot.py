@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Draws runs of an app from their metrics files: a measure over time, and how stale the rows were that workers read.
+
+Usage: apps/plot.py FIGURE.png MEASURE NAME=METRICS.jsonl...
+"""
+
+import json
+import sys
+from pathlib import Path
+
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+OLDEST = -10  # of the histogram; everything older is drawn there
+
+
+def read_run(argument, measure):
+    name, _, path = argument.rpartition("=")
+    events = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    evaluations = [event for event in events if event["event"] == "eval" and measure in event]
+    if not evaluations or events[-1]["event"] != "end":
+        sys.exit(f"{path}: has no '{measure}' or no 'end' event; was the run interrupted?")
+    return name, evaluations, events[-1]
+
+
+def draw_measure(axes, runs, measure):
+    for (name, evaluations, end), colour in zip(runs, COLOURS):
+        label = f"{name}: {end['wall_s']:.1f} s, {end[measure]:.4f}"
+        axes.plot([event["time_s"] for event in evaluations], [event[measure] for event in evaluations], marker="o",
+                  markersize=3, color=colour, label=label)
+    axes.set(xlabel="time [s]", ylabel=measure, title=f"{measure} over time")
+    axes.set_xlim(left=0)
+    axes.grid(color="#eeeeee")
+    axes.legend(frameon=False)
+
+
+def draw_staleness(axes, runs):
+    width = 0.8 / len(runs)
+    for number, ((name, _, end), colour) in enumerate(zip(runs, COLOURS)):
+        shares = {}
+        for differential, count in end["staleness_histogram"].items():
+            place = min(max(int(differential), OLDEST), 1)
+            shares[place] = shares.get(place, 0) + count / end["reads"]
+        axes.bar([place + (number + 0.5) * width - 0.4 for place in shares], list(shares.values()), width=width,
+                 color=colour, label=name)
+    axes.set(xlabel="clock of the copy - clock of the reader", ylabel="share of reads", title="Observed staleness")
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__.strip())
+    figure_path, measure = sys.argv[1:3]
+    runs = [read_run(argument, measure) for argument in sys.argv[3:]]
+
+    # Imported here, because the choice of a drawing surface comes first.
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    draw_measure(left, runs, measure)
+    draw_staleness(right, runs)
+    figure.savefig(figure_path, dpi=100)
+    print(f"wrote {figure_path}")
+
+
+if __name__ == "__main__":
+    main()
