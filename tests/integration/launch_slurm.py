@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from launch_support import PATIENCE_S, environment, missing_tools
+from launch_support import PATIENCE_S, die_with_us, environment, missing_tools
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -89,7 +90,10 @@ PartitionName=all Nodes={self.node} Default=YES State=UP
         with log:
             command = [shutil.which(program, path=PATH), *arguments]
             self.processes.append(
-                subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                subprocess.Popen(
+                    command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    preexec_fn=die_with_us,
+                )  # fmt: skip
             )
 
     def wait_for(self, condition, what):
@@ -119,3 +123,14 @@ PartitionName=all Nodes={self.node} Default=YES State=UP
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self.kill_step_daemons()
+
+    def kill_step_daemons(self):
+        """slurmstepd, one a step, outlives slurmd when the controller goes before it could report; ours have our configuration."""
+        setting = f"SLURM_CONF={self.folder}/slurm.conf".encode()
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if (path / "comm").read_text() == "slurmstepd\n" and setting in (path / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(path.name), signal.SIGKILL)
+            except OSError:
+                continue

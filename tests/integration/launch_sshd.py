@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from launch_support import PATIENCE_S, missing_tools
+from launch_support import PATIENCE_S, die_with_us, missing_tools
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
@@ -52,6 +52,7 @@ class SshServer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_us,
         )
         host_key = (self.folder / "host_key.pub").read_text().split()
         (self.folder / "known_hosts").write_text(

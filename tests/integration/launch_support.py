@@ -1,5 +1,6 @@
 """What the tests of `bosen run`, `check` and `doctor` share: starting the program, waiting with a bound, skipping with a word."""
 
+import ctypes
 import json
 import os
 import select
@@ -72,6 +73,7 @@ class Job:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=die_with_us,
         )
         self.texts = {self.process.stdout: "", self.process.stderr: ""}
 
@@ -138,6 +140,12 @@ def wait_until_gone(pid, patience_s=PATIENCE_S):
         return bool(select.select([descriptor], [], [], patience_s)[0])
     finally:
         os.close(descriptor)
+
+
+def die_with_us():
+    """For Popen's preexec_fn: the kernel kills the process when this one dies, even if it has no time to clean up."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def placements(result):
