@@ -36,7 +36,8 @@ std::string host_identity() {
 bool is_loopback(std::string_view address) {
   if (!address.starts_with(kTcp)) return false;
   address.remove_prefix(kTcp.size());
-  return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("localhost:");
+  return address.starts_with("127.") || address.starts_with("[::1]:") || address.starts_with("::1:") ||
+         address.starts_with("localhost:");
 }
 
 std::string choose_address(const std::string& own_host, const PeerEndpoint& peer, TransportChoice choice) {

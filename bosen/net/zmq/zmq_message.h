@@ -27,6 +27,8 @@ class ZmqMessage {
   static ZmqMessage share(BufferRef block);
 
   zmq_msg_t* get() { return &message_; }
+  /// Whether another part of the same message follows.
+  [[nodiscard]] bool has_more() const { return zmq_msg_more(&message_) != 0; }
   [[nodiscard]] std::span<std::byte> bytes() {
     return {static_cast<std::byte*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
   }

@@ -41,6 +41,11 @@ std::uint64_t random_number() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+/// An address with colons of its own needs brackets before a port.
+std::string host_in_url(const std::string& host) {
+  return host.find(':') == std::string::npos || host.starts_with('[') ? host : "[" + host + "]";
+}
+
 std::string last_error() { return zmq_strerror(zmq_errno()); }
 
 }  // namespace
@@ -122,7 +127,7 @@ std::string ZmqTransport::listen(const std::string& address) {
 void ZmqTransport::listen_tcp() {
   const std::string port = options_.port == 0 ? "*" : std::to_string(options_.port);
   set_option(ZMQ_IPV6, options_.bind_host.find(':') != std::string::npos ? 1 : 0);
-  const std::string address = listen(fmt::format("tcp://{}:{}", options_.bind_host, port));
+  const std::string address = listen(fmt::format("tcp://{}:{}", host_in_url(options_.bind_host), port));
   const std::string actual_port = address.substr(address.rfind(':') + 1);
   const bool all = address.starts_with("tcp://0.0.0.0:") || address.starts_with("tcp://[::]:");
   if (all && options_.public_host.empty()) {
@@ -130,8 +135,9 @@ void ZmqTransport::listen_tcp() {
                                                "hosts shall connect to",
                                                options_.rank));
   }
-  addresses_.push_back(options_.public_host.empty() ? address
-                                                    : fmt::format("tcp://{}:{}", options_.public_host, actual_port));
+  addresses_.push_back(options_.public_host.empty()
+                           ? address
+                           : fmt::format("tcp://{}:{}", host_in_url(options_.public_host), actual_port));
 }
 
 // An abstract socket lives in the network namespace and leaves nothing behind, however the process ends. Other users
@@ -319,9 +325,10 @@ bool ZmqTransport::fetch_one() {
   Arrival arrival;
   std::size_t parts = 0;
   std::size_t bytes = 0;
-  while (has_more_parts()) {
+  for (bool more = routing_id.has_more(); more;) {
     ZmqMessage part;
     if (!receive_part(part)) break;
+    more = part.has_more();
     bytes += part.bytes().size();
     if (++parts == 1) {
       arrival.head = std::move(part);
@@ -349,13 +356,6 @@ bool ZmqTransport::receive_part(ZmqMessage& part) {
     BOSEN_ASSERT(zmq_errno() == EINTR);
   }
   return true;
-}
-
-bool ZmqTransport::has_more_parts() {
-  int more = 0;
-  std::size_t size = sizeof more;
-  BOSEN_ASSERT(zmq_getsockopt(socket_, ZMQ_RCVMORE, &more, &size) == 0);
-  return more != 0;
 }
 
 // Until the deadline, an arrival or a kick; or less long.

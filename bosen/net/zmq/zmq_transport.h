@@ -87,7 +87,6 @@ class ZmqTransport final : public Transport {
   void fetch();
   bool fetch_one();
   bool receive_part(ZmqMessage& part);
-  [[nodiscard]] bool has_more_parts();
   [[nodiscard]] std::optional<Rank> identify(std::span<const std::byte> routing_id) const;
   std::optional<ReceivedFrame> decode(Arrival arrival);
   void count_drop(std::string reason);

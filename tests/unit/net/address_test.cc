@@ -71,6 +71,7 @@ TEST(AddressTest, RefusesALoopbackAddressOfAnotherHost) {
 TEST(AddressTest, KnowsLoopbackAddresses) {
   EXPECT_TRUE(is_loopback("tcp://127.1.2.3:1"));
   EXPECT_TRUE(is_loopback("tcp://[::1]:1"));
+  EXPECT_TRUE(is_loopback("tcp://::1:1"));
   EXPECT_TRUE(is_loopback("tcp://localhost:1"));
   EXPECT_FALSE(is_loopback("tcp://10.0.0.7:1"));
   EXPECT_FALSE(is_loopback("tcp://localhost.example.org:1"));

@@ -297,6 +297,29 @@ TEST(ZmqTransportAddressTest, TellsTheNameThatOthersShallUse) {
   EXPECT_THAT(transport.addresses()[0], testing::MatchesRegex("tcp://node7:[0-9]+"));
 }
 
+TEST(ZmqTransportAddressTest, PutsBracketsAroundAddressesWithColons) {
+  BufferPool pool;
+  const ZmqTransport transport({.rank = 0, .bind_host = "*", .public_host = "fe80::7", .ipc = false}, pool);
+  EXPECT_THAT(transport.addresses()[0], testing::MatchesRegex("tcp://\\[fe80::7\\]:[0-9]+"));
+}
+
+TEST(ZmqTransportAddressTest, ListensAndConnectsByIpVersion6) {
+  BufferPool pool;
+  std::unique_ptr<ZmqTransport> zero;
+  try {
+    zero = std::make_unique<ZmqTransport>(ZmqOptions{.rank = 0, .bind_host = "::1", .ipc = false}, pool);
+  } catch (const Error& error) {
+    GTEST_SKIP() << "no IPv6 here: " << error.what();
+  }
+  zero->set_context(test::sample_context(2));
+  NetProcess one(1, 2);
+  one.transport.connect(0, zero->addresses()[0]);
+  one.send_barrier(0, 3);
+  const auto received = zero->receive(test::in(test::kPatience));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(barrier_number(*received), 3U);
+}
+
 TEST(ZmqTransportAddressTest, ListensOnIpcLast) {
   BufferPool pool;
   const ZmqTransport transport({.rank = 0}, pool);
