@@ -59,7 +59,7 @@ int run_job(const App& app, const Options& options, const launch::Placement& pla
     if (is_first) report.ended(process.job_statistics());
     process.leave();
   } catch (const std::exception& error) {
-    process.abort(one_line(error.what()));
+    process.abort(as_error(error));
     throw;
   }
   return 0;

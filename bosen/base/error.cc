@@ -19,4 +19,9 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
+Error as_error(const std::exception& error) {
+  const auto* const known = dynamic_cast<const Error*>(&error);
+  return known != nullptr ? *known : Error(ErrorKind::kPeerLost, error.what());
+}
+
 }  // namespace bosen

@@ -4,6 +4,7 @@
 // top of a program, where they become one line on stderr and an exit code. Broken invariants of our own are
 // BOSEN_ASSERT's.
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -35,5 +36,8 @@ class Error : public std::runtime_error {
 /// Exit code of a program that ends with such an error: 2 where the user can mend the input, 110 for a time-out,
 /// else 1.
 int exit_code(ErrorKind kind);
+
+/// `error` itself where it is an Error; else what it says, with exit code 1 (to the others this process is lost).
+Error as_error(const std::exception& error);
 
 }  // namespace bosen

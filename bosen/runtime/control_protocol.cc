@@ -23,11 +23,15 @@ bool is_plain(std::string_view text, std::size_t limit) {
   return text.size() <= limit && std::none_of(text.begin(), text.end(), is_control_byte);
 }
 
-constexpr std::array<std::pair<ErrorKind, std::string_view>, 4> kKindNames{{
+constexpr std::array<std::pair<ErrorKind, std::string_view>, 8> kKindNames{{
+    {ErrorKind::kUsage, "usage"},
     {ErrorKind::kConfiguration, "configuration"},
+    {ErrorKind::kData, "data"},
     {ErrorKind::kNetwork, "network"},
     {ErrorKind::kPeerLost, "peer_lost"},
+    {ErrorKind::kStorage, "storage"},
     {ErrorKind::kTimeout, "timeout"},
+    {ErrorKind::kDevice, "device"},
 }};
 
 std::string_view name_of(ErrorKind kind) {
@@ -136,12 +140,17 @@ struct Encoder {
   void operator()(const Released&) const { object["type"] = "released"; }
   void operator()(const Abort& abort) const {
     object["type"] = "abort";
-    object["cause"] = one_line(abort.cause);
+    put_failure(abort.kind, abort.cause);
   }
   void operator()(const Failed& failed) const {
     object["type"] = "failed";
-    object["kind"] = name_of(failed.kind);
-    object["cause"] = one_line(failed.cause);
+    put_failure(failed.kind, failed.cause);
+  }
+
+ private:
+  void put_failure(ErrorKind kind, const std::string& cause) const {
+    object["kind"] = name_of(kind);
+    object["cause"] = one_line(cause);
   }
 };
 
@@ -183,16 +192,10 @@ std::optional<ControlMessage> decode_waiting(const Json& object) {
   return waiting;
 }
 
-std::optional<ControlMessage> decode_abort(const Json& object) {
-  Abort abort;
-  Fields fields(object);
-  fields.read("cause", abort.cause, kReplacedTextBytesMax);
-  if (!fields.good()) return std::nullopt;
-  return abort;
-}
-
-std::optional<ControlMessage> decode_failed(const Json& object) {
-  Failed failed;
+/// Abort and Failed have the same fields.
+template <class Failure>
+std::optional<ControlMessage> decode_failure(const Json& object) {
+  Failure failed;
   std::string kind;
   Fields fields(object);
   fields.read("kind", kind);
@@ -225,8 +228,8 @@ std::optional<ControlMessage> decode(std::string_view line) {
   if (name == "waiting") return decode_waiting(object);
   if (name == "done") return Done{};
   if (name == "released") return Released{};
-  if (name == "abort") return decode_abort(object);
-  if (name == "failed") return decode_failed(object);
+  if (name == "abort") return decode_failure<Abort>(object);
+  if (name == "failed") return decode_failure<Failed>(object);
   return std::nullopt;
 }
 

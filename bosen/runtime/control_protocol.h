@@ -6,7 +6,7 @@
 //   process -> coordinator   hello      first line: the job's token, the job's size and who the process is
 //                            heartbeat  nothing but a sign of life
 //                            done       the process needs the others no more, but still serves them
-//                            abort      the process ends the job, with a cause
+//                            abort      the process ends the job, with a cause and the kind of error
 //   coordinator -> process   heartbeat  a sign of life; the first one tells that the hello was accepted
 //                            member     one entry of the member list, in the order of ranks, before `start`
 //                            start      all processes are here
@@ -62,6 +62,7 @@ struct Waiting {
 struct Done {};
 struct Released {};
 struct Abort {
+  ErrorKind kind = ErrorKind::kPeerLost;
   std::string cause;
 };
 struct Failed {

@@ -110,7 +110,7 @@ class JobControl::Impl {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   bool leave();
-  void abort(const std::string& cause);
+  void abort(const Error& cause);
 
  private:
   void wake() const;
@@ -136,7 +136,7 @@ class JobControl::Impl {
   std::mutex mutex_;  ///< guards all below; a leaf
   std::condition_variable changed_;
   bool wants_to_leave_ = false;
-  std::optional<std::string> wants_to_abort_;
+  std::optional<Abort> wants_to_abort_;
   bool aborted_ = false;
   bool joined_ = false;
   bool released_ = false;
@@ -193,10 +193,10 @@ bool JobControl::Impl::leave() {
   return released_ && !failure_;
 }
 
-void JobControl::Impl::abort(const std::string& cause) {
+void JobControl::Impl::abort(const Error& cause) {
   std::unique_lock lock(mutex_);
   if (released_ || failure_ || ended_) return;
-  if (!aborted_) wants_to_abort_ = cause;
+  if (!aborted_) wants_to_abort_ = Abort{cause.kind(), cause.what()};
   aborted_ = true;
   wake();
   changed_.wait_for(lock, kAbortWait, [&] { return ended_; });
@@ -250,14 +250,14 @@ void JobControl::Impl::await_work(const CoordinatorLink& link) const {
 
 void JobControl::Impl::pass_on_wishes(CoordinatorLink& link) {
   bool leaves = false;
-  std::optional<std::string> cause;
+  std::optional<Abort> abort;
   {
     const std::lock_guard lock(mutex_);
     leaves = std::exchange(wants_to_leave_, false);
-    cause = std::exchange(wants_to_abort_, std::nullopt);
+    abort = std::exchange(wants_to_abort_, std::nullopt);
   }
   if (leaves) link.send(Done{}, steady_now_ns());
-  if (cause) link.send(Abort{*cause}, steady_now_ns());
+  if (abort) link.send(*abort, steady_now_ns());
 }
 
 void JobControl::Impl::take(const ControlMessage& message) {
@@ -299,7 +299,7 @@ void JobControl::Impl::fail(const Failed& failure) {
     tell = joined_ && !aborted_;
     changed_.notify_all();
   }
-  if (tell && on_failure_) on_failure_(failure.cause);
+  if (tell && on_failure_) on_failure_(Error(failure.kind, failure.cause));
 }
 
 JobControl::JobControl(const JobSpec& spec, const Member& own, OnFailure on_failure)
@@ -311,6 +311,6 @@ const std::vector<Member>& JobControl::members() const { return impl_->members()
 
 bool JobControl::leave() { return impl_->leave(); }
 
-void JobControl::abort(const std::string& cause) { impl_->abort(cause); }
+void JobControl::abort(const Error& cause) { impl_->abort(cause); }
 
 }  // namespace bosen::runtime

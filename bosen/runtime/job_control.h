@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/base/error.h"
 #include "bosen/base/types.h"
 
 namespace bosen::runtime {
@@ -47,10 +48,10 @@ struct JobSpec {
 /// Owned by the process, of which it is one; not for a job of one process. Its functions may be called from any thread.
 class JobControl {
  public:
-  /// Called at most once, by the control thread, when the job can't go on: a line that names rank, host and cause. It
+  /// Called at most once, by the control thread, when the job can't go on; its text names rank, host and cause. It
   /// must not block, nor destroy the JobControl, and may come before the constructor has returned. It isn't called for
   /// what the constructor throws, nor for the process's own `abort`.
-  using OnFailure = std::function<void(const std::string& cause)>;
+  using OnFailure = std::function<void(const Error& cause)>;
 
   /// Joins the job: returns when all processes have, or throws: Error(kTimeout) naming who is missing and for how long,
   /// Error(kConfiguration) where versions differ or a rank is there twice, Error(kPeerLost) where another process died
@@ -69,9 +70,10 @@ class JobControl {
   /// that another still needs. Returns false where the job failed meanwhile.
   bool leave();
 
-  /// Tells all processes that this one ends the job, and why ("rank 2 (host node3) ended the job: CAUSE"). Returns when
-  /// the coordinator has taken note, or after a few seconds. Does nothing where the job is over.
-  void abort(const std::string& cause);
+  /// Tells all processes that this one ends the job, and why ("rank 2 (host node3) ended the job: CAUSE"); to them it
+  /// is an error of the same kind, so that all end with the same exit code. Returns when the coordinator has taken
+  /// note, or after a few seconds. Does nothing where the job is over.
+  void abort(const Error& cause);
 
  private:
   class Impl;

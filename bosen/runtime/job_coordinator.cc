@@ -101,7 +101,7 @@ void JobCoordinator::step(PeerId id, const ControlMessage& message, std::int64_t
   if (std::holds_alternative<Heartbeat>(message)) return;
   if (std::holds_alternative<Done>(message)) return done(peer.rank, now_ns, output);
   if (const auto* abort = std::get_if<Abort>(&message)) {
-    return fail(ErrorKind::kPeerLost, where(*member(peer.rank)) + " ended the job: " + abort->cause, now_ns, output);
+    return fail(abort->kind, where(*member(peer.rank)) + " ended the job: " + abort->cause, now_ns, output);
   }
   reject(id, "broke the control protocol", now_ns, output);
 }

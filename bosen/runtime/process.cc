@@ -249,7 +249,7 @@ void Process::wait_for_room() {
              [&] { return "rank " + std::to_string(members_.rank) + " waits for processes that receive too slowly"; });
 }
 
-void Process::fail(const std::string& cause) {
+void Process::fail(const Error& cause) {
   {
     const std::lock_guard lock(failure_mutex_);
     if (failed_.load()) return;
@@ -262,7 +262,7 @@ void Process::fail(const std::string& cause) {
 void Process::throw_if_failed() {
   if (!failed_.load()) return;
   const std::lock_guard lock(failure_mutex_);
-  throw Error(ErrorKind::kPeerLost, failure_);
+  throw Error(*failure_);
 }
 
 double Process::straggler_factor(WorkerId worker) const {
@@ -282,7 +282,7 @@ void Process::leave() {
   if (control_ && !control_->leave()) throw_if_failed();
 }
 
-void Process::abort(const std::string& cause) {
+void Process::abort(const Error& cause) {
   if (control_) control_->abort(cause);
 }
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/base/error.h"
 #include "bosen/base/options.h"
 #include "bosen/core/client_core.h"
 #include "bosen/core/server_shard.h"
@@ -69,7 +70,7 @@ class Process {
   /// Leaves the job together with all other processes; a dedicated server serves until then.
   void leave();
   /// Tells the other processes that this one ends the job.
-  void abort(const std::string& cause);
+  void abort(const Error& cause);
 
   /// What this process did, and (on rank 0, after run_workers) what the whole job did.
   [[nodiscard]] const JobStatistics& statistics() const { return statistics_; }
@@ -106,7 +107,7 @@ class Process {
   void deliver(std::vector<wire::Envelope>& envelopes);
   Actor& actor_of(wire::NodeId node);
   void pump();
-  void fail(const std::string& cause);
+  void fail(const Error& cause);
   void throw_if_failed();
   [[nodiscard]] std::string describe_drops() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
@@ -138,7 +139,7 @@ class Process {
   std::atomic<std::uint64_t> barriers_passed_{0};
 
   std::mutex failure_mutex_;  // a leaf; guards failure_
-  std::string failure_;
+  std::optional<Error> failure_;
   std::atomic<bool> failed_{false};
 
   std::mutex statistics_mutex_;  // a leaf; guards statistics_ while workers end

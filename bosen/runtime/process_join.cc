@@ -89,7 +89,7 @@ void Process::join() {
   own.workers = serves_only ? 0 : spec_.options.workers;
   own.shards = serves_only || spec_.servers == 0 ? std::max(1, spec_.options.shards) : 0;
   own.addresses = transport->addresses();
-  control_ = std::make_unique<JobControl>(job, own, [this](const std::string& cause) { fail(cause); });
+  control_ = std::make_unique<JobControl>(job, own, [this](const Error& cause) { fail(cause); });
 
   const std::vector<Member>& members = control_->members();
   members_ = membership(members, job.rank, spec_.servers);

@@ -52,7 +52,7 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
             const std::lock_guard lock(failure_mutex);
             if (!failure) failure = std::current_exception();
           }
-          fail(error.what());
+          fail(as_error(error));
         }
       });
     }

@@ -104,6 +104,15 @@ class MisuseTest(unittest.TestCase):
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertIn("ratings.txt:12: not a number", result.stderr)
 
+    def test_an_error_of_one_worker_is_the_same_error_on_every_rank(self):
+        """Whichever rank ends first, its exit code is the job's."""
+        port = free_port()
+        ranks = [start_rank(rank, 3, port, [MISUSE, "--case", "worker-throws"]) for rank in range(3)]
+        for rank in ranks:
+            _, errors = rank.communicate(timeout=30)
+            self.assertEqual(rank.returncode, 2, errors)
+            self.assertIn("ratings.txt:12: not a number", errors)
+
 
 class LostProcessTest(unittest.TestCase):
     def test_every_rank_names_the_process_that_died(self):

@@ -25,5 +25,12 @@ TEST(ErrorTest, KeepsKindAndMessage) {
   EXPECT_STREQ(error.what(), "x.txt:3: not a number");
 }
 
+TEST(ErrorTest, OtherExceptionsLeaveWithOne) {
+  EXPECT_EQ(as_error(Error(ErrorKind::kData, "x.txt:3: not a number")).kind(), ErrorKind::kData);
+  const Error error = as_error(std::runtime_error("out of luck"));
+  EXPECT_EQ(exit_code(error.kind()), 1);
+  EXPECT_STREQ(error.what(), "out of luck");
+}
+
 }  // namespace
 }  // namespace bosen

@@ -20,7 +20,7 @@ std::vector<ControlMessage> one_of_each() {
           Waiting{"for rank 2"},
           Done{},
           Released{},
-          Abort{"out of memory"},
+          Abort{ErrorKind::kData, "out of memory"},
           Failed{ErrorKind::kTimeout, "rank 2 is missing"}};
 }
 
@@ -45,7 +45,7 @@ TEST(ControlProtocolTest, EveryMessageIsReadAsItWasWritten) {
 TEST(ControlProtocolTest, ALineStaysALineWhateverItsText) {
   for (const std::string& cause : {std::string("first\nsecond\r\n\0third", 21), std::string(100'000, 'x'),
                                    std::string("\xff\xfe invalid \xc3"), std::string(100'000, '\xff')}) {
-    const std::string line = line_of(Abort{cause});
+    const std::string line = line_of(Abort{ErrorKind::kPeerLost, cause});
     EXPECT_EQ(line.find('\n'), std::string::npos);
     EXPECT_LT(line.size(), kControlLineBytesMax);
     EXPECT_TRUE(decode(line)) << line.substr(0, 100);

@@ -91,7 +91,7 @@ class JobControlTest : public testing::Test {
       try {
         Mailbox& mailbox = failures_[static_cast<std::size_t>(own.rank)];
         joined.control =
-            std::make_unique<JobControl>(spec, own, [&mailbox](const std::string& why) { mailbox.put(why); });
+            std::make_unique<JobControl>(spec, own, [&mailbox](const Error& why) { mailbox.put(why.what()); });
       } catch (const Error& error) {
         joined.kind = error.kind();
         joined.error = error.what();
@@ -395,7 +395,7 @@ TEST_F(JobControlTest, ADeathEndsTheWaitOfThoseWhoLeave) {
 
 TEST_F(JobControlTest, AnAbortReachesEverybodyElse) {
   auto job = start(3);
-  job[1]->abort("features.csv:3:7: not a number\nand more");
+  job[1]->abort(Error(ErrorKind::kData, "features.csv:3:7: not a number\nand more"));
   job[1].reset();
   for (const Rank rank : {0, 2}) {
     EXPECT_EQ(failures(rank).take(), "rank 1 (host node1) ended the job: features.csv:3:7: not a number and more");
@@ -405,7 +405,7 @@ TEST_F(JobControlTest, AnAbortReachesEverybodyElse) {
 
 TEST_F(JobControlTest, RankZeroTellsAllOthersBeforeItGoes) {
   auto job = start(3);
-  job[0]->abort("out of memory");
+  job[0]->abort(Error(ErrorKind::kPeerLost, "out of memory"));
   job[0].reset();
   for (const Rank rank : {1, 2}) EXPECT_EQ(failures(rank).take(), "rank 0 (host node0) ended the job: out of memory");
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -82,6 +83,8 @@ class Job {
 
   [[nodiscard]] bool is_dropped(PeerId peer) const { return dropped_.contains(peer); }
   [[nodiscard]] bool finished() const { return coordinator_.finished(now_); }
+  /// Of the last failure that anybody was told.
+  [[nodiscard]] std::optional<ErrorKind> failure_kind() const { return failure_kind_; }
   [[nodiscard]] std::uint64_t strangers_dropped() const { return coordinator_.strangers_dropped(); }
 
  private:
@@ -91,6 +94,7 @@ class Job {
     action(output);
     for (const auto& send : output.sends) {
       const std::string text = text_of(send.message);
+      if (const auto* failed = std::get_if<Failed>(&send.message)) failure_kind_ = failed->kind;
       for (const PeerId peer : send.to) {
         if (!text.empty()) heard_[peer].push_back(text);
       }
@@ -103,6 +107,7 @@ class Job {
   std::int64_t now_ = 0;
   std::set<PeerId> alive_;
   std::set<PeerId> dropped_;
+  std::optional<ErrorKind> failure_kind_;
   std::map<PeerId, std::vector<std::string>> heard_;
 };
 
@@ -222,13 +227,22 @@ TEST(JobCoordinatorTest, OneDoneProcessThatDiesBeforeTheOthersAreDoneEndsTheJob)
   EXPECT_EQ(job.heard(2), Texts{"failed: rank 1 (host node1, pid 4001) died: connection closed"});
 }
 
+TEST(JobCoordinatorTest, AnAbortIsTheSameKindOfErrorToAll) {
+  Job job(3);
+  job.everybody_joins();
+  job.heard(2);
+  job.say(1, Abort{ErrorKind::kData, "ratings.txt:12: not a number"});
+  EXPECT_EQ(job.heard(2), Texts{"failed: rank 1 (host node1) ended the job: ratings.txt:12: not a number"});
+  EXPECT_EQ(job.failure_kind(), ErrorKind::kData);
+}
+
 TEST(JobCoordinatorTest, OnlyTheFirstFailureIsTold) {
   Job job(4);
   job.everybody_joins();
   job.heard(0);
   job.close(3);
   job.close(2);
-  job.say(1, Abort{"the others are gone"});
+  job.say(1, Abort{ErrorKind::kPeerLost, "the others are gone"});
   EXPECT_EQ(job.heard(0), Texts{"failed: rank 3 (host node3, pid 4003) died: connection closed"});
 }
 
@@ -309,8 +323,8 @@ TEST(JobCoordinatorTest, AFloodOfStrangersDropsTheOldestAndNoMember) {
 
 TEST(JobCoordinatorTest, AStrangerMaySayNothingButHello) {
   for (const ControlMessage& message :
-       {ControlMessage(Done{}), ControlMessage(Abort{"me"}), ControlMessage(Heartbeat{}), ControlMessage(Released{}),
-        ControlMessage(MemberEntry{member(1)})}) {
+       {ControlMessage(Done{}), ControlMessage(Abort{ErrorKind::kUsage, "me"}), ControlMessage(Heartbeat{}),
+        ControlMessage(Released{}), ControlMessage(MemberEntry{member(1)})}) {
     Job job(2);
     job.connect(9);
     job.say(9, message);
