@@ -61,7 +61,9 @@ class NamespaceTest(launch_network.NetworkTest):
         self.assertEqual(result.code, 2, result)
         for host in ("10.83.0.98", "10.83.0.99"):
             self.assertRegex(result.err, rf"host '{host}': it cannot be reached: check that it is up .*No route to host")
-        self.assertEqual(len(result.err.splitlines()), 3, result)
+        # How long the kernel takes to give an address up varies, and with it whether the wait is long enough to tell.
+        lines = [line for line in result.err.splitlines() if "waiting for ssh" not in line]
+        self.assertEqual(len(lines), 3, result)
 
     def test_check_tries_the_ways_between_all_hosts(self):
         result = self.run_bosen("check")
