@@ -40,6 +40,16 @@ bosen_require_module(libzmq libzmq3-dev)
 bosen_require_header(zmq.hpp cppzmq-dev)
 bosen_require_module(libisal libisal-dev)
 
+if(BOSEN_BUILD_POSEIDON)
+  # Not find_package(dnnl): Debian's insists on OpenCL's headers.
+  bosen_require_header(oneapi/dnnl/dnnl.hpp libdnnl-dev)
+  bosen_require_package(OpenMP g++ COMPONENTS CXX)
+  bosen_require_package(leveldb libleveldb-dev)
+  bosen_require_package(PNG libpng-dev)
+  bosen_require_module(openblas libopenblas-dev)
+  bosen_require_module(libturbojpeg libturbojpeg0-dev)
+endif()
+
 if(BOSEN_BUILD_TESTS)
   bosen_require_package(GTest libgtest-dev)
   bosen_require_package(Python3 python3 COMPONENTS Interpreter)

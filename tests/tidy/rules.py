@@ -38,7 +38,7 @@ VENDOR_HEADERS = [
     (r"leveldb/", ["bosen/store/", "poseidon/data/"]),
     (r"event2/", ["bosen/monitor/"]),
     (r"CLI/", ["bosen/base/config", "bosen/cli/", "tests/bench/"]),
-    (r"yaml-cpp/", ["bosen/base/config"]),
+    (r"yaml-cpp/", ["bosen/base/config", "poseidon/spec/"]),
     (r"spdlog/", ["bosen/base/log"]),
     (r"isa-l", ["bosen/wire/"]),
     (r"boost/context", ["bosen/sim/"]),

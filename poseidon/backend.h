@@ -1,0 +1,231 @@
+#pragma once
+
+// What a device can compute. Layers ask for operations at set-up, with all shapes known, and run them often: so a
+// backend can choose algorithms, arrange memory and keep plans. A backend and its operations are used by one thread.
+//
+// Arrangement: an operation is told how its input is arranged and says how it arranges its output
+// (`output()`); gradients are arranged as their values are. Parameters are row-major always.
+//
+// Operations may return before the device is done; `synchronize` waits, and `download` does so itself.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "poseidon/tensor.h"
+
+namespace poseidon {
+
+/// Sliding windows over height and width.
+struct Window {
+  std::int64_t kernel_height = 1, kernel_width = 1;
+  std::int64_t stride_height = 1, stride_width = 1;
+  std::int64_t pad_height = 0, pad_width = 0;
+};
+
+class ConvolutionOperation {
+ public:
+  virtual ~ConvolutionOperation() = default;
+  [[nodiscard]] virtual const TensorDescription& output() const = 0;
+  /// `bias` may be null.
+  virtual void forward(const Tensor& input, const Tensor& weight, const Tensor* bias, Tensor& output) = 0;
+  virtual void backward_input(const Tensor& output_gradient, const Tensor& weight, Tensor& input_gradient) = 0;
+  virtual void backward_parameters(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient,
+                                   Tensor* bias_gradient) = 0;
+};
+
+struct ConvolutionOptions {
+  std::int64_t outputs = 0;
+  std::int64_t groups = 1;
+  std::int64_t dilation = 1;
+  Window window;
+  bool bias = true;
+};
+
+/// Fully connected: output (batch x outputs) = input (batch x inputs) * weight^T + bias; weight is outputs x inputs.
+class InnerProductOperation {
+ public:
+  virtual ~InnerProductOperation() = default;
+  [[nodiscard]] virtual const TensorDescription& output() const = 0;
+  virtual void forward(const Tensor& input, const Tensor& weight, const Tensor* bias, Tensor& output) = 0;
+  virtual void backward_input(const Tensor& output_gradient, const Tensor& weight, Tensor& input_gradient) = 0;
+  virtual void backward_parameters(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient,
+                                   Tensor* bias_gradient) = 0;
+  /// The input of the last forward as row-major batch x inputs; valid until the next.
+  [[nodiscard]] virtual const Tensor& flat_input() const = 0;
+};
+
+/// One tensor in, one out: pooling, activations, LRN, softmax.
+class UnaryOperation {
+ public:
+  virtual ~UnaryOperation() = default;
+  [[nodiscard]] virtual const TensorDescription& output() const = 0;
+  virtual void forward(const Tensor& input, Tensor& output) = 0;
+  /// Gets both values of the last forward; `input` is the output where it was computed in place.
+  virtual void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                        Tensor& input_gradient) = 0;
+};
+
+struct PoolingOptions {
+  enum class Method { kMax, kAverage };
+  Method method = Method::kMax;
+  Window window;         ///< the whole image where global pooling is meant
+  bool round_up = true;  ///< output extents as Caffe has them; windows that start beyond the padded image are left out
+  bool count_padding = true;  ///< averages divide by the window cut at the padded border, as Caffe's do
+};
+
+enum class ActivationKind { kRelu, kLeakyRelu, kSigmoid, kTanh };
+
+struct ActivationOptions {
+  ActivationKind kind = ActivationKind::kRelu;
+  double negative_slope = 0;  ///< leaky ReLU
+};
+
+/// output = input / (k + alpha / n * sum of squares)^beta; n = size across channels, size^2 within one.
+struct LrnOptions {
+  enum class Region { kAcrossChannels, kWithinChannel };
+  Region region = Region::kAcrossChannels;
+  std::int64_t size = 5;
+  double alpha = 1, beta = 0.75, k = 1;
+};
+
+/// Normalises each channel (Ioffe & Szegedy 2015), with scale and shift where both are given.
+class BatchNormalisationOperation {
+ public:
+  virtual ~BatchNormalisationOperation() = default;
+  [[nodiscard]] virtual const TensorDescription& output() const = 0;
+  /// By the batch's own statistics, which are written to `mean` and `variance` (biased).
+  virtual void forward_train(const Tensor& input, const Tensor* scale, const Tensor* shift, Tensor& mean,
+                             Tensor& variance, Tensor& output) = 0;
+  /// By statistics given.
+  virtual void forward_test(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
+                            const Tensor& variance, Tensor& output) = 0;
+  /// With mean and variance of the last forward_train. Gradients of scale and shift where they are not null.
+  virtual void backward(const Tensor& input, const Tensor* scale, const Tensor& mean, const Tensor& variance,
+                        const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
+                        Tensor* shift_gradient) = 0;
+};
+
+struct SoftmaxLossOptions {
+  /// By what the sum of losses is divided: all positions, those whose label is not ignored, the batch, nothing.
+  enum class Normalisation { kFull, kValid, kBatch, kNone };
+  Normalisation normalisation = Normalisation::kValid;
+  std::optional<std::int64_t> ignored_label;
+};
+
+/// Multinomial logistic loss of the softmax over axis 1.
+class SoftmaxLossOperation {
+ public:
+  virtual ~SoftmaxLossOperation() = default;
+  /// `loss` has one element; `probabilities` is arranged row-major and as large as the input.
+  virtual void forward(const Tensor& input, const Tensor& labels, Tensor& probabilities, Tensor& loss) = 0;
+  /// `factor` scales the gradient (the loss weight).
+  virtual void backward(const Tensor& probabilities, const Tensor& labels, double factor, Tensor& input_gradient) = 0;
+};
+
+/// Zeroes a share of the elements and scales the others by 1 / (1 - ratio). The mask is a pure function of seed and
+/// step.
+class DropoutOperation {
+ public:
+  virtual ~DropoutOperation() = default;
+  virtual void forward(const Tensor& input, std::uint64_t step, Tensor& output) = 0;
+  virtual void backward(const Tensor& output_gradient, std::uint64_t step, Tensor& input_gradient) = 0;
+};
+
+/// Several tensors to one: concatenation, element-wise sum, product, maximum.
+class MergeOperation {
+ public:
+  virtual ~MergeOperation() = default;
+  [[nodiscard]] virtual const TensorDescription& output() const = 0;
+  virtual void forward(std::span<const Tensor* const> inputs, Tensor& output) = 0;
+  /// Gradients that nobody needs are null.
+  virtual void backward(std::span<const Tensor* const> inputs, const Tensor& output, const Tensor& output_gradient,
+                        std::span<Tensor* const> input_gradients) = 0;
+};
+
+struct EltwiseOptions {
+  enum class Operation { kSum, kProduct, kMaximum };
+  Operation operation = Operation::kSum;
+  std::vector<double> coefficients;  ///< of a sum; empty: all 1
+};
+
+/// One step of a solver on one tensor; `history` has as many tensors as the rule keeps (history_count).
+struct UpdateRule {
+  enum class Kind { kSgd, kNesterov, kAdaGrad, kAdam };
+  Kind kind = Kind::kSgd;
+  double momentum = 0;       ///< sgd, nesterov; beta1 of adam
+  double momentum2 = 0.999;  ///< beta2 of adam
+  double epsilon = 1e-8;     ///< adagrad, adam
+};
+[[nodiscard]] int history_count(UpdateRule::Kind kind);
+
+struct UpdateStep {
+  double rate = 0;             ///< learning rate, the parameter's factor included
+  double decay = 0;            ///< L2 weight decay, the parameter's factor included
+  double gradient_factor = 1;  ///< of the gradient, before the decay is added
+  std::int64_t iteration = 0;  ///< from 0
+};
+
+/// What one update touches.
+struct UpdateTarget {
+  Tensor* value = nullptr;
+  const Tensor* gradient = nullptr;
+  std::span<Tensor> history;
+  UpdateStep step;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// "cpu", "cuda:0".
+  [[nodiscard]] virtual std::string name() const = 0;
+
+  /// Zeroed. Throws bosen::Error(kDevice) saying what was asked for and what was free.
+  [[nodiscard]] virtual std::shared_ptr<Memory> allocate(std::size_t bytes) = 0;
+  [[nodiscard]] Tensor make(TensorDescription description) {
+    auto memory = allocate(description.bytes);
+    return {std::move(description), std::move(memory)};
+  }
+
+  /// Between row-major host memory, of as many elements, and a tensor of any arrangement.
+  virtual void upload(std::span<const float> from, Tensor& to) = 0;
+  virtual void download(const Tensor& from, std::span<float> to) = 0;
+  /// Copies or rearranges; shapes have as many elements.
+  virtual void copy(const Tensor& from, Tensor& to) = 0;
+  virtual void synchronize() = 0;
+
+  virtual void fill(Tensor& tensor, float value) = 0;
+  /// y += a * x, arranged alike.
+  virtual void add_scaled(double a, const Tensor& x, Tensor& y) = 0;
+  /// Waits for the device.
+  [[nodiscard]] virtual double sum_of_squares(const Tensor& tensor) = 0;
+  /// weight_gradient (out x in) = output_gradient^T (k x out) * input (k x in): sufficient factors put together.
+  virtual void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) = 0;
+  /// bias_gradient (out) = column sums of output_gradient (k x out).
+  virtual void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) = 0;
+  virtual void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) = 0;
+
+  virtual std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
+                                                            const TensorDescription& input) = 0;
+  virtual std::unique_ptr<InnerProductOperation> inner_product(std::int64_t outputs,
+                                                               const TensorDescription& input) = 0;
+  virtual std::unique_ptr<UnaryOperation> pooling(const PoolingOptions& options, const TensorDescription& input) = 0;
+  virtual std::unique_ptr<UnaryOperation> activation(const ActivationOptions& options,
+                                                     const TensorDescription& input) = 0;
+  virtual std::unique_ptr<UnaryOperation> lrn(const LrnOptions& options, const TensorDescription& input) = 0;
+  virtual std::unique_ptr<UnaryOperation> softmax(const TensorDescription& input) = 0;
+  virtual std::unique_ptr<BatchNormalisationOperation> batch_normalisation(double epsilon,
+                                                                           const TensorDescription& input) = 0;
+  virtual std::unique_ptr<SoftmaxLossOperation> softmax_loss(const SoftmaxLossOptions& options,
+                                                             const TensorDescription& input) = 0;
+  virtual std::unique_ptr<DropoutOperation> dropout(double ratio, std::uint64_t seed,
+                                                    const TensorDescription& input) = 0;
+  virtual std::unique_ptr<MergeOperation> concat(int axis, std::span<const TensorDescription> inputs) = 0;
+  virtual std::unique_ptr<MergeOperation> eltwise(const EltwiseOptions& options,
+                                                  std::span<const TensorDescription> inputs) = 0;
+};
+
+}  // namespace poseidon

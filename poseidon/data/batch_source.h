@@ -1,0 +1,38 @@
+#pragma once
+
+// Where a net's examples come from.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "poseidon/shape.h"
+
+namespace poseidon {
+
+/// One batch, ready for the net: images row-major batch x channels x height x width, one label an image.
+struct Batch {
+  std::vector<float> images;
+  std::vector<float> labels;
+};
+
+/// Hands out one worker's batches in order, read ahead by threads of its own. Used by one thread.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  /// Of one batch: batch x channels x height x width, as the net sees it (cropped).
+  [[nodiscard]] virtual const Shape& shape() const = 0;
+  /// Labels are 0 .. classes - 1.
+  [[nodiscard]] virtual std::int64_t classes() const = 0;
+  /// Examples of one epoch, of all workers together.
+  [[nodiscard]] virtual std::int64_t examples() const = 0;
+  /// The next batch; valid until the next call. Throws bosen::Error(kData) where a record is broken.
+  virtual const Batch& next() = 0;
+  /// Goes to a batch: the one that `next` would return after `batches` calls from the start.
+  virtual void seek(std::int64_t batches) = 0;
+  /// Seconds that `next` has waited so far.
+  [[nodiscard]] virtual double waited_s() const = 0;
+};
+
+}  // namespace poseidon

@@ -1,0 +1,76 @@
+#pragma once
+
+// A graph of layers, run in order. Owns layers, blobs and their memory. Used by one thread (its worker's).
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "poseidon/backend.h"
+#include "poseidon/data/batch_source.h"
+#include "poseidon/layer.h"
+#include "poseidon/spec/net_spec.h"
+
+namespace poseidon {
+
+/// Is told where a pass is, so that gradients can leave and parameters arrive layer by layer. Layers are counted as
+/// Net::layers() has them.
+class NetObserver {
+ public:
+  virtual ~NetObserver() = default;
+  /// The layer's parameters must be in place when this returns.
+  virtual void before_forward(int layer) = 0;
+  virtual void after_forward(int layer) = 0;
+  virtual void before_backward(int layer) = 0;
+  /// The gradients of the layer's parameters are in place (as far as the backend's queue goes).
+  virtual void after_backward(int layer) = 0;
+};
+
+/// What the world gives to a net.
+struct NetOptions {
+  Phase phase = Phase::kTrain;
+  std::int64_t batch = 0;    ///< images a batch; 0: as the data layer says
+  std::uint64_t seed = 1;    ///< of fillers and dropout; the same on all workers for the former
+  std::uint64_t worker = 0;  ///< dropout masks differ from worker to worker
+};
+
+/// A measure that a forward has produced: "loss", "accuracy", by the name of its blob.
+struct Measure {
+  std::string name;
+  double value = 0;
+};
+
+class Net {
+ public:
+  /// Makes layers, checks shapes, plans memory and fills parameters. `source` has to outlive the net and may be null
+  /// where the data layer states its shape (then `forward` can't be called). Throws bosen::Error(kConfiguration) with
+  /// file, line and key.
+  Net(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source);
+  ~Net();
+
+  /// Computes all layers; returns the loss (weighted sum of loss layers; 0 where there are none).
+  double forward(NetObserver* observer = nullptr);
+  /// Computes gradients of all learned parameters; after `forward`.
+  void backward(NetObserver* observer = nullptr);
+
+  [[nodiscard]] std::span<const std::unique_ptr<Layer>> layers() const;
+  /// Outputs that nobody reads, of the last forward.
+  [[nodiscard]] std::vector<Measure> measures() const;
+
+  /// Uses the other net's values of all parameters of the same layer and name from now on (a test net looks at what the
+  /// training net learns).
+  void share_parameters(Net& other);
+
+  [[nodiscard]] std::int64_t parameter_count() const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+  [[nodiscard]] const std::string& name() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace poseidon
