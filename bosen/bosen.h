@@ -10,5 +10,6 @@
 #include "bosen/options.h"
 #include "bosen/row.h"
 #include "bosen/table.h"
+#include "bosen/traffic.h"
 #include "bosen/updater.h"
 #include "bosen/worker.h"

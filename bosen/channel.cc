@@ -16,6 +16,8 @@ void Channel::send(Worker& worker, WorkerId to, std::int64_t tag, std::span<cons
   handle_->send(worker.context(), to, tag, bytes);
 }
 
+Traffic Channel::traffic() const { return handle_->traffic(); }
+
 ChannelMessage Channel::receive(Worker& worker, std::int64_t tag, std::optional<WorkerId> from) const {
   return to_message(handle_->receive(worker.context(), tag, from));
 }

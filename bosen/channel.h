@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "bosen/traffic.h"
 #include "bosen/worker.h"
 
 namespace bosen {
@@ -37,6 +38,9 @@ class Channel {
   /// The same without waiting; nothing where no such message is here.
   [[nodiscard]] std::optional<ChannelMessage> try_receive(Worker& worker, std::int64_t tag,
                                                           std::optional<WorkerId> from = {}) const;
+
+  /// What the channel has cost this process on the network. Any thread.
+  [[nodiscard]] Traffic traffic() const;
 
  private:
   runtime::ChannelHandle* handle_ = nullptr;

@@ -42,6 +42,8 @@ int Cluster::workers() const { return process_->members().worker_count(); }
 
 int Cluster::local_workers() const { return process_->local_workers(); }
 
+int Cluster::shards() const { return process_->members().shards(); }
+
 template <class T>
 Table<T> Cluster::create_table(const std::string& name, const TableOptions& options) {
   check_name("table", name);

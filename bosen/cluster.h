@@ -33,6 +33,8 @@ class Cluster {
   /// Workers of the whole job, and of this process.
   [[nodiscard]] int workers() const;
   [[nodiscard]] int local_workers() const;
+  /// Shards of the whole job, over which rows are spread: every so many consecutive row ids have one on each.
+  [[nodiscard]] int shards() const;
 
   /// Makes the table of that name. Every process makes the same tables in the same order, before run_workers; a name
   /// used twice or other options than another process's throw Error(kUsage) on every process.

@@ -110,6 +110,16 @@ void SparseTable<T>::advance(Worker& worker) const {
   handle_->advance(worker.context());
 }
 
+template <class T>
+Traffic Table<T>::traffic() const {
+  return handle_->traffic();
+}
+
+template <class T>
+Traffic SparseTable<T>::traffic() const {
+  return handle_->traffic();
+}
+
 template class Table<float>;
 template class Table<double>;
 template class Table<std::int32_t>;

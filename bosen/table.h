@@ -7,6 +7,7 @@
 
 #include "bosen/base/types.h"
 #include "bosen/row.h"
+#include "bosen/traffic.h"
 #include "bosen/worker.h"
 
 namespace bosen {
@@ -54,6 +55,9 @@ class Table {
   /// Elements of a row.
   [[nodiscard]] std::int64_t width() const;
 
+  /// What the table has cost this process on the network, as reader, writer and shard. Any thread.
+  [[nodiscard]] Traffic traffic() const;
+
  private:
   runtime::TableHandle* handle_ = nullptr;
 };
@@ -73,6 +77,8 @@ class SparseTable {
   void inc(Worker& worker, RowId row, std::span<const Column> columns, std::span<const T> updates) const;
 
   void advance(Worker& worker) const;
+
+  [[nodiscard]] Traffic traffic() const;
 
  private:
   runtime::TableHandle* handle_ = nullptr;

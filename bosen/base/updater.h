@@ -1,6 +1,8 @@
 #pragma once
 
-// What a shard does with the updates of a table. The default adds them; the others take them as gradients.
+// What a shard does with the updates of a table. The default adds them; sgd, adagrad and adam take them as gradients;
+// clock_sum, for `bsp` and workers that all update a row in every clock, keeps the sum of the last clock alone, so that
+// workers can add up what they computed and each go on from the same sum.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +15,7 @@ namespace bosen {
 
 /// Which updater a table uses, and its hyper-parameters. Each updater reads those that it names.
 struct UpdaterOptions {
-  std::string name = "add";     ///< add, sgd, adagrad, adam, or one that the app registered
+  std::string name = "add";     ///< add, sgd, adagrad, adam, clock_sum, or one that the app registered
   double learning_rate = 0.01;  ///< sgd, adagrad, adam
   double momentum = 0.0;        ///< sgd: v = momentum * v - learning_rate * g; w += v
   double decay1 = 0.9;          ///< adam: of the first moment
@@ -29,6 +31,7 @@ struct RowUpdate {
   std::span<const T> update;  ///< what a worker handed to `inc` in one clock, summed; as wide as the row
   std::span<T> state;         ///< the updater's own memory of the row, state_per_element() * width, zero at first
   std::int64_t step = 0;      ///< how many updates of this row came before
+  int workers = 1;            ///< of the whole job
 };
 
 /// Applies updates to rows. A shard calls its updater from one thread at a time.

@@ -83,10 +83,12 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
   }
   Creation& creation = table_creations_[create.table];
   if (!tables_[create.table] && creation.problem.empty()) {
-    creation.problem = updaters_.problem(create.spec.updater, create.spec.shape.element, create.spec.shape.kind);
+    creation.problem = updaters_.problem(create.spec.updater, create.spec.shape.element, create.spec.shape.kind,
+                                         create.spec.consistency);
     if (creation.problem.empty()) {
-      tables_[create.table] = std::make_unique<Table>(create.spec, members_, pool_,
-                                                      updaters_.make(create.spec.updater, create.spec.shape.element));
+      tables_[create.table] = std::make_unique<Table>(
+          create.spec, members_, pool_,
+          updaters_.make(create.spec.updater, create.spec.shape.element, members_.worker_count()));
     }
   } else if (tables_[create.table] && !(tables_[create.table]->spec == create.spec) && creation.problem.empty()) {
     const std::string& first = tables_[create.table]->spec.name;

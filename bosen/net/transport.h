@@ -13,6 +13,7 @@
 
 #include "bosen/base/options.h"
 #include "bosen/base/types.h"
+#include "bosen/net/traffic_meter.h"
 #include "bosen/wire/codec.h"
 #include "bosen/wire/frame.h"
 
@@ -55,6 +56,7 @@ class Transport {
 
   /// Any thread.
   [[nodiscard]] virtual TransportStatistics statistics() const = 0;
+  [[nodiscard]] virtual const TrafficMeter& traffic() const = 0;
 };
 
 }  // namespace bosen::net

@@ -14,6 +14,8 @@ void ChannelHandle::check_worker(const WorkerContext& worker, WorkerId other) co
                                      ", the job has " + std::to_string(worker.count()));
 }
 
+Traffic ChannelHandle::traffic() const { return process_.channel_traffic(id_); }
+
 void ChannelHandle::send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes) {
   check_worker(worker, to);
   if (bytes.size() > limits::kRowBytesMax) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
+#include "bosen/base/traffic.h"
 #include "bosen/core/channel_core.h"
 #include "bosen/runtime/worker_context.h"
 
@@ -14,17 +16,21 @@ class Process;
 /// One channel in the process. Any worker, each with its own context.
 class ChannelHandle {
  public:
-  ChannelHandle(Process& process, core::ChannelCore& channel) : process_(process), channel_(channel) {}
+  ChannelHandle(Process& process, core::ChannelCore& channel, std::uint32_t id)
+      : process_(process), channel_(channel), id_(id) {}
 
   void send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes);
   wire::ChannelData receive(WorkerContext& worker, std::int64_t tag, std::optional<WorkerId> from);
   std::optional<wire::ChannelData> try_receive(WorkerContext& worker, std::int64_t tag, std::optional<WorkerId> from);
+
+  [[nodiscard]] Traffic traffic() const;
 
  private:
   void check_worker(const WorkerContext& worker, WorkerId other) const;
 
   Process& process_;
   core::ChannelCore& channel_;
+  const std::uint32_t id_;
 };
 
 }  // namespace bosen::runtime

@@ -160,7 +160,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
   spec.consistency = options.consistency.value_or(spec_.options.consistency);
   spec.staleness = options.staleness.value_or(spec_.options.staleness);
   spec.updater = options.updater;
-  const std::string problem = spec_.updaters.problem(spec.updater, shape.element, shape.kind);
+  const std::string problem = spec_.updaters.problem(spec.updater, shape.element, shape.kind, spec.consistency);
   if (!problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + problem);
   const auto id = static_cast<TableId>(tables_.size());
   shapes_.add(id, shape);
@@ -174,7 +174,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
   };
   wait_until(created, [&] { return "every process to make table '" + name + "'"; });
   if (!creation.problem.empty()) refuse("table '" + name + "': " + creation.problem);
-  tables_.push_back(std::make_unique<TableHandle>(*this, *table));
+  tables_.push_back(std::make_unique<TableHandle>(*this, *table, id));
   return *tables_.back();
 }
 
@@ -197,7 +197,7 @@ ChannelHandle& Process::create_channel(const std::string& name, const ChannelOpt
   };
   wait_until(created, [&] { return "every process to make channel '" + name + "'"; });
   if (!creation.problem.empty()) refuse("channel '" + name + "': " + creation.problem);
-  channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel));
+  channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel, id));
   return *channels_.back();
 }
 
@@ -276,6 +276,14 @@ void Process::notify_advance(const WorkerContext& worker) const {
 
 net::TransportStatistics Process::network_statistics() const {
   return transport_ ? transport_->statistics() : net::TransportStatistics{};
+}
+
+Traffic Process::table_traffic(TableId table) const {
+  return transport_ ? transport_->traffic().table(table) : Traffic{};
+}
+
+Traffic Process::channel_traffic(std::uint32_t channel) const {
+  return transport_ ? transport_->traffic().channel(channel) : Traffic{};
 }
 
 void Process::leave() {

@@ -76,6 +76,8 @@ class Process {
   [[nodiscard]] const JobStatistics& statistics() const { return statistics_; }
   [[nodiscard]] const JobStatistics& job_statistics() const { return job_statistics_; }
   [[nodiscard]] net::TransportStatistics network_statistics() const;
+  [[nodiscard]] Traffic table_traffic(TableId table) const;
+  [[nodiscard]] Traffic channel_traffic(std::uint32_t channel) const;
 
   // For workers and handles.
 

@@ -96,4 +96,6 @@ void TableHandle::advance(WorkerContext& worker) {
   process_.advance_tables(worker.local_id(), std::span(&table, 1), false);
 }
 
+Traffic TableHandle::traffic() const { return process_.table_traffic(id_); }
+
 }  // namespace bosen::runtime

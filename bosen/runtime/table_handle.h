@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/base/traffic.h"
 #include "bosen/core/client_table.h"
 #include "bosen/runtime/worker_context.h"
 
@@ -17,7 +18,7 @@ class Process;
 /// Any worker of the process, each with its own context. Bad arguments throw Error(kUsage).
 class TableHandle {
  public:
-  TableHandle(Process& process, core::ClientTable& table) : process_(process), table_(table) {}
+  TableHandle(Process& process, core::ClientTable& table, TableId id) : process_(process), table_(table), id_(id) {}
 
   [[nodiscard]] const wire::RowShape& shape() const { return table_.spec().shape; }
   [[nodiscard]] core::ClientTable& table() { return table_; }
@@ -37,6 +38,8 @@ class TableHandle {
 
   void advance(WorkerContext& worker);
 
+  [[nodiscard]] Traffic traffic() const;
+
  private:
   const std::byte* fetch(WorkerContext& worker, RowId row);
   std::uint32_t slot_to_inc(core::ClientTable::WorkerPart& part, RowId row);
@@ -44,6 +47,7 @@ class TableHandle {
 
   Process& process_;
   core::ClientTable& table_;
+  const TableId id_;
 };
 
 }  // namespace bosen::runtime

@@ -82,7 +82,7 @@ class MisuseTest(unittest.TestCase):
     def test_misused_tables(self):
         self.assert_refused("table-twice", "table 'same' exists already")
         self.assert_refused("no-width", "table 'weights': width is 0, it must be from 1")
-        self.assert_refused("unknown-updater", "unknown updater 'adamw': this program knows add, adagrad, adam, sgd")
+        self.assert_refused("unknown-updater", "unknown updater 'adamw': this program knows add, adagrad, adam, clock_sum, sgd")
         self.assert_refused("updater-of-integers", "updater 'sgd' does not work on elements of this type")
         self.assert_refused("run-twice", "run_workers was called twice")
 

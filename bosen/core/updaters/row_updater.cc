@@ -11,7 +11,7 @@ namespace {
 template <class T>
 class TypedRowUpdater final : public RowUpdater {
  public:
-  explicit TypedRowUpdater(std::unique_ptr<Updater<T>> updater) : updater_(std::move(updater)) {}
+  TypedRowUpdater(std::unique_ptr<Updater<T>> updater, int workers) : updater_(std::move(updater)), workers_(workers) {}
 
   [[nodiscard]] std::size_t state_bytes(std::size_t count) const override {
     return count * updater_->state_per_element() * sizeof(T);
@@ -22,11 +22,13 @@ class TypedRowUpdater final : public RowUpdater {
     updater_->apply({.values = {reinterpret_cast<T*>(values), count},
                      .update = {reinterpret_cast<const T*>(update), count},
                      .state = {reinterpret_cast<T*>(state), count * updater_->state_per_element()},
-                     .step = step});
+                     .step = step,
+                     .workers = workers_});
   }
 
  private:
   std::unique_ptr<Updater<T>> updater_;
+  const int workers_;
 };
 
 template <class T>
@@ -40,8 +42,14 @@ void add_factory(std::map<std::string, UpdaterFactory<T>>& factories, const std:
 }  // namespace
 
 UpdaterCatalog::UpdaterCatalog()
-    : float_{{"sgd", make_sgd<float>}, {"adagrad", make_adagrad<float>}, {"adam", make_adam<float>}},
-      double_{{"sgd", make_sgd<double>}, {"adagrad", make_adagrad<double>}, {"adam", make_adam<double>}} {}
+    : float_{{"sgd", make_sgd<float>},
+             {"adagrad", make_adagrad<float>},
+             {"adam", make_adam<float>},
+             {"clock_sum", make_clock_sum<float>}},
+      double_{{"sgd", make_sgd<double>},
+              {"adagrad", make_adagrad<double>},
+              {"adam", make_adam<double>},
+              {"clock_sum", make_clock_sum<double>}} {}
 
 void UpdaterCatalog::add(const std::string& name, UpdaterFactory<float> factory) {
   add_factory(float_, name, std::move(factory));
@@ -51,7 +59,8 @@ void UpdaterCatalog::add(const std::string& name, UpdaterFactory<double> factory
   add_factory(double_, name, std::move(factory));
 }
 
-std::string UpdaterCatalog::problem(const UpdaterOptions& options, ElementType element, RowKind kind) const {
+std::string UpdaterCatalog::problem(const UpdaterOptions& options, ElementType element, RowKind kind,
+                                    Consistency consistency) const {
   if (options.name == "add") return {};
   if (!float_.contains(options.name) && !double_.contains(options.name)) {
     std::string known = "add";
@@ -59,17 +68,21 @@ std::string UpdaterCatalog::problem(const UpdaterOptions& options, ElementType e
     return "unknown updater '" + options.name + "': this program knows " + known;
   }
   if (kind == RowKind::kSparse) return "updater '" + options.name + "' needs a dense table";
+  if (options.name == "clock_sum" && consistency != Consistency::kBsp) {
+    return "updater 'clock_sum' needs consistency bsp, which alone knows whose updates make up a clock";
+  }
   const bool fits = (element == ElementType::kFloat && float_.contains(options.name)) ||
                     (element == ElementType::kDouble && double_.contains(options.name));
   return fits ? "" : "updater '" + options.name + "' does not work on elements of this type";
 }
 
-std::unique_ptr<RowUpdater> UpdaterCatalog::make(const UpdaterOptions& options, ElementType element) const {
+std::unique_ptr<RowUpdater> UpdaterCatalog::make(const UpdaterOptions& options, ElementType element,
+                                                 int workers) const {
   if (options.name == "add") return nullptr;
   if (element == ElementType::kFloat) {
-    return std::make_unique<TypedRowUpdater<float>>(float_.at(options.name)(options));
+    return std::make_unique<TypedRowUpdater<float>>(float_.at(options.name)(options), workers);
   }
-  return std::make_unique<TypedRowUpdater<double>>(double_.at(options.name)(options));
+  return std::make_unique<TypedRowUpdater<double>>(double_.at(options.name)(options), workers);
 }
 
 }  // namespace bosen::core

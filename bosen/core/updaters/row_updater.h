@@ -1,6 +1,6 @@
 #pragma once
 
-// Updaters as a shard uses them: without a template. One file each for sgd, adagrad and adam beside this one.
+// Updaters as a shard uses them: without a template. One file for each beside this one.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "bosen/base/consistency.h"
 #include "bosen/base/types.h"
 #include "bosen/base/updater.h"
 
@@ -32,10 +33,11 @@ class UpdaterCatalog {
   void add(const std::string& name, UpdaterFactory<double> factory);
 
   /// Why a table of such elements can't use the updater; empty: it can.
-  [[nodiscard]] std::string problem(const UpdaterOptions& options, ElementType element, RowKind kind) const;
+  [[nodiscard]] std::string problem(const UpdaterOptions& options, ElementType element, RowKind kind,
+                                    Consistency consistency) const;
 
-  /// The updater; none for "add". To be called only where `problem` is empty.
-  [[nodiscard]] std::unique_ptr<RowUpdater> make(const UpdaterOptions& options, ElementType element) const;
+  /// The updater for a job of so many workers; none for "add". To be called only where `problem` is empty.
+  [[nodiscard]] std::unique_ptr<RowUpdater> make(const UpdaterOptions& options, ElementType element, int workers) const;
 
  private:
   std::map<std::string, UpdaterFactory<float>> float_;

@@ -205,6 +205,7 @@ std::optional<Rank> ZmqTransport::identify(std::span<const std::byte> routing_id
 void ZmqTransport::send(Rank peer, wire::Frame frame) {
   BOSEN_ASSERT(ready_.load(std::memory_order_relaxed));
   wire::EncodedFrame encoded = wire::encode(frame, options_.checksum);
+  traffic_.sent(frame.message, encoded.head.size() + (encoded.block ? encoded.block->size : 0));
   const std::lock_guard lock(mutex_);
   if (waiting_.contains(peer) || !try_send(peer, encoded)) {
     keep_waiting(peer, std::move(encoded));
@@ -290,10 +291,14 @@ std::optional<ReceivedFrame> ZmqTransport::receive(std::chrono::steady_clock::ti
 }
 
 std::optional<ReceivedFrame> ZmqTransport::decode(Arrival arrival) {
+  const std::size_t bytes = arrival.head.bytes().size() + (arrival.block ? arrival.block->bytes().size() : 0);
   BufferRef block;
   if (arrival.block) block = to_buffer(std::move(*arrival.block), pool_);
   wire::Decoded decoded = wire::decode(arrival.head.bytes(), std::move(block), arrival.peer, expected_);
-  if (decoded.frame) return ReceivedFrame{arrival.peer, std::move(*decoded.frame)};
+  if (decoded.frame) {
+    traffic_.received(decoded.frame->message, bytes);
+    return ReceivedFrame{arrival.peer, std::move(*decoded.frame)};
+  }
   const std::lock_guard lock(mutex_);
   count_drop(fmt::format("from rank {}: {}", arrival.peer, decoded.problem));
   return {};

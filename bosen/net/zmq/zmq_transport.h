@@ -60,6 +60,7 @@ class ZmqTransport final : public Transport {
   std::optional<ReceivedFrame> receive(std::chrono::steady_clock::time_point deadline) override;
   void wake() override;
   [[nodiscard]] TransportStatistics statistics() const override;
+  [[nodiscard]] const TrafficMeter& traffic() const override { return traffic_; }
 
  private:
   /// How the socket names a peer.
@@ -106,6 +107,8 @@ class ZmqTransport final : public Transport {
   wire::DecodeContext expected_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> wake_requested_{false};
+
+  TrafficMeter traffic_;
 
   mutable std::mutex mutex_;
   // All guarded by mutex_.

@@ -35,7 +35,7 @@ void expect_formula(const UpdaterOptions& options, const Formula& formula) {
     const UpdaterCatalog catalog;
     BufferPool pool;
     const wire::RowShape shape = dense_shape(element, kWidth);
-    RowStore store(pool, shape, catalog.make(options, element));
+    RowStore store(pool, shape, catalog.make(options, element, 1));
     Formula plain = formula;
     std::vector<double> expected(kWidth, 0.0);
     for (int step = 0; step < 50; ++step) {
@@ -117,7 +117,7 @@ TEST(Updaters, StateBelongsToARowAlone) {
   const UpdaterCatalog catalog;
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
-  RowStore store(pool, shape, catalog.make({.name = "adagrad", .learning_rate = 1, .epsilon = 0}, shape.element));
+  RowStore store(pool, shape, catalog.make({.name = "adagrad", .learning_rate = 1, .epsilon = 0}, shape.element, 1));
   store.apply(dense_block(pool, shape, {{1, {2}}}));
   store.apply(dense_block(pool, shape, {{2, {3}}}));
   EXPECT_DOUBLE_EQ(dense_values(shape, store.row(2).data)[0], -1);
@@ -127,7 +127,7 @@ TEST(Updaters, NeverChangeAVersionThatSomebodyLooksAt) {
   const UpdaterCatalog catalog;
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
-  RowStore store(pool, shape, catalog.make({.name = "sgd", .learning_rate = 1}, shape.element));
+  RowStore store(pool, shape, catalog.make({.name = "sgd", .learning_rate = 1}, shape.element, 1));
   store.apply(dense_block(pool, shape, {{1, {2}}}));
   const BufferRef reader = BufferRef::share(store.row(1).block);
   const std::byte* seen = store.row(1).data;
@@ -136,14 +136,32 @@ TEST(Updaters, NeverChangeAVersionThatSomebodyLooksAt) {
   EXPECT_EQ(dense_values(shape, store.row(1).data)[0], -4);
 }
 
+TEST(Updaters, ClockSumShowsTheLastClockAlone) {
+  const UpdaterCatalog catalog;
+  BufferPool pool;
+  const wire::RowShape shape = dense_shape(ElementType::kFloat, 2);
+  RowStore store(pool, shape, catalog.make({.name = "clock_sum"}, shape.element, 3));
+  for (int clock = 1; clock <= 4; ++clock) {
+    for (int worker = 1; worker <= 3; ++worker) {
+      store.apply(dense_block(pool, shape, {{kRow, {1.0 * clock, 10.0 * worker * clock}}}));
+    }
+    EXPECT_EQ(dense_values(shape, store.row(kRow).data), (std::vector<double>{3.0 * clock, 60.0 * clock}));
+  }
+}
+
 TEST(UpdaterCatalog, SaysWhatItKnowsWhenAskedForWhatItDoesNot) {
   const UpdaterCatalog catalog;
-  EXPECT_EQ(catalog.problem({.name = "add"}, ElementType::kInt32, RowKind::kSparse), "");
-  EXPECT_EQ(catalog.problem({.name = "adam"}, ElementType::kFloat, RowKind::kDense), "");
-  EXPECT_THAT(catalog.problem({.name = "adma"}, ElementType::kFloat, RowKind::kDense),
-              ::testing::AllOf(HasSubstr("'adma'"), HasSubstr("add, adagrad, adam, sgd")));
-  EXPECT_THAT(catalog.problem({.name = "adam"}, ElementType::kFloat, RowKind::kSparse), HasSubstr("dense"));
-  EXPECT_THAT(catalog.problem({.name = "adam"}, ElementType::kInt64, RowKind::kDense), HasSubstr("type"));
+  EXPECT_EQ(catalog.problem({.name = "add"}, ElementType::kInt32, RowKind::kSparse, Consistency::kEssp), "");
+  EXPECT_EQ(catalog.problem({.name = "adam"}, ElementType::kFloat, RowKind::kDense, Consistency::kEssp), "");
+  EXPECT_THAT(catalog.problem({.name = "adma"}, ElementType::kFloat, RowKind::kDense, Consistency::kEssp),
+              ::testing::AllOf(HasSubstr("'adma'"), HasSubstr("add, adagrad, adam, clock_sum, sgd")));
+  EXPECT_THAT(catalog.problem({.name = "adam"}, ElementType::kFloat, RowKind::kSparse, Consistency::kEssp),
+              HasSubstr("dense"));
+  EXPECT_THAT(catalog.problem({.name = "clock_sum"}, ElementType::kFloat, RowKind::kDense, Consistency::kSsp),
+              HasSubstr("needs consistency bsp"));
+  EXPECT_EQ(catalog.problem({.name = "clock_sum"}, ElementType::kFloat, RowKind::kDense, Consistency::kBsp), "");
+  EXPECT_THAT(catalog.problem({.name = "adam"}, ElementType::kInt64, RowKind::kDense, Consistency::kEssp),
+              HasSubstr("type"));
 }
 
 class Doubler final : public Updater<double> {
@@ -157,11 +175,12 @@ class Doubler final : public Updater<double> {
 TEST(UpdaterCatalog, AppliesWhatAnAppRegistered) {
   UpdaterCatalog catalog;
   catalog.add("double", UpdaterFactory<double>([](const UpdaterOptions&) { return std::make_unique<Doubler>(); }));
-  EXPECT_EQ(catalog.problem({.name = "double"}, ElementType::kDouble, RowKind::kDense), "");
-  EXPECT_THAT(catalog.problem({.name = "double"}, ElementType::kFloat, RowKind::kDense), HasSubstr("type"));
+  EXPECT_EQ(catalog.problem({.name = "double"}, ElementType::kDouble, RowKind::kDense, Consistency::kEssp), "");
+  EXPECT_THAT(catalog.problem({.name = "double"}, ElementType::kFloat, RowKind::kDense, Consistency::kEssp),
+              HasSubstr("type"));
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
-  RowStore store(pool, shape, catalog.make({.name = "double"}, shape.element));
+  RowStore store(pool, shape, catalog.make({.name = "double"}, shape.element, 1));
   for (int i = 0; i < 3; ++i) store.apply(dense_block(pool, shape, {{1, {1}}}));
   EXPECT_EQ(dense_values(shape, store.row(1).data)[0], 7);
 }

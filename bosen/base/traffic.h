@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+namespace bosen {
+
+/// What a process has exchanged with other processes so far, headers included. What stays in the process costs nothing.
+struct Traffic {
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
+};
+
+}  // namespace bosen
