@@ -38,8 +38,8 @@ bool parse(std::string_view text, T& value) {
 std::int32_t parse_label(const apps::LineReader& line, std::string_view text) {
   double label = 0;
   if (!parse(text, label) || label != std::floor(label) || std::abs(label) > kClassesMax) {
-    line.refuse(fmt::format("label '{}' is not a whole number: a line is LABEL INDEX:VALUE INDEX:VALUE ...",
-                            apps::shown(text)));
+    line.refuse(fmt::format("label '{}' is not a whole number from -{} to {}: a line is LABEL INDEX:VALUE ...",
+                            apps::shown(text), kClassesMax, kClassesMax));
   }
   return static_cast<std::int32_t>(label);
 }
