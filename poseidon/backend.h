@@ -193,6 +193,8 @@ class Backend {
   /// Between row-major host memory, of as many elements, and a tensor of any arrangement.
   virtual void upload(std::span<const float> from, Tensor& to) = 0;
   virtual void download(const Tensor& from, std::span<float> to) = 0;
+  /// The elements of a row-major tensor where the host reads and writes the device's memory itself, else nullptr.
+  [[nodiscard]] virtual float* host_data(Tensor& tensor) = 0;
   /// Copies or rearranges; shapes have as many elements.
   virtual void copy(const Tensor& from, Tensor& to) = 0;
   virtual void synchronize() = 0;

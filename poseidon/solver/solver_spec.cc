@@ -1,0 +1,118 @@
+#include "poseidon/solver/solver_spec.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+#include "poseidon/spec/node.h"
+
+namespace poseidon {
+namespace {
+
+constexpr double kPositive = std::numeric_limits<double>::min();
+constexpr Range kAtLeast0{.minimum = 0};
+constexpr Range kAtLeast1{.minimum = 1};
+constexpr Range kFraction{.minimum = 0, .maximum = 1};
+
+/// A net's path is meant from the solver's folder, as both travel together; Caffe's files mean the working folder.
+std::string net_path(const std::string& net, const std::string& solver_file) {
+  const std::filesystem::path beside = std::filesystem::path(solver_file).parent_path() / net;
+  std::error_code error;
+  return std::filesystem::exists(beside, error) || !std::filesystem::exists(net, error)
+             ? beside.lexically_normal().string()
+             : net;
+}
+
+void read_rule(Fields& fields, SolverSpec& spec) {
+  constexpr UpdateRule::Kind kKinds[] = {UpdateRule::Kind::kSgd, UpdateRule::Kind::kNesterov,
+                                         UpdateRule::Kind::kAdaGrad, UpdateRule::Kind::kAdam};
+  spec.rule.kind = kKinds[fields.choice("type", {"SGD", "Nesterov", "AdaGrad", "Adam"}, 0)];
+  const bool is_adam = spec.rule.kind == UpdateRule::Kind::kAdam;
+  spec.rule.momentum = fields.number("momentum", is_adam ? 0.9 : 0.0, kFraction);
+  spec.rule.momentum2 = fields.number("momentum2", 0.999, kFraction);
+  spec.rule.epsilon = fields.number("delta", 1e-8, {.minimum = kPositive});
+  if (spec.rule.kind == UpdateRule::Kind::kAdaGrad && spec.rule.momentum != 0) {
+    fields.fail("momentum", "AdaGrad has no momentum: leave it out");
+  }
+  if (is_adam && (spec.rule.momentum == 1 || spec.rule.momentum2 == 1)) {
+    fields.fail(spec.rule.momentum == 1 ? "momentum" : "momentum2", "must be below 1");
+  }
+}
+
+void read_policy(Fields& fields, LearningRatePolicy& rate) {
+  using Kind = LearningRatePolicy::Kind;
+  constexpr Kind kKinds[] = {Kind::kFixed, Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp, Kind::kPoly};
+  rate.kind = kKinds[fields.choice("lr_policy", {"fixed", "step", "multistep", "inv", "exp", "poly"}, 0)];
+  rate.base = fields.number("base_lr", std::nullopt, kAtLeast0);
+  const auto needs = [&](std::initializer_list<Kind> kinds) {
+    return std::find(kinds.begin(), kinds.end(), rate.kind) != kinds.end();
+  };
+  // A policy without one of its numbers would silently be another policy.
+  const auto number = [&](const char* key, bool needed) {
+    return fields.number(key, needed ? std::nullopt : std::optional<double>(1), kAtLeast0);
+  };
+  rate.gamma = number("gamma", needs({Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp}));
+  rate.power = number("power", needs({Kind::kInv, Kind::kPoly}));
+  rate.step_size =
+      fields.integer("stepsize", needs({Kind::kStep}) ? std::nullopt : std::optional<std::int64_t>(1), kAtLeast1);
+  rate.step_values = fields.integers("stepvalue", kAtLeast0);
+  if (rate.kind == Kind::kMultistep && rate.step_values.empty()) {
+    fields.fail("stepvalue", "lr_policy multistep needs the iterations of its steps");
+  }
+  if (!std::is_sorted(rate.step_values.begin(), rate.step_values.end())) {
+    fields.fail("stepvalue", "must grow from value to value");
+  }
+  rate.warmup_iterations = fields.integer("warmup_iter", 0, kAtLeast0);
+  rate.warmup_start = fields.number("warmup_start_lr", 0.0, kAtLeast0);
+  if (fields.has("warmup_start_lr") && rate.warmup_iterations == 0) {
+    fields.fail("warmup_start_lr", "needs warmup_iter: for how many iterations the rate grows");
+  }
+}
+
+void read_course(Fields& fields, SolverSpec& spec) {
+  spec.max_iter = fields.integer("max_iter", std::nullopt, kAtLeast0);
+  spec.rate.max_iterations = std::max<std::int64_t>(1, spec.max_iter);
+  spec.iter_size = fields.integer("iter_size", 1, kAtLeast1);
+  spec.test_iter = fields.integer("test_iter", 0, kAtLeast0);
+  spec.test_interval = fields.integer("test_interval", 0, kAtLeast0);
+  spec.test_initialization = fields.boolean("test_initialization", true);
+  spec.display = fields.integer("display", 0, kAtLeast0);
+  spec.average_loss = fields.integer("average_loss", 1, kAtLeast1);
+  spec.snapshot = fields.integer("snapshot", 0, kAtLeast0);
+  spec.snapshot_prefix = fields.text("snapshot_prefix", "");
+  spec.snapshot_after_train = fields.boolean("snapshot_after_train", true);
+  const std::int64_t seed = fields.integer("random_seed", -1, {.minimum = -1});
+  if (seed >= 0) spec.random_seed = static_cast<std::uint64_t>(seed);
+}
+
+SolverSpec from_node(const Node& root, const std::string& file) {
+  SolverSpec spec;
+  spec.file = file;
+  Fields fields(root, "solver");
+  spec.net = net_path(fields.text("net", std::nullopt), file);
+  read_rule(fields, spec);
+  read_policy(fields, spec.rate);
+  read_course(fields, spec);
+  spec.weight_decay = fields.number("weight_decay", 0.0, kAtLeast0);
+  if (fields.choice("regularization_type", {"L2", "L1"}, 0) != 0) {
+    fields.fail("regularization_type", "weights decay by L2 alone here: write L2, or weight_decay: 0");
+  }
+  // Caffe's files say -1 for "do not clip".
+  const double clip = fields.number("clip_gradients", -1.0);
+  if (clip == 0) fields.fail("clip_gradients", "0 would stop all learning: give a norm above 0, or leave it out");
+  spec.clip_gradients = std::max(0.0, clip);
+  // Where to compute is a question to the machine, not to the solver; the key comes along in files from Caffe.
+  fields.choice("solver_mode", {"CPU", "GPU"}, 0);
+  fields.finish();
+  return spec;
+}
+
+}  // namespace
+
+SolverSpec read_solver_spec(const std::string& path) { return from_node(Node::read_file(path), path); }
+
+SolverSpec parse_solver_spec(const std::string& text, const std::string& file) {
+  return from_node(Node::parse(text, file), file);
+}
+
+}  // namespace poseidon

@@ -1,0 +1,52 @@
+#include "poseidon/sync/cost_model.h"
+
+#include <cmath>
+
+namespace poseidon {
+namespace {
+
+constexpr std::int64_t kFloatBytes = sizeof(float);
+
+}  // namespace
+
+std::int64_t ps_bytes(const LayerSize& layer, const Party& party) {
+  const std::int64_t bytes = layer.parameters * kFloatBytes;
+  const std::int64_t workers = party.workers_per_process;
+  if (party.dedicated_servers) return bytes * (workers + 1);
+  // As worker: gradients to the shards of others, sums from them. As shard of a part: the others' gradients, sums to
+  // them.
+  const double others = party.processes - 1;
+  return std::llround(static_cast<double>(bytes) * others / party.processes * 2 * static_cast<double>(workers + 1));
+}
+
+std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party) {
+  if (layer.factor_inputs == 0) return std::nullopt;
+  const std::int64_t factors = layer.batch * (layer.factor_inputs + layer.factor_outputs) * kFloatBytes;
+  const std::int64_t elsewhere = party.workers() - party.workers_per_process;
+  return 2 * party.workers_per_process * elsewhere * factors;
+}
+
+Scheme choose(Scheme wanted, const LayerSize& layer, const Party& party) {
+  if (party.workers() == 1) return Scheme::kNone;
+  const std::optional<std::int64_t> factors = sfb_bytes(layer, party);
+  if (wanted == Scheme::kPs || !factors) return Scheme::kPs;
+  if (wanted == Scheme::kSfb) return Scheme::kSfb;
+  // Workers of one process exchange by memory: a table adds gradients where every worker would redo all products.
+  if (party.processes == 1) return Scheme::kPs;
+  return *factors < ps_bytes(layer, party) ? Scheme::kSfb : Scheme::kPs;
+}
+
+std::int64_t predicted_bytes(Scheme scheme, const LayerSize& layer, const Party& party) {
+  switch (scheme) {
+    case Scheme::kPs:
+      return ps_bytes(layer, party);
+    case Scheme::kSfb:
+      return sfb_bytes(layer, party).value_or(0);
+    case Scheme::kNone:
+    case Scheme::kAuto:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace poseidon

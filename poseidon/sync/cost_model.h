@@ -1,0 +1,42 @@
+#pragma once
+
+// Bytes that a process sends and receives to synchronise one layer once (Zhang et al., USENIX ATC'17, table 1, for
+// processes that are worker and shard at once), and which scheme is cheaper. Frames add a little to these.
+
+#include <cstdint>
+#include <optional>
+
+#include "poseidon/sync/scheme.h"
+
+namespace poseidon {
+
+/// Who takes part. Processes are alike: as many workers and shards in each.
+struct Party {
+  int processes = 1;  ///< that have workers
+  int workers_per_process = 1;
+  bool dedicated_servers = false;  ///< shards are in other processes
+
+  [[nodiscard]] int workers() const { return processes * workers_per_process; }
+};
+
+/// What has to travel.
+struct LayerSize {
+  std::int64_t parameters = 0;      ///< floats
+  std::int64_t factor_inputs = 0;   ///< M: columns of the weight; 0 where the layer has no sufficient factors
+  std::int64_t factor_outputs = 0;  ///< N: its rows
+  std::int64_t batch = 0;           ///< K: examples of a worker
+};
+
+/// Gradients of every worker go to their shards, one sum for the process comes back.
+[[nodiscard]] std::int64_t ps_bytes(const LayerSize& layer, const Party& party);
+
+/// Every worker sends batch x (M + N) floats to every worker of other processes. Nothing where there are no factors.
+[[nodiscard]] std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party);
+
+/// What `wanted` means for this layer: kNone for one worker; kPs where there are no factors; never kAuto.
+[[nodiscard]] Scheme choose(Scheme wanted, const LayerSize& layer, const Party& party);
+
+/// Of a scheme that `choose` has returned.
+[[nodiscard]] std::int64_t predicted_bytes(Scheme scheme, const LayerSize& layer, const Party& party);
+
+}  // namespace poseidon

@@ -1,0 +1,34 @@
+#pragma once
+
+// Scheme `ps` under bsp: gradients up to the shards, their sum down. The table keeps the last clock's sum alone
+// (clock_sum), so every worker reads the same sum, formed once, in the order of the workers.
+
+#include <vector>
+
+#include "bosen/table.h"
+#include "poseidon/sync/host_tensors.h"
+#include "poseidon/sync/parameter_rows.h"
+#include "poseidon/sync/synchronizer.h"
+
+namespace poseidon {
+
+class GradientTable final : public Synchronizer {
+ public:
+  GradientTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes, Backend& backend,
+                std::vector<Tensor*> gradients);
+
+  [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
+  void start(bosen::Worker& worker) override;
+  Outcome finish(bosen::Worker& worker) override;
+  [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
+  [[nodiscard]] bosen::Traffic traffic() const override { return table_.traffic(); }
+
+ private:
+  const ParameterRows& rows_;
+  const bosen::Table<float> table_;
+  const std::int64_t predicted_bytes_;
+  HostTensors gradients_;
+  std::vector<float> scratch_;
+};
+
+}  // namespace poseidon

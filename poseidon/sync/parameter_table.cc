@@ -1,0 +1,57 @@
+#include "poseidon/sync/parameter_table.h"
+
+#include <utility>
+
+#include "bosen/worker.h"
+
+namespace poseidon {
+
+ParameterTable::ParameterTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes,
+                               Backend& backend, std::vector<Tensor*> values, LayerUpdater& updater, int layer)
+    : rows_(rows),
+      table_(table),
+      predicted_bytes_(predicted_bytes),
+      values_(backend, values),
+      updater_(updater),
+      layer_(layer),
+      scratch_(static_cast<std::size_t>(rows.width())) {
+  values_.fetch();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float* const begin = values_.data()[i];
+    first_.emplace_back(begin, begin + values[i]->count());
+  }
+  before_ = first_;
+  for (std::vector<float>& change : before_) changes_.push_back(change.data());
+}
+
+void ParameterTable::start(bosen::Worker& worker) {
+  for (std::size_t i = 0; i < before_.size(); ++i) {
+    const float* const value = values_.data()[i];
+    std::copy(value, value + before_[i].size(), before_[i].begin());
+  }
+  updater_.update(layer_, 1.0 / worker.count());
+  values_.fetch();
+  for (std::size_t i = 0; i < before_.size(); ++i) {
+    const float* const value = values_.data()[i];
+    for (std::size_t k = 0; k < before_[i].size(); ++k) before_[i][k] = value[k] - before_[i][k];
+  }
+  for (std::size_t row = 0; row < rows_.ids().size(); ++row) {
+    table_.inc(worker, rows_.ids()[row], rows_.gather(row, changes_, scratch_));
+  }
+  table_.advance(worker);
+}
+
+Outcome ParameterTable::finish(bosen::Worker& worker) {
+  const std::vector<bosen::RowView<float>> views = table_.get(worker, rows_.ids());
+  for (std::size_t row = 0; row < views.size(); ++row) {
+    rows_.scatter(row, views[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
+      const float* const first = first_[tensor].data() + offset;
+      float* const value = values_.data()[tensor] + offset;
+      for (std::size_t k = 0; k < part.size(); ++k) value[k] = first[k] + part[k];
+    });
+  }
+  values_.put();
+  return Outcome::kParameters;
+}
+
+}  // namespace poseidon

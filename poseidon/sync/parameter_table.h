@@ -1,0 +1,42 @@
+#pragma once
+
+// Scheme `ps` with staleness (ssp, essp, asp): each worker updates its own copy by its own gradient, adds the change to
+// a table, and goes on from what the table shows. The table holds the parameters' distance from their first values,
+// which every worker knows.
+
+#include <vector>
+
+#include "bosen/table.h"
+#include "poseidon/sync/host_tensors.h"
+#include "poseidon/sync/layer_updater.h"
+#include "poseidon/sync/parameter_rows.h"
+#include "poseidon/sync/synchronizer.h"
+
+namespace poseidon {
+
+class ParameterTable final : public Synchronizer {
+ public:
+  /// `values` are the layer's learned parameters as all workers have them at the start.
+  ParameterTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes, Backend& backend,
+                 std::vector<Tensor*> values, LayerUpdater& updater, int layer);
+
+  [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
+  void start(bosen::Worker& worker) override;
+  Outcome finish(bosen::Worker& worker) override;
+  [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
+  [[nodiscard]] bosen::Traffic traffic() const override { return table_.traffic(); }
+
+ private:
+  const ParameterRows& rows_;
+  const bosen::Table<float> table_;
+  const std::int64_t predicted_bytes_;
+  HostTensors values_;
+  LayerUpdater& updater_;
+  const int layer_;
+  std::vector<std::vector<float>> first_;   ///< values at the start
+  std::vector<std::vector<float>> before_;  ///< before the last update, then the change
+  std::vector<float*> changes_;             ///< before_'s
+  std::vector<float> scratch_;
+};
+
+}  // namespace poseidon

@@ -1,0 +1,56 @@
+#pragma once
+
+// Decides for every layer how its gradients travel, and makes the tables and channels for it. One for a process, made
+// before its workers run; its workers share it and do not change it.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bosen/cluster.h"
+#include "poseidon/sync/cost_model.h"
+#include "poseidon/sync/parameter_rows.h"
+
+namespace poseidon {
+
+/// What is to be known of a layer with learned parameters before there is a net.
+struct SyncLayer {
+  int layer = 0;  ///< its number in Net::layers()
+  std::string name;
+  std::vector<std::int64_t> sizes;  ///< elements of each learned parameter that is not frozen, in their order
+  LayerSize size;
+};
+
+/// One layer, decided.
+struct PlannedLayer {
+  SyncLayer layer;
+  Scheme scheme = Scheme::kNone;
+  std::int64_t predicted_bytes = 0;  ///< an iteration and process
+  std::optional<ParameterRows> rows;
+  bosen::Table<float> table;  ///< ps
+  bosen::Channel channel;     ///< sfb
+};
+
+class SyncPlan {
+ public:
+  /// Every process makes the same plan. `batch` and workers are alike in all. Throws bosen::Error(kUsage) where sfb is
+  /// asked for with another model than bsp.
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted);
+  SyncPlan(const SyncPlan&) = delete;
+  SyncPlan& operator=(const SyncPlan&) = delete;
+
+  [[nodiscard]] const std::vector<PlannedLayer>& layers() const { return layers_; }
+  /// Whether workers exchange gradients (bsp) or updates (with staleness).
+  [[nodiscard]] bool exchanges_gradients() const { return exchanges_gradients_; }
+  [[nodiscard]] int workers() const { return workers_; }
+
+ private:
+  void open(bosen::Cluster& cluster, PlannedLayer& planned) const;
+
+  std::vector<PlannedLayer> layers_;
+  bool exchanges_gradients_ = true;
+  int workers_ = 1;
+};
+
+}  // namespace poseidon

@@ -1,0 +1,41 @@
+#pragma once
+
+// Makes one layer's gradients those of all workers (or, with staleness, its parameters the common ones). One per layer
+// with learned parameters and worker; used by its worker's thread.
+
+#include <cstdint>
+
+#include "poseidon/sync/scheme.h"
+
+namespace bosen {
+struct Traffic;
+class Worker;
+}  // namespace bosen
+
+namespace poseidon {
+
+/// What `finish` leaves behind.
+enum class Outcome {
+  kGradients,   ///< the sum over all workers in the layer's gradients: the solver's update is still to be made
+  kParameters,  ///< new values in the layer's parameters: the update is in them
+};
+
+class Synchronizer {
+ public:
+  virtual ~Synchronizer() = default;
+
+  [[nodiscard]] virtual Scheme scheme() const = 0;
+
+  /// Hands over what this worker has computed for the layer, and returns at once.
+  virtual void start(bosen::Worker& worker) = 0;
+
+  /// Waits until the parts of all workers are there, as the consistency model has it. In a later clock than `start`.
+  virtual Outcome finish(bosen::Worker& worker) = 0;
+
+  /// Bytes an iteration by the cost model, of the worker's process.
+  [[nodiscard]] virtual std::int64_t predicted_bytes() const = 0;
+  /// Bytes on the network so far, of the worker's process.
+  [[nodiscard]] virtual bosen::Traffic traffic() const = 0;
+};
+
+}  // namespace poseidon

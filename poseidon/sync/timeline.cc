@@ -1,0 +1,92 @@
+#include "poseidon/sync/timeline.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+namespace {
+
+constexpr double kMicrosecondNs = 1000;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
+
+void write_thread_name(std::FILE* file, int rank, int worker) {
+  fmt::print(file,
+             R"({{"ph":"M","pid":{0},"name":"process_name","args":{{"name":"rank {0}"}}}},)"
+             "\n"
+             R"({{"ph":"M","pid":{0},"tid":{1},"name":"thread_name","args":{{"name":"worker {1}"}}}})",
+             rank, worker);
+}
+
+void write_event(std::FILE* file, int rank, const Timeline& timeline, const Timeline::Event& event) {
+  const std::string layer = event.layer < 0 ? "" : timeline.layers()[static_cast<std::size_t>(event.layer)];
+  const std::string name = fmt::format("{}{}{}", name_of(event.activity), layer.empty() ? "" : " ", layer);
+  fmt::print(
+      file,
+      ",\n"
+      R"({{"ph":"X","pid":{},"tid":{},"name":{},"cat":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"iteration":{}}}}})",
+      rank, timeline.worker(), quoted(name), name_of(event.activity),
+      static_cast<double>(event.begin_ns) / kMicrosecondNs,
+      static_cast<double>(event.end_ns - event.begin_ns) / kMicrosecondNs, event.iteration);
+}
+
+}  // namespace
+
+std::int64_t Timeline::now_ns() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+void Timeline::add(const Event& event) {
+  if (events_.size() < kEventsMax) events_.push_back(event);
+}
+
+std::string_view name_of(Timeline::Activity activity) {
+  switch (activity) {
+    case Timeline::Activity::kForward:
+      return "forward";
+    case Timeline::Activity::kBackward:
+      return "backward";
+    case Timeline::Activity::kSend:
+      return "send";
+    case Timeline::Activity::kWait:
+      return "wait";
+    case Timeline::Activity::kUpdate:
+      return "update";
+    case Timeline::Activity::kData:
+      break;
+  }
+  return "data";
+}
+
+void write_chrome_trace(const std::string& path, int rank, std::span<const Timeline> timelines) {
+  const auto fail = [&] {
+    throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("{}: {}", path, std::strerror(errno)));
+  };
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "w"));
+  if (!file) fail();
+  fmt::print(file.get(), "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+  bool first = true;
+  for (const Timeline& timeline : timelines) {
+    if (!first) fmt::print(file.get(), ",\n");
+    first = false;
+    write_thread_name(file.get(), rank, timeline.worker());
+    for (const Timeline::Event& event : timeline.events()) write_event(file.get(), rank, timeline, event);
+  }
+  fmt::print(file.get(), "\n]}}\n");
+  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) fail();
+}
+
+}  // namespace poseidon

@@ -1,0 +1,158 @@
+#include "poseidon/sync/wait_free_backprop.h"
+
+#include <utility>
+
+#include "bosen/worker.h"
+#include "poseidon/sync/factor_broadcast.h"
+#include "poseidon/sync/gradient_table.h"
+#include "poseidon/sync/parameter_table.h"
+
+namespace poseidon {
+namespace {
+
+/// One worker: its gradients are everybody's.
+class Alone final : public Synchronizer {
+ public:
+  [[nodiscard]] Scheme scheme() const override { return Scheme::kNone; }
+  void start(bosen::Worker& /*worker*/) override {}
+  Outcome finish(bosen::Worker& /*worker*/) override { return Outcome::kGradients; }
+  [[nodiscard]] std::int64_t predicted_bytes() const override { return 0; }
+  [[nodiscard]] bosen::Traffic traffic() const override { return {}; }
+};
+
+std::unique_ptr<Synchronizer> make_synchronizer(const SyncPlan& plan, const PlannedLayer& planned, Layer& layer,
+                                                Backend& backend, LayerUpdater& updater) {
+  if (planned.scheme == Scheme::kNone) return std::make_unique<Alone>();
+  if (planned.scheme == Scheme::kSfb) {
+    return std::make_unique<FactorBroadcast>(planned.channel, planned.predicted_bytes, backend, layer, plan.workers());
+  }
+  std::vector<Tensor*> values;
+  std::vector<Tensor*> gradients;
+  for (Parameter& parameter : layer.parameters()) {
+    if (parameter.gradient.empty()) continue;
+    values.push_back(&parameter.value);
+    gradients.push_back(&parameter.gradient);
+  }
+  if (plan.exchanges_gradients()) {
+    return std::make_unique<GradientTable>(*planned.rows, planned.table, planned.predicted_bytes, backend,
+                                           std::move(gradients));
+  }
+  return std::make_unique<ParameterTable>(*planned.rows, planned.table, planned.predicted_bytes, backend,
+                                          std::move(values), updater, planned.layer.layer);
+}
+
+}  // namespace
+
+WaitFreeBackprop::WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, Net& net, Backend& backend,
+                                   LayerUpdater& updater, const Options& options)
+    : plan_(plan),
+      worker_(worker),
+      updater_(updater),
+      options_(options),
+      gradient_factor_(1.0 / plan.workers()),
+      state_of_layer_(net.layers().size(), -1) {
+  for (const PlannedLayer& planned : plan.layers()) {
+    const auto number = static_cast<std::size_t>(planned.layer.layer);
+    state_of_layer_[number] = static_cast<int>(layers_.size());
+    LayerState state;
+    state.planned = &planned;
+    state.synchronizer = make_synchronizer(plan, planned, *net.layers()[number], backend, updater);
+    layers_.push_back(std::move(state));
+  }
+}
+
+WaitFreeBackprop::LayerState* WaitFreeBackprop::find(int layer) {
+  const int state = state_of_layer_[static_cast<std::size_t>(layer)];
+  return state < 0 ? nullptr : &layers_[static_cast<std::size_t>(state)];
+}
+
+void WaitFreeBackprop::note(Timeline::Activity activity, int layer, std::int64_t begin_ns) {
+  if (options_.timeline == nullptr) return;
+  options_.timeline->add({activity, layer, iteration_, begin_ns, Timeline::now_ns()});
+}
+
+// Updates that are exchanged are made before they are sent, and some need all gradients first.
+bool WaitFreeBackprop::starts_late() const {
+  return !options_.overlap || (!plan_.exchanges_gradients() && updater_.needs_all_gradients());
+}
+
+std::vector<int> WaitFreeBackprop::layer_numbers() const {
+  std::vector<int> numbers;
+  for (const LayerState& state : layers_) numbers.push_back(state.planned->layer.layer);
+  return numbers;
+}
+
+void WaitFreeBackprop::before_forward(int layer) {
+  LayerState* const state = find(layer);
+  if (state != nullptr && state->awaited) {
+    if (await(*state)) update(*state);
+    if (awaited_ == 0) updater_.end_iteration();
+  }
+  layer_begin_ns_ = Timeline::now_ns();
+}
+
+void WaitFreeBackprop::after_forward(int layer) { note(Timeline::Activity::kForward, layer, layer_begin_ns_); }
+
+void WaitFreeBackprop::before_backward(int /*layer*/) { layer_begin_ns_ = Timeline::now_ns(); }
+
+void WaitFreeBackprop::after_backward(int layer) {
+  note(Timeline::Activity::kBackward, layer, layer_begin_ns_);
+  LayerState* const state = find(layer);
+  if (state == nullptr) return;
+  updater_.gradient_ready(layer);
+  if (!starts_late()) start(*state);
+}
+
+void WaitFreeBackprop::start(LayerState& state) {
+  const std::int64_t begin_ns = Timeline::now_ns();
+  state.synchronizer->start(worker_);
+  state.started = true;
+  state.awaited = true;
+  ++awaited_;
+  note(Timeline::Activity::kSend, state.planned->layer.layer, begin_ns);
+}
+
+bool WaitFreeBackprop::await(LayerState& state) {
+  const std::int64_t begin_ns = Timeline::now_ns();
+  const Outcome outcome = state.synchronizer->finish(worker_);
+  state.awaited = false;
+  --awaited_;
+  waited_ns_ += Timeline::now_ns() - begin_ns;
+  note(Timeline::Activity::kWait, state.planned->layer.layer, begin_ns);
+  return outcome == Outcome::kGradients;
+}
+
+void WaitFreeBackprop::update(const LayerState& state) {
+  const std::int64_t begin_ns = Timeline::now_ns();
+  updater_.update(state.planned->layer.layer, gradient_factor_);
+  note(Timeline::Activity::kUpdate, state.planned->layer.layer, begin_ns);
+}
+
+void WaitFreeBackprop::end_iteration() {
+  if (!plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
+    updater_.prepare(layer_numbers(), gradient_factor_);
+  }
+  // From the loss down, as overlap would have sent them.
+  for (auto state = layers_.rbegin(); state != layers_.rend(); ++state) {
+    if (!state->started) start(*state);
+    state->started = false;
+  }
+  worker_.advance();
+  if (!options_.overlap || updater_.needs_all_gradients()) finish_all();
+  ++iteration_;
+}
+
+void WaitFreeBackprop::finish_all() {
+  if (awaited_ == 0) return;
+  std::vector<const LayerState*> pending;
+  for (LayerState& state : layers_) {
+    if (state.awaited && await(state)) pending.push_back(&state);
+  }
+  if (plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
+    updater_.prepare(layer_numbers(), gradient_factor_);
+  }
+  for (const LayerState* state : pending) update(*state);
+  updater_.end_iteration();
+}
+
+}  // namespace poseidon

@@ -1,0 +1,78 @@
+#pragma once
+
+// Lets every layer's gradients leave as soon as backward has computed them, and waits for the common result layer by
+// layer in the next forward (wait-free backpropagation; Zhang et al., USENIX ATC'17, section 3.1). Used by its worker's
+// thread.
+//
+//     net.forward(&sync); net.backward(&sync); sync.end_iteration();      // again and again
+//     sync.finish_all();                                                  // before a test, a snapshot, the end
+
+#include <memory>
+#include <vector>
+
+#include "poseidon/net.h"
+#include "poseidon/sync/layer_updater.h"
+#include "poseidon/sync/sync_plan.h"
+#include "poseidon/sync/synchronizer.h"
+#include "poseidon/sync/timeline.h"
+
+namespace poseidon {
+
+class WaitFreeBackprop final : public NetObserver {
+ public:
+  struct Options {
+    bool overlap = true;  ///< false: all layers are sent after the whole backward and awaited before the next forward
+    Timeline* timeline = nullptr;  ///< records where one is given
+  };
+
+  /// All have to outlive it. With staleness the net's parameters are at their first values, the same on all workers.
+  WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, Net& net, Backend& backend, LayerUpdater& updater,
+                   const Options& options);
+
+  void before_forward(int layer) override;
+  void after_forward(int layer) override;
+  void before_backward(int layer) override;
+  void after_backward(int layer) override;
+
+  /// Ends the worker's clock.
+  void end_iteration();
+
+  /// Waits until the parameters of all layers are in place.
+  void finish_all();
+
+  /// Seconds spent waiting for others so far.
+  [[nodiscard]] double waited_s() const { return static_cast<double>(waited_ns_) * 1e-9; }
+
+  /// A layer's synchronizer, and what `plan` says of it.
+  struct LayerState {
+    const PlannedLayer* planned = nullptr;
+    std::unique_ptr<Synchronizer> synchronizer;
+    bool started = false;  ///< in this iteration
+    bool awaited = false;  ///< started and not finished
+  };
+  [[nodiscard]] const std::vector<LayerState>& layers() const { return layers_; }
+
+ private:
+  LayerState* find(int layer);
+  void start(LayerState& state);
+  /// Waits; returns whether the update is still to be made.
+  bool await(LayerState& state);
+  void update(const LayerState& state);
+  void note(Timeline::Activity activity, int layer, std::int64_t begin_ns);
+  [[nodiscard]] bool starts_late() const;
+  [[nodiscard]] std::vector<int> layer_numbers() const;
+
+  const SyncPlan& plan_;
+  bosen::Worker& worker_;
+  LayerUpdater& updater_;
+  const Options options_;
+  const double gradient_factor_;
+  std::vector<LayerState> layers_;
+  std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned
+  std::size_t awaited_ = 0;
+  std::int64_t iteration_ = 0;
+  std::int64_t layer_begin_ns_ = 0;
+  std::int64_t waited_ns_ = 0;
+};
+
+}  // namespace poseidon
