@@ -33,13 +33,13 @@ std::string suggestion(std::string_view word, std::span<const std::string> candi
   std::size_t nearest = word.size() / 3 + 1;
   std::string_view best;
   for (const std::string& candidate : candidates) {
-    if (word.size() >= kPrefixLength && candidate.starts_with(word)) {
+    if (word.size() >= kPrefixLength && candidate.size() > word.size() && candidate.starts_with(word)) {
       best = candidate;
       break;
     }
-    if (candidate.size() > word.size() + nearest) continue;
+    if (candidate == word || candidate.size() > word.size() + nearest) continue;
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < nearest) {
+    if (distance < nearest || (best.empty() && distance == nearest)) {
       nearest = distance;
       best = candidate;
     }

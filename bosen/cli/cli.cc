@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "bosen/base/error.h"
+#include "bosen/base/suggestion.h"
 #include "bosen/base/version.h"
 #include "bosen/launch/text.h"
 
@@ -44,10 +45,10 @@ std::string check_extras(const CLI::App& app, const CLI::App* command, Request& 
   if (extras.empty()) return {};
   const std::string first = extras.front();
   if (first.starts_with('-')) {
-    return fmt::format("the flag '{}' is not known{}", first, launch::suggestion(first, flag_names(owner)));
+    return fmt::format("the flag '{}' is not known{}", first, suggestion(first, flag_names(owner)));
   }
   if (command == nullptr)
-    return fmt::format("there is no command '{}'{}", first, launch::suggestion(first, command_names(app)));
+    return fmt::format("there is no command '{}'{}", first, suggestion(first, command_names(app)));
   if (command->get_name() == "run" && request.command.empty()) {
     request.command = std::move(extras);
     return {};

@@ -14,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "bosen/base/suggestion.h"
 #include "bosen/launch/text.h"
 #include "bosen/launch/unique_fd.h"
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "bosen/base/error.h"
+#include "bosen/base/suggestion.h"
 #include "bosen/launch/address.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/text.h"

@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +26,6 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 
 /// `text` without blanks, tabs and carriage returns at its ends.
 std::string_view trim(std::string_view text);
-
-/// "; did you mean 'gnode2'?" with the candidate nearest to `word`, or nothing where none is near.
-std::string suggestion(std::string_view word, std::span<const std::string> candidates);
 
 /// `text` with control bytes and bytes beyond ASCII replaced, cut at `limit` bytes: safe to show to a person.
 std::string printable(std::string_view text, std::size_t limit = 120);

@@ -25,18 +25,6 @@ TEST(TextTest, TrimsBlanksTabsAndCarriageReturns) {
   EXPECT_EQ(trim(" \r"), "");
 }
 
-TEST(TextTest, SuggestsTheNearestWord) {
-  const std::vector<std::string> hosts = {"gnode1", "gnode12", "login"};
-  EXPECT_EQ(suggestion("gnod12", hosts), "; did you mean 'gnode12'?");
-  EXPECT_EQ(suggestion("lgoin", hosts), "; did you mean 'login'?");
-}
-
-TEST(TextTest, SuggestsNothingWhenNothingIsNear) {
-  const std::vector<std::string> hosts = {"gnode1", "login"};
-  EXPECT_EQ(suggestion("storage", hosts), "");
-  EXPECT_EQ(suggestion("gnode1", std::vector<std::string>{"gnode1"}), "");
-}
-
 TEST(TextTest, ShowsStrangeBytesAsQuestionMarks) {
   EXPECT_EQ(printable("a\n\x1b[1m\xff"), "a??[1m?");
   EXPECT_EQ(printable("abcdef", 3), "abc...");
