@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Training speed over a slow network by scheme: nodes are network namespaces whose links `tc tbf` holds to a rate.
+
+Usage: tests/bench/poseidon_network.py [--rate 1gbit] [--nodes 2] [--width 4096] [--layers 3] [--batch 32]
+                                       [--iterations 10] [--figure FILE.png]
+
+Needs root, iproute2 and build/bin/poseidon. An MLP of square layers trains on synthetic data under bsp, one worker a node:
+`ps` without overlap, `ps` with it (wait-free backprop), and `auto`. All nodes share this machine's cores.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
+SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"], "auto": ["--scheme", "auto"]}
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+class Nodes:
+    """Namespaces on one bridge, each link held to a rate in both directions."""
+
+    def __init__(self, count, rate):
+        self.prefix = f"pb{os.getpid() % 10000}"
+        self.names = [f"{self.prefix}n{i}" for i in range(count)]
+        self.addresses = [f"10.97.{os.getpid() % 250}.{i + 1}" for i in range(count)]
+        self.rate = rate
+
+    def __enter__(self):
+        hub = f"{self.prefix}hub"
+        ip("netns", "add", hub)
+        ip("-n", hub, "link", "add", "bridge", "type", "bridge")
+        ip("-n", hub, "link", "set", "bridge", "up")
+        for name, address in zip(self.names, self.addresses):
+            ip("netns", "add", name)
+            ip("-n", hub, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("-n", hub, "link", "set", name, "master", "bridge", "up")
+            ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+            for device in ("lo", "eth0"):
+                ip("-n", name, "link", "set", device, "up")
+            if self.rate:
+                for namespace, device in ((name, "eth0"), (hub, name)):
+                    subprocess.run(["tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", self.rate,
+                                    "burst", "1mb", "latency", "100ms"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        for name in [*self.names, f"{self.prefix}hub"]:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+def write_net(path, arguments):
+    lines = ["name: MLP", "layer:"]
+    shape = f"shape: [{arguments.width}, 1, 1], classes: {arguments.width}"
+    lines.append(f"  - {{name: data, type: Data, top: [data, label], data_param: {{batch_size: {arguments.batch}, {shape}}}}}")
+    bottom = "data"
+    for number in range(1, arguments.layers + 1):
+        top = f"fc{number}"
+        lines.append(f"  - {{name: {top}, type: InnerProduct, bottom: {bottom}, top: {top}, inner_product_param: "
+                     f"{{num_output: {arguments.width}, weight_filler: {{type: xavier}}}}}}")
+        if number < arguments.layers:
+            lines.append(f"  - {{name: relu{number}, type: ReLU, bottom: {top}, top: {top}}}")
+        bottom = top
+    lines.append(f"  - {{name: loss, type: SoftmaxWithLoss, bottom: [{bottom}, label], top: loss}}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def write_solver(path, net, iterations):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"net: {net}\nbase_lr: 0.001\nlr_policy: fixed\nmomentum: 0.9\nmax_iter: {iterations}\ndisplay: 0\n")
+
+
+def train(nodes, solver, scheme, folder, port):
+    """Images a second of all nodes together."""
+    metrics = os.path.join(folder, "metrics.jsonl")
+    ranks = []
+    for rank, name in enumerate(nodes.names):
+        environment = [f"BOSEN_RANK={rank}", f"BOSEN_SIZE={len(nodes.names)}",
+                       f"BOSEN_COORDINATOR={nodes.addresses[0]}:{port}", f"BOSEN_JOB=bench-{port}", "OMP_NUM_THREADS=1"]
+        ranks.append(subprocess.Popen(
+            ["ip", "netns", "exec", name, "env", *environment, POSEIDON, "train", solver, "--data", "synthetic",
+             "--metrics", metrics, "--transport", "tcp", *scheme],
+            stderr=subprocess.PIPE, text=True))
+    for rank in ranks:
+        _, errors = rank.communicate(timeout=600)
+        if rank.returncode != 0:
+            sys.exit(f"poseidon_network: {errors.strip().splitlines()[-1]}")
+    with open(metrics, encoding="utf-8") as file:
+        end = [json.loads(line) for line in file if '"end"' in line][-1]
+    return end["images_per_second"]
+
+
+def draw(path, figures, title):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(6, 3), layout="constrained")
+    names = list(figures)
+    axes.barh(names, [figures[name] for name in names], color=["#bbbbbb", "#0072b2", "#009e73"])
+    for name in names:
+        axes.text(figures[name], name, f" {figures[name]:.1f}", va="center")
+    axes.invert_yaxis()
+    axes.set(xlabel="images/s of all nodes together", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate", default="1gbit", help="of every link, as tc writes it; empty: not limited")
+    parser.add_argument("--nodes", type=int, default=2)
+    parser.add_argument("--width", type=int, default=4096)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--figure")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, Nodes(arguments.nodes, arguments.rate) as nodes:
+        net, solver = os.path.join(folder, "net.yaml"), os.path.join(folder, "solver.yaml")
+        write_net(net, arguments)
+        write_solver(solver, net, arguments.iterations)
+        rates = {name: [] for name in SCHEMES}
+        for turn in range(arguments.rounds):
+            for number, (name, scheme) in enumerate(SCHEMES.items()):
+                rates[name].append(train(nodes, solver, scheme, folder, 20000 + turn * 10 + number))
+    figures = {name: statistics.median(values) for name, values in rates.items()}
+    title = (f"{arguments.layers} layers of {arguments.width} x {arguments.width}, batch {arguments.batch}, "
+             f"{arguments.nodes} nodes at {arguments.rate or 'full speed'}")
+    print(title)
+    for name, figure in figures.items():
+        print(f"{name:<16}{figure:>10.1f} images/s{figure / figures['ps, no overlap']:>8.2f}x")
+    if arguments.figure:
+        draw(arguments.figure, figures, title)
+
+
+if __name__ == "__main__":
+    main()
