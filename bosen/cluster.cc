@@ -83,6 +83,10 @@ void Cluster::report(Clock clock, std::initializer_list<std::pair<std::string, d
   report_->evaluation(clock, measures);
 }
 
+void Cluster::report(Clock clock, const std::vector<std::pair<std::string, double>>& measures) {
+  report_->evaluation(clock, measures);
+}
+
 void Cluster::expect_clocks(Clock clocks) { report_->expect_clocks(clocks); }
 
 template Table<float> Cluster::create_table(const std::string&, const TableOptions&);

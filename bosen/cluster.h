@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bosen/channel.h"
 #include "bosen/options.h"
@@ -52,6 +53,8 @@ class Cluster {
 
   /// Writes an `eval` event (metrics file) and a line of progress: measures by name at a clock. Any thread may call it.
   void report(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
+  /// The same for measures that are known while it runs alone.
+  void report(Clock clock, const std::vector<std::pair<std::string, double>>& measures);
 
   /// Says how many clocks the app will run where --clocks doesn't, so that progress can show how far it is. Any thread.
   void expect_clocks(Clock clocks);

@@ -47,7 +47,7 @@ void JobReport::started(const runtime::Process& process, const App& app) {
                .configuration = app.configuration()});
 }
 
-void JobReport::evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures) {
+void JobReport::evaluation(Clock clock, const Measures& measures) {
   if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});
   const std::lock_guard lock(mutex_);
   measures_ = measures;

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,7 +35,7 @@ class JobReport {
   void started(const runtime::Process& process, const App& app);
 
   /// Measures by name that an app made at a clock.
-  void evaluation(Clock clock, std::initializer_list<std::pair<std::string, double>> measures);
+  void evaluation(Clock clock, const Measures& measures);
   /// How many clocks there will be.
   void expect_clocks(Clock clocks);
   /// A worker has advanced.

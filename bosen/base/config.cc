@@ -169,7 +169,8 @@ CLI::Option* declare(CLI::App& command_line, const std::string& heading, const A
   if (std::holds_alternative<bool*>(option.target)) {
     declared = command_line.add_flag(flag);
   } else {
-    declared = command_line.add_option(flag)->type_name(value_name(option))->default_str(default_text);
+    const std::string spellings = option.rule.positional ? flag + "," + option.name : flag;
+    declared = command_line.add_option(spellings)->type_name(value_name(option))->default_str(default_text);
   }
   declared->description(option.help + (option.rule.required ? " (required)" : ""));
   declared->group(heading)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

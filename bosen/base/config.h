@@ -29,7 +29,8 @@ struct OptionRule {
   std::string value_name = {};                                ///< in the help, as FILE; empty: chosen by type
   std::string default_text = {};                              ///< of an option with a parser of its own
   bool required = false;
-  bool list = false;  ///< may be given several times, or as a list in a file; the texts are joined by commas
+  bool positional = false;  ///< the flag's name may be left out before its value
+  bool list = false;        ///< may be given several times, or as a list in a file; the texts are joined by commas
 };
 
 /// One option of a program. Its default is the value that the target holds before it is read.

@@ -232,5 +232,17 @@ TEST_F(ConfigTest, ListsTheValuesOfThisRun) {
   EXPECT_EQ(value_of("slow"), ConfigValue{"0:2"});
 }
 
+TEST_F(ConfigTest, TakesAPositionalOptionWithAndWithoutItsName) {
+  std::string file;
+  reader_.add("Own", {"file", &file, "what to do", {.positional = true}});
+  read({"--data", "x", "solver.yaml", "--workers", "3"});
+  EXPECT_EQ(file, "solver.yaml");
+  EXPECT_EQ(workers_, 3);
+  read({"--data", "x", "--file", "other.yaml"});
+  EXPECT_EQ(file, "other.yaml");
+  EXPECT_THAT(flag_error({"--data", "x", "one.yaml", "two.yaml"}), HasSubstr("two.yaml"));
+  EXPECT_THAT(flag_error({"--data", "x", "--fil", "one.yaml"}), HasSubstr("did you mean '--file'?"));
+}
+
 }  // namespace
 }  // namespace bosen
