@@ -9,6 +9,7 @@
 #include "bosen/error.h"
 #include "bosen/options.h"
 #include "bosen/row.h"
+#include "bosen/suggestion.h"
 #include "bosen/table.h"
 #include "bosen/traffic.h"
 #include "bosen/updater.h"

@@ -41,5 +41,6 @@ struct NetSpec {
 /// Throws bosen::Error(kConfiguration): file:line:column, key, and what is wrong with it.
 NetSpec read_net_spec(const std::string& path);
 NetSpec parse_net_spec(const std::string& text, const std::string& file);
+NetSpec parse_net_spec(const Node& root, const std::string& file);
 
 }  // namespace poseidon

@@ -81,6 +81,9 @@ class Fields {
   [[noreturn]] void fail(std::string_view key, const std::string& message) const;
 
  private:
+  [[nodiscard]] std::string name_of(std::string_view key) const;
+  const Node* look_up(std::string_view key, bool required);
+
   Node node_;
   std::string what_;
   std::set<std::string, std::less<>> known_;

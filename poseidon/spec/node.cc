@@ -1,0 +1,286 @@
+#include "poseidon/spec/node.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "bosen/error.h"
+#include "bosen/suggestion.h"
+
+namespace poseidon {
+
+/// One value, with everything below it.
+struct Node::Data {
+  Kind kind = Kind::kEmpty;
+  std::string place;
+  std::string text;
+  std::vector<Node> items;
+  std::vector<std::pair<std::string, Node>> fields;
+
+  static Node make(const YAML::Node& yaml, const std::string& file);
+};
+
+namespace {
+
+/// Deeper files are not meant, and would exhaust the stack.
+constexpr int kDepthMax = 64;
+constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
+
+[[noreturn]] void refuse(const std::string& message) { throw bosen::Error(bosen::ErrorKind::kConfiguration, message); }
+
+std::string place_of(const std::string& file, const YAML::Mark& mark) {
+  return mark.is_null() ? file : fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+void check_depth(const YAML::Node& yaml, const std::string& file, int depth) {
+  if (depth > kDepthMax) refuse(place_of(file, yaml.Mark()) + ": nested too deeply");
+  if (yaml.IsSequence()) {
+    for (const YAML::Node& item : yaml) check_depth(item, file, depth + 1);
+  } else if (yaml.IsMap()) {
+    for (const auto& field : yaml) check_depth(field.second, file, depth + 1);
+  }
+}
+
+}  // namespace
+
+Node Node::Data::make(const YAML::Node& yaml, const std::string& file) {
+  auto data = std::make_shared<Data>();
+  data->place = place_of(file, yaml.Mark());
+  if (yaml.IsScalar()) {
+    data->kind = Kind::kText;
+    data->text = yaml.Scalar();
+  } else if (yaml.IsSequence()) {
+    data->kind = Kind::kList;
+    for (const YAML::Node& item : yaml) data->items.push_back(make(item, file));
+  } else if (yaml.IsMap()) {
+    data->kind = Kind::kMap;
+    for (const auto& field : yaml) {
+      const std::string place = place_of(file, field.first.Mark());
+      if (!field.first.IsScalar()) refuse(place + ": a key is a word");
+      const std::string& key = field.first.Scalar();
+      const auto same = [&](const auto& other) { return other.first == key; };
+      if (std::any_of(data->fields.begin(), data->fields.end(), same)) {
+        refuse(fmt::format("{}: key '{}' is there twice: write a repeated field as a list", place, key));
+      }
+      data->fields.emplace_back(key, make(field.second, file));
+    }
+  }
+  Node node;
+  node.data_ = std::move(data);
+  return node;
+}
+
+Node Node::parse(const std::string& text, const std::string& file) {
+  try {
+    const YAML::Node yaml = YAML::Load(text);
+    check_depth(yaml, file, 0);
+    return Data::make(yaml, file);
+  } catch (const YAML::Exception& error) {
+    refuse(place_of(file, error.mark) + ": " + error.msg);
+  }
+}
+
+Node Node::read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) refuse(fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
+  std::string text;
+  text.resize(kFileBytesMax + 1);
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (stream.bad()) refuse(fmt::format("cannot read '{}': it is no file of text", path));
+  if (text.size() > kFileBytesMax) refuse(fmt::format("{}: is too large for a description", path));
+  return parse(text, path);
+}
+
+Node::Kind Node::kind() const { return data_ ? data_->kind : Kind::kEmpty; }
+
+std::string Node::place() const { return data_ ? data_->place : "?"; }
+
+const std::string& Node::text() const {
+  static const std::string empty;
+  return data_ ? data_->text : empty;
+}
+
+std::vector<Node> Node::items() const {
+  if (kind() == Kind::kList) return data_->items;
+  if (kind() == Kind::kEmpty) return {};
+  return {*this};
+}
+
+const std::vector<std::pair<std::string, Node>>& Node::fields() const {
+  static const std::vector<std::pair<std::string, Node>> none;
+  return data_ ? data_->fields : none;
+}
+
+const Node* Node::find(std::string_view key) const {
+  for (const auto& [name, value] : fields()) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+void Node::fail(const std::string& message) const { refuse(place() + ": " + message); }
+
+namespace {
+
+template <class T>
+bool parse_whole(std::string_view text, T& value) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
+
+std::string shown(double value) {
+  return value == std::floor(value) && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
+}
+
+void check_range(const Node& node, const std::string& name, double value, Range range) {
+  if (value >= range.minimum && value <= range.maximum) return;
+  const std::string limit = std::isinf(range.maximum)
+                                ? fmt::format("at least {}", shown(range.minimum))
+                                : fmt::format("from {} to {}", shown(range.minimum), shown(range.maximum));
+  node.fail(fmt::format("{}: must be {}, not {}", name, limit, node.text()));
+}
+
+const std::string& text_of(const Node& node, const std::string& name, const char* what) {
+  if (node.kind() != Node::Kind::kText) node.fail(fmt::format("{}: must be {}", name, what));
+  return node.text();
+}
+
+std::int64_t integer_of(const Node& node, const std::string& name, Range range) {
+  std::int64_t value = 0;
+  if (!parse_whole(text_of(node, name, "a whole number"), value)) {
+    node.fail(fmt::format("{}: '{}' is not a whole number", name, node.text()));
+  }
+  check_range(node, name, static_cast<double>(value), range);
+  return value;
+}
+
+double number_of(const Node& node, const std::string& name, Range range) {
+  double value = 0;
+  if (!parse_whole(text_of(node, name, "a number"), value) || !std::isfinite(value)) {
+    node.fail(fmt::format("{}: '{}' is not a number", name, node.text()));
+  }
+  check_range(node, name, value, range);
+  return value;
+}
+
+}  // namespace
+
+Fields::Fields(const Node& node, std::string what) : node_(node), what_(std::move(what)) {
+  if (node.kind() != Node::Kind::kMap && node.kind() != Node::Kind::kEmpty) {
+    node.fail(what_ + ": must be keys with values");
+  }
+}
+
+std::string Fields::name_of(std::string_view key) const {
+  return what_.empty() ? std::string(key) : fmt::format("{}.{}", what_, key);
+}
+
+const Node* Fields::look_up(std::string_view key, bool required) {
+  known_.emplace(key);
+  const Node* const value = node_.find(key);
+  if (value != nullptr && value->kind() != Node::Kind::kEmpty) return value;
+  if (required) node_.fail(fmt::format("{} is missing", name_of(key)));
+  return nullptr;
+}
+
+bool Fields::has(std::string_view key) const {
+  const Node* const value = node_.find(key);
+  return value != nullptr && value->kind() != Node::Kind::kEmpty;
+}
+
+std::int64_t Fields::integer(std::string_view key, std::optional<std::int64_t> otherwise, Range range) {
+  const Node* const value = look_up(key, !otherwise);
+  return value == nullptr ? *otherwise : integer_of(*value, name_of(key), range);
+}
+
+double Fields::number(std::string_view key, std::optional<double> otherwise, Range range) {
+  const Node* const value = look_up(key, !otherwise);
+  return value == nullptr ? *otherwise : number_of(*value, name_of(key), range);
+}
+
+bool Fields::boolean(std::string_view key, std::optional<bool> otherwise) {
+  const Node* const value = look_up(key, !otherwise);
+  if (value == nullptr) return *otherwise;
+  const std::string word = lower(text_of(*value, name_of(key), "true or false"));
+  if (word != "true" && word != "false")
+    value->fail(fmt::format("{}: must be true or false, not '{}'", name_of(key), value->text()));
+  return word == "true";
+}
+
+std::string Fields::text(std::string_view key, std::optional<std::string> otherwise) {
+  const Node* const value = look_up(key, !otherwise);
+  return value == nullptr ? *otherwise : text_of(*value, name_of(key), "a text");
+}
+
+std::size_t Fields::choice(std::string_view key, const std::vector<std::string>& choices,
+                           std::optional<std::size_t> otherwise) {
+  const Node* const value = look_up(key, !otherwise);
+  if (value == nullptr) return *otherwise;
+  const std::string word = lower(text_of(*value, name_of(key), "a word"));
+  std::string known;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (lower(choices[i]) == word) return i;
+    known += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + choices[i];
+  }
+  value->fail(fmt::format("{}: must be {}, not '{}'", name_of(key), known, value->text()));
+}
+
+std::vector<std::int64_t> Fields::integers(std::string_view key, Range range) {
+  std::vector<std::int64_t> values;
+  const Node* const node = look_up(key, false);
+  if (node == nullptr) return values;
+  for (const Node& item : node->items()) values.push_back(integer_of(item, name_of(key), range));
+  return values;
+}
+
+std::vector<double> Fields::numbers(std::string_view key, Range range) {
+  std::vector<double> values;
+  const Node* const node = look_up(key, false);
+  if (node == nullptr) return values;
+  for (const Node& item : node->items()) values.push_back(number_of(item, name_of(key), range));
+  return values;
+}
+
+std::vector<std::string> Fields::texts(std::string_view key) {
+  std::vector<std::string> values;
+  const Node* const node = look_up(key, false);
+  if (node == nullptr) return values;
+  for (const Node& item : node->items()) values.push_back(text_of(item, name_of(key), "a text, or a list of them"));
+  return values;
+}
+
+Node Fields::child(std::string_view key) {
+  const Node* const value = look_up(key, false);
+  return value == nullptr ? Node() : *value;
+}
+
+void Fields::finish() const {
+  for (const auto& [key, value] : node_.fields()) {
+    if (known_.contains(key)) continue;
+    const std::vector<std::string> names(known_.begin(), known_.end());
+    value.fail(fmt::format("unknown key '{}'{}", name_of(key), bosen::suggestion(key, names)));
+  }
+}
+
+void Fields::fail(std::string_view key, const std::string& message) const {
+  const Node* const value = node_.find(key);
+  (value == nullptr ? node_ : *value).fail(fmt::format("{}: {}", name_of(key), message));
+}
+
+}  // namespace poseidon
