@@ -13,12 +13,12 @@ struct LearningRatePolicy {
 
   Kind kind = Kind::kFixed;
   double base = 0.01;
-  double gamma = 1;                       ///< step, multistep, inv, exp
-  double power = 1;                       ///< inv, poly
-  std::int64_t step_size = 1;             ///< step
-  std::vector<std::int64_t> step_values;  ///< multistep; in order
-  std::int64_t max_iterations = 1;        ///< poly
-  std::int64_t warmup_iterations = 0;     ///< for so long the rate grows linearly from `warmup_start` to the policy's
+  double gamma = 1;                            ///< step, multistep, inv, exp
+  double power = 1;                            ///< inv, poly
+  std::int64_t step_size = 1;                  ///< step
+  std::vector<std::int64_t> step_values = {};  ///< multistep; in order
+  std::int64_t max_iterations = 1;             ///< poly
+  std::int64_t warmup_iterations = 0;  ///< for so long the rate grows linearly from `warmup_start` to the policy's
   double warmup_start = 0;
 };
 

@@ -9,6 +9,8 @@
 namespace poseidon {
 namespace {
 
+/// Where the file says nothing: people like to see that something happens.
+constexpr std::int64_t kDisplay = 20;
 constexpr double kPositive = std::numeric_limits<double>::min();
 constexpr Range kAtLeast0{.minimum = 0};
 constexpr Range kAtLeast1{.minimum = 1};
@@ -26,7 +28,10 @@ std::string net_path(const std::string& net, const std::string& solver_file) {
 void read_rule(Fields& fields, SolverSpec& spec) {
   constexpr UpdateRule::Kind kKinds[] = {UpdateRule::Kind::kSgd, UpdateRule::Kind::kNesterov,
                                          UpdateRule::Kind::kAdaGrad, UpdateRule::Kind::kAdam};
-  spec.rule.kind = kKinds[fields.choice("type", {"SGD", "Nesterov", "AdaGrad", "Adam"}, 0)];
+  const std::vector<std::string> types{"SGD", "Nesterov", "AdaGrad", "Adam"};
+  const std::size_t type = fields.choice("type", types, 0);
+  spec.type = types[type];
+  spec.rule.kind = kKinds[type];
   const bool is_adam = spec.rule.kind == UpdateRule::Kind::kAdam;
   spec.rule.momentum = fields.number("momentum", is_adam ? 0.9 : 0.0, kFraction);
   spec.rule.momentum2 = fields.number("momentum2", 0.999, kFraction);
@@ -76,7 +81,7 @@ void read_course(Fields& fields, SolverSpec& spec) {
   spec.test_iter = fields.integer("test_iter", 0, kAtLeast0);
   spec.test_interval = fields.integer("test_interval", 0, kAtLeast0);
   spec.test_initialization = fields.boolean("test_initialization", true);
-  spec.display = fields.integer("display", 0, kAtLeast0);
+  spec.display = fields.integer("display", kDisplay, kAtLeast0);
   spec.average_loss = fields.integer("average_loss", 1, kAtLeast1);
   spec.snapshot = fields.integer("snapshot", 0, kAtLeast0);
   spec.snapshot_prefix = fields.text("snapshot_prefix", "");

@@ -21,7 +21,8 @@ struct SolverSpec {
   std::string file;
   std::string net;  ///< path of the net's file, ready to be opened
 
-  UpdateRule rule;  ///< type, momentum, momentum2, delta
+  std::string type;  ///< "SGD", "Nesterov", "AdaGrad", "Adam"
+  UpdateRule rule;   ///< by type, momentum, momentum2, delta
   LearningRatePolicy rate;
   double weight_decay = 0;
   double clip_gradients = 0;  ///< largest L2 norm of all gradients together; 0: any
@@ -33,11 +34,11 @@ struct SolverSpec {
   std::int64_t test_interval = 0;  ///< iterations between tests; 0: one at the end alone
   bool test_initialization = true;
 
-  std::int64_t display = 0;       ///< iterations between reports of the loss; 0: none
+  std::int64_t display = 20;      ///< iterations between reports of the loss; 0: none
   std::int64_t average_loss = 1;  ///< iterations over which a reported loss is averaged
 
-  std::int64_t snapshot = 0;      ///< iterations between snapshots; 0: none on the way
-  std::string snapshot_prefix;    ///< folder for them; empty: none
+  std::int64_t snapshot = 0;    ///< iterations between snapshots; 0: none on the way
+  std::string snapshot_prefix;  ///< folder for them; empty: none
   bool snapshot_after_train = true;
 
   std::optional<std::uint64_t> random_seed;

@@ -1,0 +1,84 @@
+#include "poseidon/solver/durable_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+namespace {
+
+/// More in one call is refused by some file systems.
+constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
+
+}  // namespace
+
+void fail_storage(const std::string& path, int error_number) {
+  throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}", path, std::strerror(error_number)));
+}
+
+DurableFile::DurableFile(std::string path) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file_ < 0) fail_storage(path_, errno);
+}
+
+DurableFile::~DurableFile() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void DurableFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file_, bytes.data(), std::min(bytes.size(), kWriteBytesMax));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_storage(path_, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void DurableFile::write(const std::string& text) { write(std::as_bytes(std::span(text))); }
+
+void DurableFile::commit() {
+  if (::fsync(file_) != 0) fail_storage(path_, errno);
+  const int file = std::exchange(file_, -1);
+  if (::close(file) != 0) fail_storage(path_, errno);
+}
+
+void sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) fail_storage(path, errno);
+  // Some file systems cannot sync folders and say so; there is nothing more to be done about it.
+  const bool failed = ::fsync(folder) != 0 && errno != EINVAL;
+  const int error_number = errno;
+  ::close(folder);
+  if (failed) fail_storage(path, error_number);
+}
+
+void place_folder(const std::string& from, const std::string& to) {
+  std::error_code error;
+  if (!std::filesystem::exists(to, error)) {
+    if (::rename(from.c_str(), to.c_str()) != 0) fail_storage(to, errno);
+    return;
+  }
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) fail_storage(to, errno);
+  // A file system that cannot exchange names: the old folder is aside for a moment, but never gone.
+  const std::string aside = from + ".old";
+  std::filesystem::remove_all(aside, error);
+  if (::rename(to.c_str(), aside.c_str()) != 0) fail_storage(to, errno);
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    const int error_number = errno;
+    ::rename(aside.c_str(), to.c_str());
+    fail_storage(to, error_number);
+  }
+  if (::rename(aside.c_str(), from.c_str()) != 0) fail_storage(from, errno);
+}
+
+}  // namespace poseidon

@@ -1,0 +1,39 @@
+#pragma once
+
+// Files that are on the disk when the call returns. POSIX stays behind this header.
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace poseidon {
+
+/// Throws bosen::Error(kStorage) that names the path and what the system said of it.
+[[noreturn]] void fail_storage(const std::string& path, int error_number);
+
+/// Writes a new file, replacing an old one. Every step throws bosen::Error(kStorage).
+class DurableFile {
+ public:
+  explicit DurableFile(std::string path);
+  ~DurableFile();
+  DurableFile(const DurableFile&) = delete;
+  DurableFile& operator=(const DurableFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(const std::string& text);
+  /// Has the disk confirm all that was written, and closes.
+  void commit();
+
+ private:
+  std::string path_;
+  int file_ = -1;
+};
+
+/// Has the disk confirm the names in a folder.
+void sync_folder(const std::string& path);
+
+/// Gives the folder `from` the name `to`, in one step, also where a folder of that name is there already: that one then
+/// is at `from`. Both are in the same folder.
+void place_folder(const std::string& from, const std::string& to);
+
+}  // namespace poseidon

@@ -1,0 +1,128 @@
+#include "poseidon/solver/parameter_updater.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+namespace poseidon {
+
+ParameterUpdater::ParameterUpdater(std::span<const std::unique_ptr<Layer>> layers, Backend& backend, Options options)
+    : backend_(backend), options_(std::move(options)) {
+  for (const std::unique_ptr<Layer>& layer : layers) {
+    LearnedLayer learned{.name = layer->name(), .parameters = {}};
+    for (Parameter& parameter : layer->parameters()) {
+      if (parameter.gradient.empty()) continue;
+      Learned& added = learned.parameters.emplace_back();
+      added.parameter = &parameter;
+      const auto like = [&] { return backend.make(TensorDescription::row_major(parameter.shape)); };
+      for (int k = 0; k < history_count(options_.rule.kind); ++k) added.history.push_back(like());
+      if (options_.iter_size > 1) added.sum = like();
+    }
+    layers_.push_back(std::move(learned));
+  }
+}
+
+TrainingPlace ParameterUpdater::place(const std::string& layer) const {
+  return {.worker = options_.worker, .clock = iteration_, .layer = layer};
+}
+
+void ParameterUpdater::warn(const std::string& text) const {
+  if (options_.warn) options_.warn(text);
+}
+
+void ParameterUpdater::accumulate() {
+  for (LearnedLayer& layer : layers_) {
+    for (Learned& learned : layer.parameters) backend_.add_scaled(1, learned.parameter->gradient, learned.sum);
+  }
+}
+
+void ParameterUpdater::gradient_ready(int layer) {
+  LearnedLayer& learned_layer = layers_[static_cast<std::size_t>(layer)];
+  if (options_.iter_size > 1) {
+    for (Learned& learned : learned_layer.parameters) {
+      backend_.add_scaled(1, learned.sum, learned.parameter->gradient);
+      backend_.fill(learned.sum, 0);
+    }
+  }
+  check(learned_layer);
+}
+
+void ParameterUpdater::check(const LearnedLayer& layer) {
+  for (const Learned& learned : layer.parameters) {
+    if (is_finite(learned.parameter->gradient, backend_)) continue;
+    const std::string what =
+        fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name);
+    if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(layer.name), what);
+    // Others learn of it as well: what is not finite stays so in every sum.
+    warn(text_of(place(layer.name)) + ": " + what);
+  }
+}
+
+bool ParameterUpdater::needs_all_gradients() const {
+  return options_.clip_gradients > 0 || options_.on_nonfinite == NonfinitePolicy::kSkip;
+}
+
+void ParameterUpdater::prepare(std::span<const int> layers, double gradient_factor) {
+  double sum = 0;
+  bool finite = true;
+  for (const int layer : layers) {
+    for (const Learned& learned : layers_[static_cast<std::size_t>(layer)].parameters) {
+      Tensor& gradient = learned.parameter->gradient;
+      if (options_.on_nonfinite == NonfinitePolicy::kClip) zero_nonfinite(gradient, backend_);
+      sum += backend_.sum_of_squares(gradient);
+      finite = finite && (std::isfinite(sum) || is_finite(gradient, backend_));
+    }
+  }
+  skip_ = !finite && options_.on_nonfinite == NonfinitePolicy::kSkip;
+  if (skip_) ++skipped_;
+  if (!finite && options_.on_nonfinite == NonfinitePolicy::kStop) {
+    stop_for_nonfinite(place(""), "the gradients' sum over all workers is not finite");
+  }
+  const double norm = std::sqrt(sum) * gradient_factor;
+  const bool clips = options_.clip_gradients > 0 && norm > options_.clip_gradients;
+  clip_factor_ = clips ? options_.clip_gradients / norm : 1;
+}
+
+void ParameterUpdater::update(int layer, double gradient_factor) {
+  if (skip_) return;
+  LearnedLayer& learned_layer = layers_[static_cast<std::size_t>(layer)];
+  const double factor = gradient_factor * clip_factor_ / static_cast<double>(options_.iter_size);
+  const double rate = learning_rate(options_.rate, iteration_);
+  targets_.clear();
+  for (Learned& learned : learned_layer.parameters) {
+    Parameter& parameter = *learned.parameter;
+    if (options_.on_nonfinite == NonfinitePolicy::kClip && !is_finite(parameter.gradient, backend_)) {
+      zero_nonfinite(parameter.gradient, backend_);
+    }
+    targets_.push_back({.value = &parameter.value,
+                        .gradient = &parameter.gradient,
+                        .history = learned.history,
+                        .step = {.rate = rate * parameter.rate_factor,
+                                 .decay = options_.weight_decay * parameter.decay_factor,
+                                 .gradient_factor = factor,
+                                 .iteration = iteration_}});
+  }
+  backend_.update(options_.rule, targets_);
+}
+
+void ParameterUpdater::end_iteration() {
+  ++iteration_;
+  skip_ = false;
+  clip_factor_ = 1;
+}
+
+std::vector<NamedTensor> ParameterUpdater::history() {
+  std::vector<NamedTensor> tensors;
+  for (LearnedLayer& layer : layers_) {
+    for (Learned& learned : layer.parameters) {
+      for (std::size_t k = 0; k < learned.history.size(); ++k) {
+        tensors.push_back(
+            {fmt::format("{}.{}.history{}", layer.name, learned.parameter->name, k), &learned.history[k]});
+      }
+    }
+  }
+  return tensors;
+}
+
+}  // namespace poseidon

@@ -1,0 +1,212 @@
+#include "poseidon/solver/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "bosen/error.h"
+#include "poseidon/solver/durable_file.h"
+
+namespace poseidon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSolverFile = "solver.safetensors";
+constexpr const char* kStateFile = "state.json";
+constexpr const char* kPrefix = "iter_";
+constexpr std::int64_t kFormat = 1;
+constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 20;
+
+[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+  throw bosen::Error(bosen::ErrorKind::kData, fmt::format("{}: {}", path, reason));
+}
+
+std::int64_t size_of(const fs::path& path) { return static_cast<std::int64_t>(fs::file_size(path)); }
+
+std::string state_text(const TrainingState& state, const fs::path& folder) {
+  const nlohmann::ordered_json json{
+      {"format", kFormat},
+      {"net", state.net},
+      {"fingerprint", state.fingerprint},
+      {"type", state.rule},
+      {"iteration", state.iteration},
+      {"examples", state.examples},
+      {"seed", state.seed},
+      {"files", {{kWeightsFile, size_of(folder / kWeightsFile)}, {kSolverFile, size_of(folder / kSolverFile)}}}};
+  return json.dump(2) + "\n";
+}
+
+std::string read_text(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) {
+    refuse(path.string(), "is not there, so this is no complete snapshot: name another, or the folder of all");
+  }
+  if (fs::file_size(path, error) > kStateBytesMax) refuse(path.string(), "is no state of a snapshot");
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) refuse(path.string(), "cannot be read");
+  return text.str();
+}
+
+/// A field of the state file, of the type asked for.
+template <class T>
+T field(const std::string& path, const nlohmann::json& json, const char* name) {
+  const auto found = json.find(name);
+  const bool fits =
+      found != json.end() && (std::is_same_v<T, std::string> ? found->is_string() : found->is_number_integer());
+  if (!fits) refuse(path, fmt::format("has no proper '{}': the snapshot is damaged, or was cut short", name));
+  return found->get<T>();
+}
+
+TrainingState read_state(const fs::path& folder) {
+  const std::string path = (folder / kStateFile).string();
+  const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) refuse(path, "is no JSON: the snapshot is damaged, or was cut short");
+  if (const auto format = field<std::int64_t>(path, json, "format"); format != kFormat) {
+    refuse(path, fmt::format("has format {}, this program reads {}: use the version that wrote it", format, kFormat));
+  }
+  TrainingState state{.net = field<std::string>(path, json, "net"),
+                      .fingerprint = field<std::string>(path, json, "fingerprint"),
+                      .rule = field<std::string>(path, json, "type"),
+                      .iteration = field<std::int64_t>(path, json, "iteration"),
+                      .examples = field<std::int64_t>(path, json, "examples"),
+                      .seed = field<std::uint64_t>(path, json, "seed")};
+  if (state.iteration < 0 || state.examples < 0) refuse(path, "has a count below 0: the snapshot is damaged");
+  const auto files = json.find("files");
+  if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
+  for (const char* name : {kWeightsFile, kSolverFile}) {
+    const auto expected = field<std::int64_t>(path, *files, name);
+    const std::string file = (folder / name).string();
+    std::error_code error;
+    const auto bytes = static_cast<std::int64_t>(fs::file_size(file, error));
+    if (error) refuse(file, "is not there, so this is no complete snapshot: name another");
+    if (bytes != expected) {
+      refuse(file,
+             fmt::format("has {} bytes instead of {}: the snapshot was cut short: name another", bytes, expected));
+    }
+  }
+  return state;
+}
+
+/// N of "iter_N".
+std::optional<std::int64_t> iteration_of(const std::string& name) {
+  const std::string prefix = kPrefix;
+  if (!name.starts_with(prefix)) return std::nullopt;
+  std::int64_t number = 0;
+  const char* const end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, number);
+  if (error != std::errc{} || stop != end || number < 0) return std::nullopt;
+  return number;
+}
+
+/// Snapshots of a folder, newest first.
+std::vector<std::string> candidates(const std::string& folder) {
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const auto iteration = iteration_of(entry->path().filename().string());
+    if (iteration) found.emplace_back(*iteration, entry->path().string());
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<std::string> paths;
+  for (auto& [iteration, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+void write_files(const fs::path& folder, const TrainingState& state, const TrainingTensors& tensors, Backend& backend) {
+  write_tensor_file((folder / kWeightsFile).string(), sources_of(tensors.weights, backend),
+                    {{"format", "poseidon"}, {"net", state.net}, {"iteration", std::to_string(state.iteration)}});
+  write_tensor_file((folder / kSolverFile).string(), sources_of(tensors.history, backend));
+  DurableFile file((folder / kStateFile).string());
+  file.write(state_text(state, folder));
+  file.commit();
+  sync_folder(folder.string());
+}
+
+}  // namespace
+
+std::string write_snapshot(const std::string& snapshots, const TrainingState& state, const TrainingTensors& tensors,
+                           Backend& backend) {
+  const std::string name = fmt::format("{}{}", kPrefix, state.iteration);
+  const fs::path path = fs::path(snapshots) / name;
+  const fs::path partial = fs::path(snapshots) / ("." + name + ".partial");
+  std::error_code error;
+  const auto check = [&](const fs::path& which) {
+    if (error) fail_storage(which.string(), error.value());
+  };
+  fs::create_directories(snapshots, error);
+  check(snapshots);
+  fs::remove_all(partial, error);  // of a run that was killed
+  check(partial);
+  try {
+    fs::create_directory(partial, error);
+    check(partial);
+    write_files(partial, state, tensors, backend);
+    place_folder(partial.string(), path.string());
+    sync_folder(snapshots);
+  } catch (...) {
+    fs::remove_all(partial, error);
+    throw;
+  }
+  fs::remove_all(partial, error);  // an older snapshot of this iteration, where there was one
+  return path.string();
+}
+
+Snapshot open_snapshot(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) refuse(path, "is no folder: name a snapshot, or the folder of all");
+  if (fs::exists(fs::path(path) / kStateFile, error)) return {path, read_state(path)};
+  if (iteration_of(fs::path(path).filename().string())) return {path, read_state(path)};
+  const std::vector<std::string> paths = candidates(path);
+  std::string reason;
+  for (const std::string& candidate : paths) {
+    try {
+      return {candidate, read_state(candidate)};
+    } catch (const bosen::Error& broken) {
+      if (reason.empty()) reason = broken.what();
+    }
+  }
+  if (paths.empty()) refuse(path, fmt::format("holds no snapshot (no folder {}N)", kPrefix));
+  refuse(path, "holds no complete snapshot; of the newest: " + reason);
+}
+
+void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, const TrainingTensors& tensors,
+                   Backend& backend) {
+  const TrainingState& state = snapshot.state;
+  if (state.net != expected.net) {
+    refuse(snapshot.path,
+           fmt::format("is a snapshot of net '{}', not '{}': name one of this net", state.net, expected.net));
+  }
+  if (state.rule != expected.rule) {
+    refuse(snapshot.path, fmt::format("was trained with solver type {}, not {}: resume with that, or take --weights {}",
+                                      state.rule, expected.rule, (fs::path(snapshot.path) / kWeightsFile).string()));
+  }
+  const TensorFile weights((fs::path(snapshot.path) / kWeightsFile).string());
+  const TensorFile history((fs::path(snapshot.path) / kSolverFile).string());
+  // Tensors first: what they say is clearer than "another net".
+  check_tensors(weights, tensors.weights, Match::kExact);
+  check_tensors(history, tensors.history, Match::kExact);
+  if (state.fingerprint != expected.fingerprint) {
+    refuse(snapshot.path, "is a snapshot of another net with the same tensors in another order: name one of this net");
+  }
+  load_tensors(weights, tensors.weights, Match::kExact, backend);
+  load_tensors(history, tensors.history, Match::kExact, backend);
+}
+
+std::string weights_path(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  return (fs::path(open_snapshot(path).path) / kWeightsFile).string();
+}
+
+}  // namespace poseidon

@@ -1,0 +1,59 @@
+#pragma once
+
+// Training that can go on where it was: a folder for each snapshot,
+//
+//     SNAPSHOTS/iter_1000/weights.safetensors    parameters and statistics, "LAYER.NAME"
+//                         solver.safetensors     what the solver remembers of each, "LAYER.NAME.historyK"
+//                         state.json             everything else: written last
+//
+// It is written under another name, confirmed by the disk, and then renamed: a snapshot is there whole or not at all,
+// and older ones stay what they were.
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "poseidon/solver/weights.h"
+
+namespace poseidon {
+
+/// What is to be known beside tensors.
+struct TrainingState {
+  std::string net;             ///< its name
+  std::string fingerprint;     ///< fingerprint_of its parameters
+  std::string rule;            ///< the solver's type
+  std::int64_t iteration = 0;  ///< updates made so far
+  std::int64_t examples = 0;   ///< that all workers together have read: where the data goes on
+  std::uint64_t seed = 1;      ///< of data order and dropout, which are functions of it and of the position
+};
+
+/// A training's tensors. What they point to outlives the call.
+struct TrainingTensors {
+  std::span<const NamedTensor> weights;
+  std::span<const NamedTensor> history;
+};
+
+inline constexpr const char* kWeightsFile = "weights.safetensors";
+
+/// Writes SNAPSHOTS/iter_N and returns its path. Throws bosen::Error(kStorage), having removed what it had begun.
+std::string write_snapshot(const std::string& snapshots, const TrainingState& state, const TrainingTensors& tensors,
+                           Backend& backend);
+
+/// A snapshot that is complete as far as its state file goes.
+struct Snapshot {
+  std::string path;
+  TrainingState state;
+};
+
+/// The snapshot that `path` names: itself, or the newest complete one in that folder. Throws bosen::Error(kData).
+[[nodiscard]] Snapshot open_snapshot(const std::string& path);
+
+/// Fills the tensors from the snapshot. `expected` is the training that goes on: its net, fingerprint and rule are
+/// compared. Throws bosen::Error(kData) and changes nothing where the snapshot is another training's or damaged.
+void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, const TrainingTensors& tensors,
+                   Backend& backend);
+
+/// The weights file that `path` names: itself, or that of the snapshot that `open_snapshot` finds.
+[[nodiscard]] std::string weights_path(const std::string& path);
+
+}  // namespace poseidon
