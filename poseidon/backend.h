@@ -147,7 +147,7 @@ class MergeOperation {
 };
 
 struct EltwiseOptions {
-  enum class Operation { kSum, kProduct, kMaximum };
+  enum class Operation { kProduct, kSum, kMaximum };
   Operation operation = Operation::kSum;
   std::vector<double> coefficients;  ///< of a sum; empty: all 1
 };

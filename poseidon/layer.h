@@ -9,6 +9,7 @@
 //
 // Adding a layer: one file in layers/, one test, one line in layers/registry.cc.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,6 +45,7 @@ struct LayerSetup {
 struct LayerIo {
   std::span<Blob* const> inputs;
   std::span<Blob* const> outputs;
+  std::int64_t iteration = 0;  ///< of the net; what is random depends on it, and on nothing that came before
 };
 
 /// Factors of a weight gradient: the sum over the batch of output_gradient[k] (x) input[k] (Xie et al., UAI'16).
@@ -82,6 +84,12 @@ class Layer {
   /// Whether an output may lie in the memory of the first input (ReLU, dropout).
   [[nodiscard]] virtual bool works_in_place() const { return false; }
 
+  /// Whether backward reads the outputs' values, so that nobody may overwrite them before.
+  [[nodiscard]] virtual bool needs_output() const { return false; }
+
+  /// Whether every output is the input itself (split), so that they have its memory.
+  [[nodiscard]] virtual bool shares_input() const { return false; }
+
   /// Weight of output 0 in the net's loss; 0 where the layer is no loss.
   [[nodiscard]] virtual double loss_weight() const { return 0; }
 
@@ -91,6 +99,9 @@ class Layer {
   /// Where parameters()[0].gradient is a sum of outer products: its factors of the last backward, valid until the next
   /// forward.
   [[nodiscard]] virtual std::optional<SufficientFactors> sufficient_factors() const { return std::nullopt; }
+
+  /// Whether it will have them, which is known after `infer`. Then parameters()[0] is out x in.
+  [[nodiscard]] virtual bool has_sufficient_factors() const { return false; }
 
  protected:
   std::vector<Parameter> parameters_;

@@ -51,6 +51,9 @@ class Net {
   Net(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source);
   ~Net();
 
+  /// The number of the next forward, from 0: what is random in layers depends on it. Forward counts on.
+  void set_iteration(std::int64_t iteration);
+
   /// Computes all layers; returns the loss (weighted sum of loss layers; 0 where there are none).
   double forward(NetObserver* observer = nullptr);
   /// Computes gradients of all learned parameters; after `forward`.
@@ -64,7 +67,11 @@ class Net {
   /// training net learns).
   void share_parameters(Net& other);
 
+  /// After a forward whose loss is no number: the first layer that wrote one, and what it is; empty where none did.
+  [[nodiscard]] std::string find_nonfinite() const;
+
   [[nodiscard]] std::int64_t parameter_count() const;
+  /// Of activations, gradients and parameters; operations have scratch memory of their own.
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] const std::string& name() const;
 

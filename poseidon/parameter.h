@@ -29,13 +29,13 @@ struct Filler {
 struct Parameter {
   std::string name;  ///< "weight", "bias", ...: "LAYER.NAME" in snapshots
   Shape shape;
-  Filler filler;
+  Filler filler = {};
   double rate_factor = 1;   ///< of the learning rate (Caffe's lr_mult); 0: frozen
   double decay_factor = 1;  ///< of the weight decay (Caffe's decay_mult)
   bool learned = true;      ///< false: a statistic that forward keeps (running means), neither synchronised nor decayed
 
-  Tensor value;     ///< row-major
-  Tensor gradient;  ///< row-major, overwritten by every backward; empty where not learned or frozen
+  Tensor value = {};     ///< row-major
+  Tensor gradient = {};  ///< row-major, overwritten by every backward; empty where not learned or frozen
 };
 
 }  // namespace poseidon

@@ -30,14 +30,20 @@ class Run:
         return self.wait_s / total if total > 0 else 0.0
 
 
-def read_run(argument):
-    name, _, path = argument.rpartition("=")
+def read_events(path):
+    """The events of a metrics file, in order."""
     events = []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
         try:
             events.append(json.loads(line))
         except json.JSONDecodeError as error:
             sys.exit(f"{path}:{number}:{error.colno}: not JSON ({error.msg}); was the run interrupted?")
+    return events
+
+
+def read_run(argument):
+    name, _, path = argument.rpartition("=")
+    events = read_events(path)
     evaluations = [event for event in events if event["event"] == "eval"]
     ends = [event for event in events if event["event"] == "end"]
     if not evaluations or not ends:

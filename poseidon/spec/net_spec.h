@@ -7,6 +7,7 @@
 //       - {name: conv1, type: Convolution, bottom: data, top: conv1, param: [{lr_mult: 1}, {lr_mult: 2}],
 //          convolution_param: {num_output: 20, kernel_size: 5, weight_filler: {type: xavier}}}
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct LayerSpec {
   std::vector<double> loss_weights;
   bool in_train = true;  ///< by include and exclude rules
   bool in_test = true;
+  std::shared_ptr<const LayerSpec> scale = nullptr;  ///< of a BatchNorm: the Scale layer folded into it
   Node node;  ///< the whole layer, from which the layer reads its own keys (convolution_param, ...)
 };
 

@@ -25,15 +25,18 @@ void FactorBroadcast::prepare(const SufficientFactors& factors) {
   all_gradients_ = backend_.make(TensorDescription::row_major({rows, factors.output_gradient->shape()[1]}));
 }
 
-void FactorBroadcast::start(bosen::Worker& worker) {
+void FactorBroadcast::gradient_ready() {
   const std::optional<SufficientFactors> factors = layer_.sufficient_factors();
   if (own_.empty()) prepare(*factors);
   const std::span<float> own(own_);
   backend_.download(*factors->input, own.first(input_count_));
   backend_.download(*factors->output_gradient, own.subspan(input_count_));
+}
+
+void FactorBroadcast::start(bosen::Worker& worker) {
   clock_ = worker.clock();
   for (int to = 0; to < workers_; ++to) {
-    if (to != worker.id()) channel_.send(worker, to, clock_, std::as_bytes(own));
+    if (to != worker.id()) channel_.send(worker, to, clock_, std::as_bytes(std::span(own_)));
   }
 }
 

@@ -20,6 +20,7 @@ class FactorBroadcast final : public Synchronizer {
   FactorBroadcast(bosen::Channel channel, std::int64_t predicted_bytes, Backend& backend, Layer& layer, int workers);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kSfb; }
+  void gradient_ready() override;
   void start(bosen::Worker& worker) override;
   Outcome finish(bosen::Worker& worker) override;
   [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }

@@ -26,6 +26,9 @@ class Synchronizer {
 
   [[nodiscard]] virtual Scheme scheme() const = 0;
 
+  /// Backward has just computed the layer's gradients; what it used for that may soon be overwritten.
+  virtual void gradient_ready() {}
+
   /// Hands over what this worker has computed for the layer, and returns at once.
   virtual void start(bosen::Worker& worker) = 0;
 

@@ -100,6 +100,7 @@ void WaitFreeBackprop::after_backward(int layer) {
   LayerState* const state = find(layer);
   if (state == nullptr) return;
   updater_.gradient_ready(layer);
+  state->synchronizer->gradient_ready();
   if (!starts_late()) start(*state);
 }
 

@@ -1,0 +1,46 @@
+// ReLU (also leaky), Sigmoid and TanH.
+
+#include "poseidon/layers/makers.h"
+#include "poseidon/layers/unary_layer.h"
+
+namespace poseidon {
+namespace {
+
+class ActivationLayer final : public UnaryLayer {
+ public:
+  ActivationLayer(const std::string& name, const ActivationOptions& options) : UnaryLayer(name), options_(options) {}
+
+  [[nodiscard]] bool works_in_place() const override { return true; }
+
+ protected:
+  std::unique_ptr<UnaryOperation> make_operation(Backend& backend, const TensorDescription& input) override {
+    return backend.activation(options_, input);
+  }
+
+ private:
+  ActivationOptions options_;
+};
+
+}  // namespace
+
+LayerPtr make_relu_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
+  LayerFields fields(spec, "relu_param");
+  ActivationOptions options;
+  options.negative_slope = fields->number("negative_slope", 0.0, {.minimum = 0});
+  if (options.negative_slope > 0) options.kind = ActivationKind::kLeakyRelu;
+  static_cast<void>(fields->text("engine", ""));
+  fields.finish();
+  return std::make_unique<ActivationLayer>(spec.name, options);
+}
+
+LayerPtr make_sigmoid_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
+  LayerFields(spec, "").finish();
+  return std::make_unique<ActivationLayer>(spec.name, ActivationOptions{.kind = ActivationKind::kSigmoid});
+}
+
+LayerPtr make_tanh_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
+  LayerFields(spec, "").finish();
+  return std::make_unique<ActivationLayer>(spec.name, ActivationOptions{.kind = ActivationKind::kTanh});
+}
+
+}  // namespace poseidon

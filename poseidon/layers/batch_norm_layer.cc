@@ -1,0 +1,134 @@
+// BatchNorm, with the scale and shift of a Scale layer that follows it (the net folds the two into one). Running
+// statistics are kept as Caffe keeps them: sums that decay by moving_average_fraction, and the sum of their weights.
+
+#include <fmt/format.h>
+
+#include "poseidon/layers/layer_fields.h"
+#include "poseidon/layers/makers.h"
+
+namespace poseidon {
+namespace {
+
+enum Index : std::size_t { kScale, kShift, kMean, kVariance, kWeight };
+
+class BatchNormLayer final : public Layer {
+ public:
+  BatchNormLayer(const LayerSpec& spec, Phase phase)
+      : Layer(spec.name), spec_(spec), by_batch_(phase == Phase::kTrain) {
+    LayerFields fields(spec, "batch_norm_param");
+    if (fields->has("use_global_stats")) by_batch_ = !fields->boolean("use_global_stats", std::nullopt);
+    fraction_ = fields->number("moving_average_fraction", 0.999, {0, 1});
+    epsilon_ = fields->number("eps", 1e-5, {.minimum = 0});
+    static_cast<void>(fields->text("engine", ""));
+    fields.finish();
+    if (spec.scale) read_scale(*spec.scale);
+  }
+
+  std::vector<Shape> infer(std::span<const Shape> inputs) override {
+    expect_inputs(inputs, 1);
+    expect_rank(inputs[0], 2);
+    const Shape channels{inputs[0][1]};
+    const bool scaled = spec_.scale != nullptr;
+    parameters_.clear();
+    parameters_.push_back({.name = "scale", .shape = channels, .filler = scale_filler_, .learned = scaled});
+    parameters_.push_back({.name = "shift", .shape = channels, .filler = shift_filler_, .learned = shifted_});
+    if (scaled) apply_parameter_specs(*spec_.scale, parameters_);
+    for (const char* name : {"mean", "variance"})
+      parameters_.push_back({.name = name, .shape = channels, .learned = false});
+    parameters_.push_back({.name = "weight_sum", .shape = {1}, .learned = false});
+    flops_ = inputs[0].count() * 4;
+    per_channel_ = inputs[0].count() / inputs[0][1];
+    return {inputs[0]};
+  }
+
+  void set_up(LayerSetup& setup) override {
+    backend_ = &setup.backend;
+    operation_ = setup.backend.batch_normalisation(epsilon_, setup.inputs[0]);
+    mean_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
+    variance_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
+    setup.outputs[0] = operation_->output();
+  }
+
+  void forward(const LayerIo& io) override {
+    const Tensor& input = io.inputs[0]->value;
+    if (by_batch_) {
+      operation_->forward_train(input, scale(), shift(), mean_, variance_, io.outputs[0]->value);
+      remember();
+    } else {
+      recall();
+      operation_->forward_test(input, scale(), shift(), mean_, variance_, io.outputs[0]->value);
+    }
+  }
+
+  void backward(const LayerIo& io) override {
+    operation_->backward(io.inputs[0]->value, scale(), mean_, variance_, io.outputs[0]->gradient,
+                         io.inputs[0]->gradient, gradient(kScale), gradient(kShift));
+  }
+
+  [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
+
+ private:
+  void read_scale(const LayerSpec& scale) {
+    LayerFields fields(scale, "scale_param");
+    shifted_ = fields->boolean("bias_term", false);
+    if (fields->integer("axis", 1) != 1) fields->fail("axis", "must be 1, the channels");
+    scale_filler_ = {.type = Filler::Type::kConstant, .value = 1};
+    if (fields->has("filler")) scale_filler_ = read_filler(*fields, "filler");
+    shift_filler_ = read_filler(*fields, "bias_filler");
+    fields.finish();
+  }
+
+  [[nodiscard]] const Tensor* scale() const { return spec_.scale ? &parameters_[kScale].value : nullptr; }
+  [[nodiscard]] const Tensor* shift() const { return spec_.scale ? &parameters_[kShift].value : nullptr; }
+  Tensor* gradient(Index index) { return parameters_[index].gradient.empty() ? nullptr : &parameters_[index].gradient; }
+
+  void remember() {
+    const auto keep = [&](Index index, double factor, const Tensor& batch) {
+      Tensor& sum = parameters_[index].value;
+      backend_->add_scaled(fraction_ - 1, sum, sum);
+      backend_->add_scaled(factor, batch, sum);
+    };
+    keep(kMean, 1, mean_);
+    const auto count = static_cast<double>(per_channel_);
+    keep(kVariance, count > 1 ? count / (count - 1) : 1, variance_);
+    float weight = weight_sum();
+    weight = static_cast<float>(weight * fraction_ + 1);
+    backend_->upload({&weight, 1}, parameters_[kWeight].value);
+  }
+
+  void recall() {
+    const double weight = weight_sum();
+    const double factor = weight == 0 ? 0 : 1 / weight;
+    backend_->fill(mean_, 0);
+    backend_->fill(variance_, weight == 0 ? 1.0F : 0.0F);
+    backend_->add_scaled(factor, parameters_[kMean].value, mean_);
+    backend_->add_scaled(factor, parameters_[kVariance].value, variance_);
+  }
+
+  [[nodiscard]] float weight_sum() const {
+    float weight = 0;
+    backend_->download(parameters_[kWeight].value, {&weight, 1});
+    return weight;
+  }
+
+  LayerSpec spec_;
+  bool by_batch_ = true;
+  double fraction_ = 0.999;
+  double epsilon_ = 1e-5;
+  bool shifted_ = false;
+  Filler scale_filler_{.type = Filler::Type::kConstant, .value = 1};
+  Filler shift_filler_;
+  std::int64_t flops_ = 0;
+  std::int64_t per_channel_ = 0;
+  Backend* backend_ = nullptr;
+  std::unique_ptr<BatchNormalisationOperation> operation_;
+  Tensor mean_, variance_;  ///< that the last forward used
+};
+
+}  // namespace
+
+LayerPtr make_batch_norm_layer(const LayerSpec& spec, const LayerContext& context) {
+  return std::make_unique<BatchNormLayer>(spec, context.phase);
+}
+
+}  // namespace poseidon

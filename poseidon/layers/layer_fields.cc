@@ -1,0 +1,100 @@
+#include "poseidon/layers/layer_fields.h"
+
+#include <fmt/format.h>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+
+LayerFields::LayerFields(const LayerSpec& spec, const std::string& own)
+    : layer_(spec.node, "layer"), own_(own.empty() ? Node() : layer_.child(own), own) {
+  // What every layer may say has been read by NetSpec.
+  for (const char* key :
+       {"name", "type", "bottom", "top", "param", "loss_weight", "include", "exclude", "propagate_down"}) {
+    static_cast<void>(layer_.child(key));
+  }
+}
+
+void LayerFields::accept(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) static_cast<void>(layer_.child(key));
+}
+
+void LayerFields::finish() {
+  own_.finish();
+  layer_.finish();
+}
+
+Filler read_filler(Fields& fields, const std::string& key) {
+  Filler filler;
+  const Node node = fields.child(key);
+  if (node.kind() == Node::Kind::kEmpty) return filler;
+  Fields own(node, key);
+  filler.type = static_cast<Filler::Type>(own.choice("type", {"constant", "gaussian", "uniform", "xavier", "msra"}, 0));
+  filler.value = own.number("value", 0.0);
+  filler.mean = own.number("mean", 0.0);
+  filler.std = own.number("std", 1.0, {.minimum = 0});
+  filler.minimum = own.number("min", 0.0);
+  filler.maximum = own.number("max", 1.0);
+  filler.variance = static_cast<Filler::Variance>(own.choice("variance_norm", {"FAN_IN", "FAN_OUT", "AVERAGE"}, 0));
+  own.finish();
+  return filler;
+}
+
+namespace {
+
+/// One number for both axes, a list of two, or a pair of keys.
+void read_pair(Fields& fields, const std::string& both, const std::string& one, std::int64_t otherwise, Range range,
+               std::int64_t& height, std::int64_t& width) {
+  const std::vector<std::int64_t> values = fields.integers(both, range);
+  if (values.size() > 2) fields.fail(both, "has at most two values, for height and width");
+  height = values.empty() ? otherwise : values.front();
+  width = values.empty() ? otherwise : values.back();
+  const bool split = fields.has(one + "_h") || fields.has(one + "_w");
+  if (split && !values.empty()) fields.fail(both, fmt::format("give it or {0}_h and {0}_w, not both", one));
+  height = fields.integer(one + "_h", height, range);
+  width = fields.integer(one + "_w", width, range);
+}
+
+}  // namespace
+
+Window read_window(Fields& fields) {
+  Window window;
+  read_pair(fields, "kernel_size", "kernel", 0, {0, kExtents.maximum}, window.kernel_height, window.kernel_width);
+  read_pair(fields, "stride", "stride", 1, kExtents, window.stride_height, window.stride_width);
+  read_pair(fields, "pad", "pad", 0, kPaddings, window.pad_height, window.pad_width);
+  return window;
+}
+
+void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters) {
+  if (spec.parameters.size() > parameters.size()) {
+    Fields(spec.node, "layer")
+        .fail("param",
+              fmt::format("is for {} parameters, but the layer has {}", spec.parameters.size(), parameters.size()));
+  }
+  for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
+    parameters[i].rate_factor = spec.parameters[i].rate_factor;
+    parameters[i].decay_factor = spec.parameters[i].decay_factor;
+  }
+}
+
+void expect_inputs(std::span<const Shape> inputs, std::size_t count) {
+  if (inputs.size() != count) refuse_shape(fmt::format("takes {} inputs (bottom), not {}", count, inputs.size()));
+}
+
+void expect_rank(const Shape& shape, int rank) {
+  if (shape.rank() < rank)
+    refuse_shape(fmt::format("its input has the shape {}, but {} axes are needed", shape.text(), rank));
+}
+
+std::int64_t pooled_extent(std::int64_t input, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
+                           bool round_up) {
+  const std::int64_t room = input + 2 * pad - kernel;
+  if (room < 0) return 0;
+  std::int64_t extent = (room + (round_up ? stride - 1 : 0)) / stride + 1;
+  if (pad > 0 && (extent - 1) * stride >= input + pad) --extent;
+  return extent;
+}
+
+void refuse_shape(const std::string& reason) { throw bosen::Error(bosen::ErrorKind::kConfiguration, reason); }
+
+}  // namespace poseidon

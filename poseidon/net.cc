@@ -1,0 +1,301 @@
+#include "poseidon/net.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "bosen/error.h"
+#include "poseidon/filler.h"
+#include "poseidon/memory_plan.h"
+#include "poseidon/net_graph.h"
+
+namespace poseidon {
+namespace {
+
+constexpr int kNowhere = -1;
+
+std::uint64_t mixed(std::uint64_t seed, std::uint64_t worker, std::uint64_t layer) {
+  std::uint64_t z = seed * 0x9E3779B97F4A7C15 + worker * 0xBF58476D1CE4E5B9 + layer * 0x94D049BB133111EB;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+class Net::Impl {
+ public:
+  Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source);
+
+  double forward(NetObserver* observer);
+  void backward(NetObserver* observer);
+  [[nodiscard]] std::vector<Measure> measures() const;
+  [[nodiscard]] std::string find_nonfinite() const;
+  void share_parameters(Impl& other);
+
+  NetGraph graph_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::int64_t next_iteration_ = 0;
+  std::size_t memory_bytes_ = 0;
+
+ private:
+  void make_parameters(Layer& layer);
+  void set_up_layers();
+  void share_memory();
+  void give_memory();
+  [[nodiscard]] Lifetime value_lifetime(std::size_t root) const;
+  [[nodiscard]] Lifetime gradient_lifetime(std::size_t blob) const;
+  [[nodiscard]] int backward_step(int layer) const { return 2 * static_cast<int>(layers_.size()) - 1 - layer; }
+  [[nodiscard]] bool trains() const { return options_.phase == Phase::kTrain; }
+  [[nodiscard]] float scalar(const Tensor& tensor) const;
+  [[nodiscard]] LayerIo io(std::size_t layer, std::int64_t iteration);
+
+  const NetOptions options_;
+  Backend& backend_;
+  std::vector<TensorDescription> descriptions_;  ///< of each blob
+  std::vector<std::size_t> roots_;               ///< of each blob: the one whose memory it has
+  std::vector<Blob> blobs_;
+  std::vector<std::vector<Blob*>> inputs_, outputs_;  ///< of each layer
+  std::int64_t iteration_ = 0;
+};
+
+Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
+    : graph_(make_graph(spec, {.phase = options.phase, .batch = options.batch, .source = source})),
+      options_(options),
+      backend_(backend) {
+  for (GraphLayer& layer : graph_.layers) layers_.push_back(std::move(layer.layer));
+  set_up_layers();
+  share_memory();
+  give_memory();
+}
+
+void Net::Impl::make_parameters(Layer& layer) {
+  std::vector<float> values;
+  for (Parameter& parameter : layer.parameters()) {
+    values.resize(static_cast<std::size_t>(parameter.shape.count()));
+    fill(parameter.filler, parameter.shape, options_.seed, layer.name() + "." + parameter.name, values);
+    parameter.value = backend_.make(TensorDescription::row_major(parameter.shape));
+    backend_.upload(values, parameter.value);
+    memory_bytes_ += values.size() * sizeof(float);
+    if (!trains() || !parameter.learned || parameter.rate_factor == 0) continue;
+    parameter.gradient = backend_.make(TensorDescription::row_major(parameter.shape));
+    memory_bytes_ += values.size() * sizeof(float);
+  }
+}
+
+void Net::Impl::set_up_layers() {
+  descriptions_.resize(graph_.blobs.size());
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const GraphLayer& place = graph_.layers[i];
+    LayerSetup setup{.backend = backend_,
+                     .phase = options_.phase,
+                     .seed = mixed(options_.seed, options_.worker, i),
+                     .inputs = {},
+                     .input_needs_gradient = {},
+                     .outputs = {}};
+    for (const int input : place.inputs) {
+      setup.inputs.push_back(descriptions_[static_cast<std::size_t>(input)]);
+      setup.input_needs_gradient.push_back(graph_.blobs[static_cast<std::size_t>(input)].needs_gradient);
+    }
+    for (const int output : place.outputs) {
+      setup.outputs.push_back({.shape = graph_.blobs[static_cast<std::size_t>(output)].shape});
+    }
+    make_parameters(*layers_[i]);
+    layers_[i]->set_up(setup);
+    for (std::size_t k = 0; k < place.outputs.size(); ++k) {
+      descriptions_[static_cast<std::size_t>(place.outputs[k])] = setup.outputs[k];
+    }
+  }
+}
+
+// Split's outputs are its input. A layer that works in place does so where nobody else looks at its input: not another
+// reader (behind a split), nor the writer's backward.
+void Net::Impl::share_memory() {
+  for (std::size_t i = 0; i < graph_.blobs.size(); ++i) roots_.push_back(i);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const GraphLayer& place = graph_.layers[i];
+    if (place.inputs.empty()) continue;
+    const auto input = static_cast<std::size_t>(place.inputs[0]);
+    if (layers_[i]->shares_input()) {
+      for (const int output : place.outputs) roots_[static_cast<std::size_t>(output)] = roots_[input];
+    } else if (layers_[i]->works_in_place()) {
+      const auto writer = static_cast<std::size_t>(graph_.blobs[input].writer);
+      const bool seen = layers_[writer]->shares_input() || (trains() && layers_[writer]->needs_output());
+      const auto output = static_cast<std::size_t>(place.outputs[0]);
+      if (!seen && descriptions_[input].bytes == descriptions_[output].bytes) roots_[output] = roots_[input];
+    }
+  }
+}
+
+Lifetime Net::Impl::value_lifetime(std::size_t root) const {
+  Lifetime lifetime{.bytes = descriptions_[root].bytes, .first = graph_.blobs[root].writer, .last = 0};
+  for (std::size_t i = 0; i < graph_.blobs.size(); ++i) {
+    if (roots_[i] != root) continue;
+    const GraphBlob& blob = graph_.blobs[i];
+    lifetime.last = std::max(lifetime.last, blob.writer);
+    if (blob.reader == kNowhere) {
+      lifetime.last = backward_step(0) + 1;  // for `measures`
+      continue;
+    }
+    lifetime.last = std::max(lifetime.last, blob.reader);
+    if (!trains()) continue;
+    const auto reader = static_cast<std::size_t>(blob.reader);
+    const auto writer = static_cast<std::size_t>(blob.writer);
+    if (graph_.layers[reader].runs_backward) lifetime.last = std::max(lifetime.last, backward_step(blob.reader));
+    if (graph_.layers[writer].runs_backward && layers_[writer]->needs_output()) {
+      lifetime.last = std::max(lifetime.last, backward_step(blob.writer));
+    }
+  }
+  return lifetime;
+}
+
+Lifetime Net::Impl::gradient_lifetime(std::size_t blob) const {
+  return {.bytes = descriptions_[blob].bytes,
+          .first = backward_step(graph_.blobs[blob].reader),
+          .last = backward_step(graph_.blobs[blob].writer)};
+}
+
+void Net::Impl::give_memory() {
+  std::vector<Lifetime> lifetimes;
+  std::vector<int> value_place(graph_.blobs.size(), kNowhere), gradient_place(graph_.blobs.size(), kNowhere);
+  for (std::size_t i = 0; i < graph_.blobs.size(); ++i) {
+    if (roots_[i] == i) {
+      value_place[i] = static_cast<int>(lifetimes.size());
+      lifetimes.push_back(value_lifetime(i));
+    }
+    if (trains() && graph_.blobs[i].needs_gradient) {
+      gradient_place[i] = static_cast<int>(lifetimes.size());
+      lifetimes.push_back(gradient_lifetime(i));
+    }
+  }
+  const MemoryPlan plan = plan_memory(lifetimes);
+  const std::shared_ptr<Memory> memory = backend_.allocate(plan.bytes);
+  memory_bytes_ += plan.bytes;
+  blobs_.resize(graph_.blobs.size());
+  for (std::size_t i = 0; i < blobs_.size(); ++i) {
+    blobs_[i].name = graph_.blobs[i].name;
+    const auto value = static_cast<std::size_t>(value_place[roots_[i]]);
+    blobs_[i].value = Tensor(descriptions_[i], memory, plan.offsets[value]);
+    if (gradient_place[i] == kNowhere) continue;
+    blobs_[i].needs_gradient = true;
+    blobs_[i].gradient = Tensor(descriptions_[i], memory, plan.offsets[static_cast<std::size_t>(gradient_place[i])]);
+  }
+  for (const GraphLayer& layer : graph_.layers) {
+    inputs_.emplace_back();
+    outputs_.emplace_back();
+    for (const int input : layer.inputs) inputs_.back().push_back(&blobs_[static_cast<std::size_t>(input)]);
+    for (const int output : layer.outputs) outputs_.back().push_back(&blobs_[static_cast<std::size_t>(output)]);
+  }
+}
+
+float Net::Impl::scalar(const Tensor& tensor) const {
+  float value = 0;
+  backend_.download(tensor, {&value, 1});
+  return value;
+}
+
+LayerIo Net::Impl::io(std::size_t layer, std::int64_t iteration) {
+  return {inputs_[layer], outputs_[layer], iteration};
+}
+
+double Net::Impl::forward(NetObserver* observer) {
+  iteration_ = next_iteration_++;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (observer != nullptr) observer->before_forward(static_cast<int>(i));
+    layers_[i]->forward(io(i, iteration_));
+    if (observer != nullptr) observer->after_forward(static_cast<int>(i));
+  }
+  double loss = 0;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i]->loss_weight() != 0) loss += layers_[i]->loss_weight() * double{scalar(outputs_[i][0]->value)};
+  }
+  return loss;
+}
+
+void Net::Impl::backward(NetObserver* observer) {
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    if (!graph_.layers[i].runs_backward) continue;
+    if (observer != nullptr) observer->before_backward(static_cast<int>(i));
+    layers_[i]->backward(io(i, iteration_));
+    if (observer != nullptr) observer->after_backward(static_cast<int>(i));
+  }
+}
+
+std::vector<Measure> Net::Impl::measures() const {
+  std::vector<Measure> measures;
+  for (std::size_t i = 0; i < blobs_.size(); ++i) {
+    const auto writer = static_cast<std::size_t>(graph_.blobs[i].writer);
+    const bool is_measure = layers_[writer]->is_measure() || layers_[writer]->loss_weight() != 0;
+    if (is_measure && graph_.blobs[i].reader == kNowhere) {
+      measures.push_back({blobs_[i].name, double{scalar(blobs_[i].value)}});
+    }
+  }
+  return measures;
+}
+
+std::string Net::Impl::find_nonfinite() const {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (const Parameter& parameter : layers_[i]->parameters()) {
+      if (!std::isfinite(backend_.sum_of_squares(parameter.value))) {
+        return fmt::format("layer '{}': {}", layers_[i]->name(), parameter.name);
+      }
+    }
+    for (const Blob* output : outputs_[i]) {
+      if (!std::isfinite(backend_.sum_of_squares(output->value))) {
+        return fmt::format("layer '{}': output '{}'", layers_[i]->name(), output->name);
+      }
+    }
+  }
+  return {};
+}
+
+void Net::Impl::share_parameters(Impl& other) {
+  for (const auto& layer : layers_) {
+    const auto same = std::find_if(other.layers_.begin(), other.layers_.end(),
+                                   [&](const auto& candidate) { return candidate->name() == layer->name(); });
+    if (same == other.layers_.end()) continue;
+    std::vector<Parameter>& theirs = (*same)->parameters();
+    for (std::size_t i = 0; i < layer->parameters().size() && i < theirs.size(); ++i) {
+      Parameter& own = layer->parameters()[i];
+      if (!(own.shape == theirs[i].shape)) {
+        throw bosen::Error(bosen::ErrorKind::kConfiguration,
+                           fmt::format("layer '{}': {} is {} in one phase and {} in the other", layer->name(), own.name,
+                                       own.shape.text(), theirs[i].shape.text()));
+      }
+      own.value = theirs[i].value;
+    }
+  }
+}
+
+Net::Net(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
+    : impl_(std::make_unique<Impl>(spec, options, backend, source)) {}
+
+Net::~Net() = default;
+
+void Net::set_iteration(std::int64_t iteration) { impl_->next_iteration_ = iteration; }
+
+double Net::forward(NetObserver* observer) { return impl_->forward(observer); }
+
+void Net::backward(NetObserver* observer) { impl_->backward(observer); }
+
+std::span<const std::unique_ptr<Layer>> Net::layers() const { return impl_->layers_; }
+
+std::vector<Measure> Net::measures() const { return impl_->measures(); }
+
+void Net::share_parameters(Net& other) { impl_->share_parameters(*other.impl_); }
+
+std::string Net::find_nonfinite() const { return impl_->find_nonfinite(); }
+
+std::int64_t Net::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& layer : impl_->layers_) {
+    for (const Parameter& parameter : layer->parameters()) count += parameter.learned ? parameter.shape.count() : 0;
+  }
+  return count;
+}
+
+std::size_t Net::memory_bytes() const { return impl_->memory_bytes_; }
+
+const std::string& Net::name() const { return impl_->graph_.name; }
+
+}  // namespace poseidon
