@@ -36,6 +36,10 @@ Progress::Progress(Settings settings, std::ostream& out) : settings_(std::move(s
 
 void Progress::update(double now_s, const ProgressState& state) {
   const std::lock_guard lock(mutex_);
+  if (!first_clock_) {
+    first_clock_ = state.clock;
+    first_s_ = now_s;
+  }
   if (now_s < next_s_) return;
   write(now_s, state);
   next_s_ = now_s + (settings_.style.rewrites_lines ? settings_.rewrite_every_s : settings_.line_every_s);
@@ -54,6 +58,12 @@ void Progress::clear() {
   line_open_ = false;
 }
 
+std::string Progress::time_left(double now_s, const ProgressState& state) const {
+  if (!first_clock_ || state.clock <= *first_clock_ || state.clock >= state.clocks) return "";
+  const double clock_s = (now_s - first_s_) / static_cast<double>(state.clock - *first_clock_);
+  return ", " + duration_text(clock_s * static_cast<double>(state.clocks - state.clock)) + " left";
+}
+
 std::string Progress::text(double now_s, const ProgressState& state, bool with_bar) const {
   std::string text = settings_.name + ": clock " + std::to_string(state.clock);
   if (state.clocks > 0) {
@@ -62,7 +72,7 @@ std::string Progress::text(double now_s, const ProgressState& state, bool with_b
     if (with_bar) text += " " + bar(share);
     text += fmt::format(" {:.0f}%", share * 100);
   }
-  text += "  " + duration_text(now_s);
+  text += "  " + duration_text(now_s) + time_left(now_s, state);
   for (const auto& [name, value] : state.measures) text += fmt::format("  {} {:.4g}", name, value);
   return text;
 }

@@ -4,6 +4,7 @@
 
 #include <iosfwd>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@ class Progress {
   void clear();
 
  private:
+  [[nodiscard]] std::string time_left(double now_s, const ProgressState& state) const;
   [[nodiscard]] std::string text(double now_s, const ProgressState& state, bool with_bar) const;
   void write(double now_s, const ProgressState& state);
 
@@ -50,6 +52,9 @@ class Progress {
   std::ostream& out_;
   double next_s_ = 0;       // not before this
   bool line_open_ = false;  // a terminal's line waits to be rewritten
+  // Where the run was at its first update, from which its pace is known: it may have gone on from a snapshot.
+  std::optional<Clock> first_clock_;
+  double first_s_ = 0;
 };
 
 /// "3.2 s", "4 min 05 s", "2 h 03 min"

@@ -24,7 +24,8 @@ TEST(ProgressTest, WritesALineEveryFewSecondsToAFile) {
   progress.update(0.0, state(1));
   progress.update(4.9, state(2));
   progress.update(5.0, state(3));
-  EXPECT_EQ(out.str(), "mf: clock 1/40 2%  0.0 s  rmse 0.9234\nmf: clock 3/40 8%  5.0 s  rmse 0.9234\n");
+  EXPECT_EQ(out.str(),
+            "mf: clock 1/40 2%  0.0 s  rmse 0.9234\nmf: clock 3/40 8%  5.0 s, 1 min 32 s left  rmse 0.9234\n");
 }
 
 TEST(ProgressTest, RewritesOneLineOnATerminal) {
@@ -35,7 +36,7 @@ TEST(ProgressTest, RewritesOneLineOnATerminal) {
   progress.update(0.1, state(20));
   EXPECT_EQ(out.str(),
             "\r\x1b[Kmf: clock 10/40 [#####...............] 25%  0.0 s  rmse 0.9234"
-            "\r\x1b[Kmf: clock 20/40 [##########..........] 50%  0.1 s  rmse 0.9234");
+            "\r\x1b[Kmf: clock 20/40 [##########..........] 50%  0.1 s, 0.2 s left  rmse 0.9234");
 }
 
 TEST(ProgressTest, EndsWithTheLastStateOnALineOfItsOwn) {
@@ -85,6 +86,14 @@ TEST(ProgressTest, ShowsNoShareWhereTheEndIsNotKnown) {
   std::ostringstream out;
   Progress({.name = "mf", .style = kFile}, out).update(0, {.clock = 7});
   EXPECT_EQ(out.str(), "mf: clock 7  0.0 s\n");
+}
+
+TEST(ProgressTest, ReckonsTheTimeLeftFromWhereTheRunBegan) {
+  std::ostringstream out;
+  Progress progress({.name = "mf", .style = kFile}, out);
+  progress.update(2.0, {.clock = 900, .clocks = 1000});
+  progress.update(12.0, {.clock = 920, .clocks = 1000});
+  EXPECT_THAT(out.str(), testing::EndsWith("mf: clock 920/1000 92%  12.0 s, 40.0 s left\n"));
 }
 
 TEST(DurationTextTest, ChoosesTheUnitByLength) {
