@@ -7,6 +7,7 @@
 //     transform_param: {scale: 0.00390625, crop_size: 24, mirror: true, mean_value: [104, 117, 123]}
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct TransformSpec {
 struct DataSpec {
   std::string source;           ///< folder of the data set; empty: given from outside
   std::int64_t batch_size = 0;  ///< examples
-  Shape shape;                  ///< channels, height, width before cropping; rank 0: as the data set has it
+  std::optional<Shape> shape;   ///< channels, height, width before cropping; nothing: as the data set has it
   std::int64_t classes = 0;     ///< 0: as the data set has it
   TransformSpec transform;
 };
