@@ -1,0 +1,38 @@
+#pragma once
+
+// Loops over flat arrays by all threads of the calling worker.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstddef>
+
+// Compiled for wide vectors too, chosen when the program starts. The sanitizers do not bear what chooses.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define POSEIDON_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define POSEIDON_VECTORISED
+#endif
+
+namespace poseidon::cpu {
+
+/// Below this a loop is done before other threads have woken.
+inline constexpr std::size_t kParallelElements = std::size_t{1} << 15;
+
+/// Calls work(first, end) with parts of 0 .. count, each in a thread.
+template <class Work>
+void parallel(std::size_t count, const Work& work) {
+  if (count < kParallelElements || omp_get_max_threads() == 1) return work(std::size_t{0}, count);
+#pragma omp parallel
+  {
+    constexpr std::size_t kLine = 16;  // floats of a cache line
+    const auto threads = static_cast<std::size_t>(omp_get_num_threads());
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+    const std::size_t part = (count / threads + kLine) / kLine * kLine;
+    const std::size_t first = std::min(count, thread * part);
+    const std::size_t end = std::min(count, first + part);
+    if (first < end) work(first, end);
+  }
+}
+
+}  // namespace poseidon::cpu
