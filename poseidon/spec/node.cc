@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -26,6 +26,8 @@ struct Node::Data {
   std::vector<std::pair<std::string, Node>> fields;
 
   static Node make(const YAML::Node& yaml, const std::string& file);
+  /// No value, at a place that can be named.
+  static Node nothing_at(const std::string& place);
 };
 
 namespace {
@@ -33,6 +35,8 @@ namespace {
 /// Deeper files are not meant, and would exhaust the stack.
 constexpr int kDepthMax = 64;
 constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
+/// With aliases a short file can unfold to any number of values.
+constexpr std::size_t kValuesMax = 1'000'000;
 
 [[noreturn]] void refuse(const std::string& message) { throw bosen::Error(bosen::ErrorKind::kConfiguration, message); }
 
@@ -45,12 +49,14 @@ std::string lower(std::string text) {
   return text;
 }
 
-void check_depth(const YAML::Node& yaml, const std::string& file, int depth) {
+/// Counts the values on the way.
+void check_size(const YAML::Node& yaml, const std::string& file, int depth, std::size_t& values) {
   if (depth > kDepthMax) refuse(place_of(file, yaml.Mark()) + ": nested too deeply");
+  if (++values > kValuesMax) refuse(place_of(file, yaml.Mark()) + ": the file unfolds to too many values");
   if (yaml.IsSequence()) {
-    for (const YAML::Node& item : yaml) check_depth(item, file, depth + 1);
+    for (const YAML::Node& item : yaml) check_size(item, file, depth + 1, values);
   } else if (yaml.IsMap()) {
-    for (const auto& field : yaml) check_depth(field.second, file, depth + 1);
+    for (const auto& field : yaml) check_size(field.second, file, depth + 1, values);
   }
 }
 
@@ -83,10 +89,19 @@ Node Node::Data::make(const YAML::Node& yaml, const std::string& file) {
   return node;
 }
 
+Node Node::Data::nothing_at(const std::string& place) {
+  auto data = std::make_shared<Data>();
+  data->place = place;
+  Node node;
+  node.data_ = std::move(data);
+  return node;
+}
+
 Node Node::parse(const std::string& text, const std::string& file) {
   try {
     const YAML::Node yaml = YAML::Load(text);
-    check_depth(yaml, file, 0);
+    std::size_t values = 0;
+    check_size(yaml, file, 0, values);
     return Data::make(yaml, file);
   } catch (const YAML::Exception& error) {
     refuse(place_of(file, error.mark) + ": " + error.msg);
@@ -267,7 +282,7 @@ std::vector<std::string> Fields::texts(std::string_view key) {
 
 Node Fields::child(std::string_view key) {
   const Node* const value = look_up(key, false);
-  return value == nullptr ? Node() : *value;
+  return value == nullptr ? Node::Data::nothing_at(node_.place()) : *value;
 }
 
 void Fields::finish() const {

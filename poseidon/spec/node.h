@@ -72,7 +72,7 @@ class Fields {
   std::vector<std::int64_t> integers(std::string_view key, Range range = {});
   std::vector<double> numbers(std::string_view key, Range range = {});
   std::vector<std::string> texts(std::string_view key);
-  /// A nested value; an empty Node where the key is absent.
+  /// A nested value; where the key is absent an empty one, which stands where the map does.
   Node child(std::string_view key);
 
   /// Throws where a key has not been asked for, naming the nearest one that has.
