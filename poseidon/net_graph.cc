@@ -72,6 +72,7 @@ class Builder {
     layer.type = spec.type;
     for (const std::string& bottom : spec.bottoms) layer.inputs.push_back(take_input(spec, bottom));
     layer.layer = make_layer(spec, context_);
+    refuse_unheeded(spec, *layer.layer);
     const int index = static_cast<int>(graph_.layers.size());
     const std::vector<Shape> shapes = infer(spec, layer);
     if (spec.tops.size() != shapes.size() && !(spec.tops.empty() && shapes.size() == 1)) {
@@ -86,6 +87,28 @@ class Builder {
     const std::vector<int> outputs = layer.outputs;
     graph_.layers.push_back(std::move(layer));
     for (const int output : outputs) offer(spec, output);
+  }
+
+  /// What Caffe would heed and this net does not: such a net would train as another one.
+  void refuse_unheeded(const LayerSpec& spec, const Layer& layer) {
+    const Fields fields(spec.node, "layer '" + spec.name + "'");
+    const auto is_weight = [](double weight) { return weight != 0; };
+    if (layer.loss_weight() == 0 && std::any_of(spec.loss_weights.begin(), spec.loss_weights.end(), is_weight)) {
+      fields.fail("loss_weight", "its type is no loss, so it can't have one");
+    }
+    for (const ParameterSpec& parameter : spec.parameters) {
+      if (!parameter.name.empty() && !parameter_names_.insert(parameter.name).second) {
+        fields.fail("param", "another layer has the name '" + parameter.name +
+                                 "' for its parameter; layers can't share parameters: give each its own name, or none");
+      }
+    }
+    const Node* const propagate = spec.node.find("propagate_down");
+    for (const Node& item : propagate == nullptr ? std::vector<Node>() : propagate->items()) {
+      if (item.text() != "true") {
+        item.fail("layer '" + spec.name +
+                  "': propagate_down: gradients always go down; to freeze what lies below, give it lr_mult: 0");
+      }
+    }
   }
 
   std::vector<Shape> infer(const LayerSpec& spec, GraphLayer& layer) {
@@ -176,6 +199,7 @@ class Builder {
   Readers readers_;
   std::map<std::string, Available> available_;
   std::map<std::string, int> versions_;
+  std::set<std::string> parameter_names_;
   NetGraph graph_;
 };
 

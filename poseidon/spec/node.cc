@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -112,9 +113,10 @@ Node Node::read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) refuse(fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
   std::string text;
-  text.resize(kFileBytesMax + 1);
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
+  std::array<char, 1 << 16> part{};
+  while (text.size() <= kFileBytesMax && (stream.read(part.data(), part.size()) || stream.gcount() > 0)) {
+    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad()) refuse(fmt::format("cannot read '{}': it is no file of text", path));
   if (text.size() > kFileBytesMax) refuse(fmt::format("{}: is too large for a description", path));
   return parse(text, path);
