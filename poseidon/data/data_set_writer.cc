@@ -1,0 +1,62 @@
+#include "poseidon/data/data_set_writer.h"
+
+#include <fmt/format.h>
+#include <leveldb/db.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+
+DataSetWriter::DataSetWriter(const std::string& folder, DataSetInfo info)
+    : folder_(folder), info_(std::move(info)), sums_(static_cast<std::size_t>(info_.pixels()), 0.0) {
+  info_.examples = 0;
+  leveldb::Options options;
+  options.create_if_missing = true;
+  options.error_if_exists = true;
+  options.write_buffer_size = std::size_t{32} << 20;
+  leveldb::DB* database = nullptr;
+  const leveldb::Status status = leveldb::DB::Open(options, folder, &database);
+  check(status.ok(), status.ToString());
+  database_.reset(database);
+}
+
+DataSetWriter::~DataSetWriter() = default;
+
+void DataSetWriter::check(bool ok, const std::string& why) const {
+  if (!ok) throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("{}: cannot be written: {}", folder_, why));
+}
+
+void DataSetWriter::put(const std::string& key, const std::string& value) {
+  const leveldb::Status status = database_->Put(leveldb::WriteOptions(), key, value);
+  check(status.ok(), status.ToString());
+}
+
+void DataSetWriter::add(std::span<const std::uint8_t> pixels, std::int32_t label) {
+  std::string value(4 + pixels.size(), '\0');
+  for (std::size_t i = 0; i < 4; ++i) value[i] = static_cast<char>((label >> (8 * i)) & 0xFF);
+  std::memcpy(value.data() + 4, pixels.data(), pixels.size());
+  put(example_key(info_.examples++), value);
+  for (std::size_t i = 0; i < pixels.size(); ++i) sums_[i] += pixels[i];
+}
+
+void DataSetWriter::finish() {
+  std::string mean(sums_.size() * sizeof(float), '\0');
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    const auto value = static_cast<float>(sums_[i] / static_cast<double>(info_.examples));
+    std::memcpy(mean.data() + i * sizeof(float), &value, sizeof value);
+  }
+  put("mean", mean);
+  const nlohmann::json meta{{"format", "poseidon data set"}, {"version", 1},         {"channels", info_.channels},
+                            {"height", info_.height},        {"width", info_.width}, {"examples", info_.examples},
+                            {"classes", info_.classes}};
+  put("meta", meta.dump());
+  // Readers need an empty log (read_only_env.h).
+  database_->CompactRange(nullptr, nullptr);
+  database_.reset();
+}
+
+}  // namespace poseidon
