@@ -1,0 +1,103 @@
+#include "poseidon/solver/solver_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+SolverSpec parse(const std::string& more) {
+  return parse_solver_spec("net: some/net.yaml\nbase_lr: 0.01\nmax_iter: 100\n" + more, "dir/solver.yaml");
+}
+
+std::string error_of(const std::string& more) {
+  try {
+    parse(more);
+  } catch (const bosen::Error& error) {
+    EXPECT_EQ(error.kind(), bosen::ErrorKind::kConfiguration);
+    EXPECT_THAT(error.what(), StartsWith("dir/solver.yaml:"));
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(SolverSpecTest, ReadsCaffesKeys) {
+  const SolverSpec spec = parse(
+      "type: Nesterov\nmomentum: 0.9\nweight_decay: 0.004\nlr_policy: inv\ngamma: 0.5\npower: 0.75\ndisplay: 7\n"
+      "test_iter: 3\ntest_interval: 50\nsnapshot: 10\nsnapshot_prefix: snaps\nrandom_seed: 9\niter_size: 2\n"
+      "clip_gradients: 35\naverage_loss: 4\nsolver_mode: GPU\nregularization_type: L2\ntest_initialization: false\n");
+  EXPECT_EQ(spec.net, "dir/some/net.yaml");
+  EXPECT_EQ(spec.rule.kind, UpdateRule::Kind::kNesterov);
+  EXPECT_EQ(spec.type, "Nesterov");
+  EXPECT_EQ(spec.rule.momentum, 0.9);
+  EXPECT_EQ(spec.rate.kind, LearningRatePolicy::Kind::kInv);
+  EXPECT_EQ(spec.rate.power, 0.75);
+  EXPECT_EQ(spec.weight_decay, 0.004);
+  EXPECT_EQ(spec.clip_gradients, 35);
+  EXPECT_EQ(spec.iter_size, 2);
+  EXPECT_EQ(spec.test_iter, 3);
+  EXPECT_FALSE(spec.test_initialization);
+  EXPECT_EQ(spec.snapshot_prefix, "snaps");
+  EXPECT_EQ(spec.random_seed, 9U);
+}
+
+TEST(SolverSpecTest, LeavesOutWhatIsNotAskedFor) {
+  const SolverSpec spec = parse("clip_gradients: -1\n");
+  EXPECT_EQ(spec.rule.kind, UpdateRule::Kind::kSgd);
+  EXPECT_EQ(spec.rule.momentum, 0);
+  EXPECT_EQ(spec.clip_gradients, 0);
+  EXPECT_EQ(spec.test_interval, 0);
+  EXPECT_EQ(spec.snapshot, 0);
+  EXPECT_FALSE(spec.random_seed.has_value());
+}
+
+TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
+  EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("solver.yaml:4:1"));
+  EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("stepsize"));
+  EXPECT_THAT(error_of("lr_policy: step\ngamma: 0.1\n"), HasSubstr("stepsize"));
+  EXPECT_THAT(error_of("lr_policy: exp\n"), HasSubstr("gamma"));
+  EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\n"), HasSubstr("stepvalue"));
+  EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\nstepvalue: [5, 3]\n"), HasSubstr("must grow"));
+  EXPECT_THAT(error_of("lr_policy: sigmoidal\n"), HasSubstr("lr_policy"));
+  EXPECT_THAT(error_of("type: Adagrad\nmomentum: 0.9\n"), HasSubstr("no momentum"));
+  EXPECT_THAT(error_of("type: Adam\nmomentum2: 1\n"), HasSubstr("momentum2"));
+  EXPECT_THAT(error_of("momentum: 1.5\n"), HasSubstr("momentum"));
+  EXPECT_THAT(error_of("regularization_type: L1\n"), HasSubstr("L2"));
+  EXPECT_THAT(error_of("clip_gradients: 0\n"), HasSubstr("clip_gradients"));
+  EXPECT_THAT(error_of("warmup_start_lr: 0.1\n"), HasSubstr("warmup_iter"));
+  EXPECT_THAT(error_of("iter_size: 0\n"), HasSubstr("iter_size"));
+  EXPECT_THAT(error_of("weight_decay: many\n"), HasSubstr("weight_decay"));
+}
+
+TEST(SolverSpecTest, NeedsANetARateAndAnEnd) {
+  for (const std::string missing : {"net", "base_lr", "max_iter"}) {
+    std::string text;
+    if (missing != "net") text += "net: net.yaml\n";
+    if (missing != "base_lr") text += "base_lr: 1\n";
+    if (missing != "max_iter") text += "max_iter: 1\n";
+    try {
+      (void)parse_solver_spec(text, "solver.yaml");
+      ADD_FAILURE() << "no error without " << missing;
+    } catch (const bosen::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(missing));
+    }
+  }
+}
+
+TEST(SolverSpecTest, ReadsTheSolversThatComeWithPoseidon) {
+  for (const char* name : {"lenet", "cifar10_quick", "alexnet", "vgg19", "googlenet", "resnet-50"}) {
+    const std::string folder = std::string(BOSEN_SOURCE_FOLDER) + "/config/";
+    const SolverSpec spec = read_solver_spec(folder + "solvers/" + name + ".yaml");
+    EXPECT_EQ(spec.net, folder + "nets/" + name + ".yaml");
+  }
+}
+
+}  // namespace
+}  // namespace poseidon
