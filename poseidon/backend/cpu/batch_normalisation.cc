@@ -62,6 +62,7 @@ class CpuBatchNormalisation final : public BatchNormalisationOperation {
                                               {DNNL_ARG_DIFF_SRC, input_gradient_.at(input_gradient)}};
     if (scale != nullptr) {
       arguments.emplace(DNNL_ARG_SCALE, scale_.at(*scale));
+      arguments.emplace(DNNL_ARG_SHIFT, unused_shift_gradient_);  // oneDNN 2.6 wants one, and does not read it
       arguments.emplace(DNNL_ARG_DIFF_SCALE,
                         scale_gradient != nullptr ? scale_gradient_.at(*scale_gradient) : unused_scale_gradient_);
       arguments.emplace(DNNL_ARG_DIFF_SHIFT,
