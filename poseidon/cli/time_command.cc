@@ -1,0 +1,208 @@
+// poseidon time: how long forward, backward and update take on this machine, layer by layer, on synthetic images.
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bosen/error.h"
+#include "poseidon/backend/cpu/cpu_backend.h"
+#include "poseidon/cli/command.h"
+#include "poseidon/cli/net_file.h"
+#include "poseidon/net.h"
+#include "poseidon/solver/data_feed.h"
+#include "poseidon/solver/parameter_updater.h"
+
+namespace poseidon {
+namespace {
+
+constexpr const char* kName = "poseidon time";
+constexpr double kMillisecond = 1e-3;
+/// What a net is trained with where no solver is given: SGD with momentum, so slow that random labels do no harm.
+constexpr double kRate = 1e-3;
+constexpr double kMomentum = 0.9;
+constexpr double kDecay = 5e-4;
+
+struct TimeFlags {
+  std::string net;
+  std::int64_t iterations = 20;
+  std::int64_t batch = 0;
+  int threads = 1;
+  bool json = false;
+};
+
+void declare(bosen::OptionReader& reader, TimeFlags& flags) {
+  const auto add = [&](const char* name, bosen::OptionTarget target, const char* help, bosen::OptionRule rule) {
+    reader.add("Time", {name, std::move(target), help, std::move(rule)});
+  };
+  add("net", &flags.net, "the net, or a solver that names it",
+      {.value_name = "NET.yaml", .required = true, .positional = true});
+  add("iterations", &flags.iterations, "iterations to take the mean of, after a fifth as many to warm up",
+      {.minimum = 1, .maximum = 1e9});
+  add("batch", &flags.batch, "images of a batch; 0: as the net's data layer says", {.minimum = 0, .maximum = 1e6});
+  add("threads", &flags.threads, "threads to compute with", {.minimum = 1, .maximum = 1024});
+  add("json", &flags.json, "print the result as JSON on stdout", {});
+}
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// Adds up what each layer takes. Waits for the device at every layer, so the sum is more than a whole pass takes.
+class LayerClock final : public NetObserver {
+ public:
+  LayerClock(std::size_t layers, Backend& backend) : backend_(backend), forward_s_(layers), backward_s_(layers) {}
+
+  void before_forward(int /*layer*/) override { begin(); }
+  void after_forward(int layer) override { forward_s_[static_cast<std::size_t>(layer)] += end(); }
+  void before_backward(int /*layer*/) override { begin(); }
+  void after_backward(int layer) override { backward_s_[static_cast<std::size_t>(layer)] += end(); }
+
+  [[nodiscard]] const std::vector<double>& forward_s() const { return forward_s_; }
+  [[nodiscard]] const std::vector<double>& backward_s() const { return backward_s_; }
+
+ private:
+  void begin() {
+    backend_.synchronize();
+    begin_s_ = now_s();
+  }
+  double end() {
+    backend_.synchronize();
+    return now_s() - begin_s_;
+  }
+
+  Backend& backend_;
+  std::vector<double> forward_s_, backward_s_;
+  double begin_s_ = 0;
+};
+
+/// Seconds of the parts of all iterations.
+struct Seconds {
+  double forward = 0, backward = 0, update = 0;
+  [[nodiscard]] double all() const { return forward + backward + update; }
+};
+
+void iterate(Net& net, Backend& backend, ParameterUpdater& updater, NetObserver* observer, Seconds& seconds) {
+  const double begin = now_s();
+  net.forward(observer);
+  backend.synchronize();
+  const double middle = now_s();
+  net.backward(observer);
+  backend.synchronize();
+  const double end = now_s();
+  for (int layer = 0; layer < static_cast<int>(net.layers().size()); ++layer) {
+    if (!updater.learns(layer)) continue;
+    updater.gradient_ready(layer);
+    updater.update(layer, 1);
+  }
+  updater.end_iteration();
+  backend.synchronize();
+  seconds.forward += middle - begin;
+  seconds.backward += end - middle;
+  seconds.update += now_s() - end;
+}
+
+ParameterUpdater::Options updater_options(const NetFile& file) {
+  if (!file.solver) {
+    return {.rule = {.kind = UpdateRule::Kind::kSgd, .momentum = kMomentum},
+            .rate = {.base = kRate},
+            .weight_decay = kDecay,
+            .on_nonfinite = NonfinitePolicy::kClip};
+  }
+  return {.rule = file.solver->rule,
+          .rate = file.solver->rate,
+          .weight_decay = file.solver->weight_decay,
+          .on_nonfinite = NonfinitePolicy::kClip};
+}
+
+struct Result {
+  const TimeFlags& flags;
+  Net& net;
+  std::int64_t batch;
+  Seconds seconds;
+  LayerClock layers;
+  std::int64_t observed = 1;  ///< iterations that the layers' times add up
+
+  [[nodiscard]] double images_per_second() const {
+    return static_cast<double>(batch * flags.iterations) / seconds.all();
+  }
+  [[nodiscard]] double ms(double of_all) const { return of_all / kMillisecond / static_cast<double>(flags.iterations); }
+  [[nodiscard]] double layer_ms(double of_all) const { return of_all / kMillisecond / static_cast<double>(observed); }
+};
+
+void print_json(const Result& result) {
+  nlohmann::ordered_json json{{"net", result.net.name()},
+                              {"batch", result.batch},
+                              {"threads", result.flags.threads},
+                              {"iterations", result.flags.iterations},
+                              {"images_per_second", result.images_per_second()},
+                              {"iteration_ms", result.ms(result.seconds.all())},
+                              {"forward_ms", result.ms(result.seconds.forward)},
+                              {"backward_ms", result.ms(result.seconds.backward)},
+                              {"update_ms", result.ms(result.seconds.update)},
+                              {"layers", nlohmann::ordered_json::array()}};
+  for (std::size_t i = 0; i < result.net.layers().size(); ++i) {
+    json["layers"].push_back({{"layer", result.net.layers()[i]->name()},
+                              {"forward_ms", result.layer_ms(result.layers.forward_s()[i])},
+                              {"backward_ms", result.layer_ms(result.layers.backward_s()[i])}});
+  }
+  fmt::print("{}\n", json.dump());
+}
+
+void print_table(const Result& result) {
+  fmt::print("{:<32}{:>12}{:>12}\n", "layer", "forward ms", "backward ms");
+  for (std::size_t i = 0; i < result.net.layers().size(); ++i) {
+    fmt::print("{:<32}{:>12.3f}{:>12.3f}\n", result.net.layers()[i]->name(),
+               result.layer_ms(result.layers.forward_s()[i]), result.layer_ms(result.layers.backward_s()[i]));
+  }
+  fmt::print("{:<32}{:>12.3f}{:>12.3f}   update {:.3f} ms\n", "all, not stopped at every layer",
+             result.ms(result.seconds.forward), result.ms(result.seconds.backward), result.ms(result.seconds.update));
+  fmt::print("{}: {} iterations of {} images, {} threads: {:.3f} ms an iteration, {:.1f} images/s\n", kName,
+             result.flags.iterations, result.batch, result.flags.threads, result.ms(result.seconds.all()),
+             result.images_per_second());
+}
+
+void time(const TimeFlags& flags) {
+  const NetFile file = read_net_file(flags.net);
+  const DataFeed feed(file.net, "synthetic", /*seed=*/1);
+  if (!feed.has(Phase::kTrain)) {
+    throw bosen::Error(
+        bosen::ErrorKind::kConfiguration,
+        fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to time", file.net.file));
+  }
+  const std::int64_t batch = flags.batch > 0 ? flags.batch : feed.batch(Phase::kTrain);
+  CpuBackend backend(flags.threads);
+  const std::unique_ptr<BatchSource> source = feed.open(Phase::kTrain, {.batch = batch});
+  Net net(file.net, {.phase = Phase::kTrain, .batch = batch}, backend, source.get());
+  ParameterUpdater updater(net.layers(), backend, updater_options(file));
+  const std::int64_t fifth = (flags.iterations + 4) / 5;
+  Result result{.flags = flags,
+                .net = net,
+                .batch = batch,
+                .seconds = {},
+                .layers = LayerClock(net.layers().size(), backend),
+                .observed = fifth};
+  Seconds ignored;
+  for (std::int64_t i = 0; i < fifth; ++i) iterate(net, backend, updater, nullptr, ignored);
+  for (std::int64_t i = 0; i < flags.iterations; ++i) iterate(net, backend, updater, nullptr, result.seconds);
+  for (std::int64_t i = 0; i < fifth; ++i) iterate(net, backend, updater, &result.layers, ignored);
+  if (flags.json) {
+    print_json(result);
+  } else {
+    print_table(result);
+  }
+}
+
+}  // namespace
+
+int time_command(int argc, const char* const* argv) {
+  return run_body(kName, [&] {
+    TimeFlags flags;
+    bosen::OptionReader reader(kName, "Measures how long a net takes on this machine, on synthetic images");
+    declare(reader, flags);
+    if (read_flags(kName, reader, argc, argv)) time(flags);
+  });
+}
+
+}  // namespace poseidon

@@ -1,0 +1,129 @@
+// poseidon train: reads flags, trains, says what was written and what it cost.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "bosen/bosen.h"
+#include "poseidon/backend/cpu/cpu_backend.h"
+#include "poseidon/cli/command.h"
+#include "poseidon/solver/training.h"
+
+namespace poseidon {
+namespace {
+
+constexpr const char* kName = "poseidon train";
+constexpr double kMegabyte = 1e6;
+
+void declare(bosen::App& app, TrainSettings& settings) {
+  app.defaults().consistency = bosen::Consistency::kBsp;
+  app.defaults().seed = 0;
+  app.option("solver", &settings.solver, "how to train, as in config/solvers",
+             {.value_name = "SOLVER.yaml", .required = true, .positional = true})
+      .option("data", &settings.data,
+              "data set made by 'poseidon data', or 'synthetic' for random images; else the net's data layer names it",
+              {.value_name = "DIR"})
+      .option("batch", &settings.batch, "images of a worker's batch; 0: as the net's data layer says",
+              {.minimum = 0, .maximum = 1e6})
+      .option("resume", &settings.resume, "go on from this snapshot, or the newest complete one in this folder",
+              {.value_name = "PATH"})
+      .option("weights", &settings.weights, "begin with these weights (safetensors file or snapshot)",
+              {.value_name = "FILE"})
+      .option("fine-tune", &settings.fine_tune,
+              "take from --weights what fits by name; tensors that are missing there begin by their fillers")
+      .option("scheme", [&settings](const std::string& text) { settings.scheme = scheme_named(text); },
+              "how gradients travel: through tables, as sufficient factors, or what costs less, layer by layer",
+              {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
+      .option("no-overlap", &settings.no_overlap, "send gradients after the whole backward pass only")
+      .option("on-nonfinite",
+              [&settings](const std::string& text) { settings.on_nonfinite = nonfinite_policy_named(text); },
+              "where a loss or gradient is not finite: end, skip the iteration, or count such elements as zero",
+              {.choices = {"stop", "skip", "clip"}, .default_text = "stop"})
+      .option("read-threads", &settings.read_threads, "threads that read ahead, for each worker",
+              {.minimum = 1, .maximum = 64})
+      .option("trace", &settings.trace, "write what each layer did when, for chrome://tracing or ui.perfetto.dev",
+              {.value_name = "FILE.json"})
+      .check([&settings](const bosen::Options&) {
+        if (!settings.resume.empty() && !settings.weights.empty()) {
+          throw bosen::Error(bosen::ErrorKind::kUsage,
+                             "--resume and --weights exclude each other: a snapshot has weights of its own");
+        }
+        if (settings.fine_tune && settings.weights.empty()) {
+          throw bosen::Error(bosen::ErrorKind::kUsage, "--fine-tune needs --weights FILE");
+        }
+      });
+}
+
+std::string layer_table(const TrainingResult& result) {
+  std::string text = fmt::format("{}: megabytes an iteration that this process sends and receives\n", kName);
+  text += fmt::format("  {:<28}{:<8}{:>12}{:>12}\n", "layer", "scheme", "predicted", "measured");
+  double predicted = 0;
+  double measured = 0;
+  for (const LayerTraffic& layer : result.layers) {
+    const double bytes = static_cast<double>(layer.predicted_bytes);
+    text += fmt::format("  {:<28}{:<8}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme), bytes / kMegabyte,
+                        layer.measured_bytes / kMegabyte);
+    predicted += bytes;
+    measured += layer.measured_bytes;
+  }
+  return text + fmt::format("  {:<36}{:>12.4f}{:>12.4f}\n", "all", predicted / kMegabyte, measured / kMegabyte);
+}
+
+/// What layers cost, for programs to read.
+void write_layers(const TrainingResult& result, const std::string& path) {
+  nlohmann::ordered_json json{{"iterations", result.iterations}, {"layers", nlohmann::ordered_json::array()}};
+  for (const LayerTraffic& layer : result.layers) {
+    json["layers"].push_back({{"layer", layer.layer},
+                              {"scheme", name_of(layer.scheme)},
+                              {"predicted_bytes", layer.predicted_bytes},
+                              {"measured_bytes", layer.measured_bytes}});
+  }
+  std::ofstream file(path);
+  file << json.dump(2) << "\n";
+  file.close();
+  if (!file) throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}", path));
+}
+
+/// What to tell the user at the end.
+std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster, const TrainSettings& settings) {
+  const bosen::Options& options = cluster.options();
+  std::string text;
+  if (cluster.workers() > 1) text += layer_table(result);
+  text += fmt::format("{}: {:.0f} images/s\n", kName, result.images_per_second);
+  if (!options.output.empty()) {
+    const std::string path = options.output + "/layers.json";
+    write_layers(result, path);
+    text += fmt::format("{}: wrote {} (schemes and bytes)\n", kName, path);
+  }
+  if (!options.metrics.empty()) text += fmt::format("{}: wrote {} (metrics)\n", kName, options.metrics);
+  if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
+  if (result.snapshot.empty()) {
+    return text + fmt::format("{}: next, keep the weights: add --output results\n", kName);
+  }
+  text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
+  const std::string data = settings.data.empty() ? "" : " --data " + settings.data;
+  return text + fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net,
+                            result.snapshot, data);
+}
+
+}  // namespace
+
+int train_command(int argc, const char* const* argv) {
+  TrainSettings settings;
+  bosen::App app(kName, "Trains a net as a solver's file says");
+  declare(app, settings);
+  const auto make_backend = [](int threads) { return std::make_unique<CpuBackend>(threads); };
+  std::string conclusion;
+  const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
+    const TrainingResult result = train(cluster, settings, make_backend);
+    if (cluster.rank() == 0) conclusion = conclude(result, cluster, settings);
+  });
+  if (code == 0) fmt::print(stderr, "{}", conclusion);
+  return code;
+}
+
+}  // namespace poseidon

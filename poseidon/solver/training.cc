@@ -1,0 +1,58 @@
+#include "poseidon/solver/training.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "poseidon/solver/training_job.h"
+#include "poseidon/solver/worker_training.h"
+
+namespace poseidon {
+namespace {
+
+/// Processes of one host must not write to one file.
+std::string trace_path(const std::string& path, const bosen::Cluster& cluster) {
+  return cluster.size() == 1 ? path : fmt::format("{}.{}", path, cluster.rank());
+}
+
+std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iterations) {
+  std::vector<LayerTraffic> layers;
+  for (const PlannedLayer& planned : plan.layers()) {
+    bosen::Traffic traffic;
+    if (planned.scheme == Scheme::kPs) traffic = planned.table.traffic();
+    if (planned.scheme == Scheme::kSfb) traffic = planned.channel.traffic();
+    const auto bytes = static_cast<double>(traffic.bytes_sent + traffic.bytes_received);
+    layers.push_back({.layer = planned.layer.name,
+                      .scheme = planned.scheme,
+                      .predicted_bytes = planned.predicted_bytes,
+                      .measured_bytes = iterations > 0 ? bytes / static_cast<double>(iterations) : 0});
+  }
+  return layers;
+}
+
+}  // namespace
+
+TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend) {
+  const TrainingJob job(cluster, settings, make_backend);
+  cluster.expect_clocks(job.iterations);
+  std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));
+  cluster.run_workers([&](bosen::Worker& worker) {
+    WorkerTraining training(job, worker);
+    results[static_cast<std::size_t>(worker.local_id())] = training.run();
+  });
+  TrainingResult result{.net = job.solver.net,
+                        .snapshot = results[0].snapshot,
+                        .trace = {},
+                        .iterations = results[0].iterations,
+                        .images_per_second = results[0].images_per_second,
+                        .layers = traffic_of(*job.plan, results[0].iterations)};
+  if (!settings.trace.empty()) {
+    std::vector<Timeline> timelines;
+    for (WorkerResult& worker : results) timelines.push_back(std::move(*worker.timeline));
+    result.trace = trace_path(settings.trace, cluster);
+    write_chrome_trace(result.trace, cluster.rank(), timelines);
+  }
+  return result;
+}
+
+}  // namespace poseidon

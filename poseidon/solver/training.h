@@ -1,0 +1,35 @@
+#pragma once
+
+// A whole training: all workers of this process, from reading files to the last snapshot.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bosen/cluster.h"
+#include "poseidon/solver/train_settings.h"
+#include "poseidon/sync/scheme.h"
+
+namespace poseidon {
+
+/// What synchronising a layer has cost this process.
+struct LayerTraffic {
+  std::string layer;
+  Scheme scheme = Scheme::kNone;
+  std::int64_t predicted_bytes = 0;  ///< an iteration, sent and received, by the cost model
+  double measured_bytes = 0;         ///< an iteration, sent and received, headers included
+};
+
+struct TrainingResult {
+  std::string net;                   ///< file
+  std::string snapshot;              ///< path of the last; empty: none
+  std::string trace;                 ///< path of this process's; empty: none
+  std::int64_t iterations = 0;       ///< made in this run
+  double images_per_second = 0;      ///< of all workers, tests left out
+  std::vector<LayerTraffic> layers;  ///< those that learn
+};
+
+/// Called in every process of the job that has workers. Throws bosen::Error.
+TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend);
+
+}  // namespace poseidon

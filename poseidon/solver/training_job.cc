@@ -1,0 +1,105 @@
+#include "poseidon/solver/training_job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "bosen/error.h"
+#include "poseidon/net_description.h"
+
+namespace poseidon {
+namespace {
+
+[[noreturn]] void refuse(bosen::ErrorKind kind, const std::string& message) { throw bosen::Error(kind, message); }
+
+/// The part of a loss's input that says how many classes it tells apart.
+std::int64_t classes_of(const LayerSpec& loss, const NetSpec& net, const NetDescription& description) {
+  std::int64_t classes = 0;
+  for (const LayerDescription& layer : description.layers) {
+    if (layer.name == loss.name) break;
+    const auto spec = std::find_if(net.layers.begin(), net.layers.end(), [&](const LayerSpec& candidate) {
+      return candidate.in_train && candidate.name == layer.name;
+    });
+    if (spec == net.layers.end()) continue;
+    for (std::size_t top = 0; top < spec->tops.size() && top < layer.outputs.size(); ++top) {
+      const Shape& shape = layer.outputs[top];
+      if (spec->tops[top] == loss.bottoms[0] && shape.rank() > 1) classes = shape[1];
+    }
+  }
+  return classes;
+}
+
+/// A label beyond a loss's classes would be read from memory of something else.
+void check_labels(const NetSpec& net, const NetDescription& description, std::int64_t classes) {
+  for (const LayerSpec& layer : net.layers) {
+    if (!layer.in_train || layer.type != "SoftmaxWithLoss" || layer.bottoms.empty()) continue;
+    const std::int64_t told_apart = classes_of(layer, net, description);
+    if (told_apart == 0 || told_apart >= classes) continue;
+    refuse(bosen::ErrorKind::kConfiguration,
+           fmt::format("{}: layer '{}': '{}' tells {} classes apart, the data has {} (labels 0 to {}): give the layer "
+                       "before it as many outputs",
+                       layer.node.place(), layer.name, layer.bottoms[0], told_apart, classes, classes - 1));
+  }
+}
+
+}  // namespace
+
+TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings, BackendFactory backend)
+    : cluster(the_cluster),
+      settings(std::move(the_settings)),
+      make_backend(std::move(backend)),
+      solver(read_solver_spec(settings.solver)),
+      net(read_net_spec(solver.net)) {
+  settle_start();
+  feed = std::make_unique<DataFeed>(net, settings.data, seed);
+  if (!feed->has(Phase::kTrain)) {
+    refuse(bosen::ErrorKind::kConfiguration,
+           fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to learn from", net.file));
+  }
+  if (feed->has(Phase::kTest)) (void)feed->examples(Phase::kTest);  // broken data are better known now than at a test
+  batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
+  make_plan();
+  sums = cluster.create_channel("poseidon.sums");
+}
+
+void TrainingJob::settle_start() {
+  const bosen::Options& options = cluster.options();
+  iterations = options.clocks > 0 ? options.clocks : solver.max_iter;
+  snapshots = options.output.empty() ? solver.snapshot_prefix : options.output + "/snapshots";
+  seed = options.seed > 0 ? options.seed : solver.random_seed.value_or(1);
+  if (settings.resume.empty()) return;
+  snapshot = open_snapshot(settings.resume);
+  // Data order and dropout go on as they were.
+  seed = snapshot->state.seed;
+  if (snapshot->state.iteration > iterations) {
+    refuse(bosen::ErrorKind::kUsage,
+           fmt::format("{}: is of iteration {}, training ends at {}: nothing is left to do; raise max_iter or --clocks",
+                       snapshot->path, snapshot->state.iteration, iterations));
+  }
+}
+
+void TrainingJob::make_plan() {
+  // Shapes are checked here, before any worker has memory.
+  const std::unique_ptr<BatchSource> probe = feed->open(Phase::kTrain, {.workers = cluster.workers(), .batch = batch});
+  const NetDescription description = describe_net(net, {.phase = Phase::kTrain, .batch = batch, .source = probe.get()});
+  check_labels(net, description, probe->classes());
+  std::vector<SyncLayer> layers;
+  for (const LayerDescription& layer : description.layers) {
+    if (layer.exchanged.empty()) continue;
+    SyncLayer& added = layers.emplace_back();
+    added.layer = layer.layer;
+    added.name = layer.name;
+    added.sizes = layer.exchanged;
+    for (const std::int64_t size : layer.exchanged) added.size.parameters += size;
+    added.size.batch = layer.batch;
+    // The factors of a batch make the gradient of that batch; of several batches' sum they would make a part.
+    if (solver.iter_size > 1) continue;
+    added.size.factor_inputs = layer.factor_inputs;
+    added.size.factor_outputs = layer.factor_outputs;
+  }
+  plan = std::make_unique<SyncPlan>(cluster, std::move(layers), settings.scheme);
+}
+
+}  // namespace poseidon

@@ -1,0 +1,45 @@
+#pragma once
+
+// What the workers of a process share while they train: made before they run, not changed by them.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bosen/cluster.h"
+#include "poseidon/solver/data_feed.h"
+#include "poseidon/solver/snapshot.h"
+#include "poseidon/solver/solver_spec.h"
+#include "poseidon/solver/train_settings.h"
+#include "poseidon/sync/sync_plan.h"
+
+namespace poseidon {
+
+struct TrainingJob {
+  /// Reads the files, opens the data and decides how layers travel. Every process makes the same. Throws bosen::Error.
+  TrainingJob(bosen::Cluster& cluster, TrainSettings settings, BackendFactory backend);
+
+  /// Images that all workers together take for one update.
+  [[nodiscard]] std::int64_t images_per_iteration() const { return batch * cluster.workers() * solver.iter_size; }
+
+  bosen::Cluster& cluster;
+  const TrainSettings settings;
+  const BackendFactory make_backend;
+  const SolverSpec solver;
+  const NetSpec net;
+  std::optional<Snapshot> snapshot;  ///< where training goes on
+  std::uint64_t seed = 1;
+  std::int64_t iterations = 0;  ///< at which training ends
+  std::string snapshots;        ///< folder for them; empty: none
+  std::int64_t batch = 0;       ///< images of one worker's batch
+  std::unique_ptr<DataFeed> feed;
+  std::unique_ptr<SyncPlan> plan;
+  bosen::Channel sums;  ///< for WorkerSums
+
+ private:
+  void settle_start();
+  void make_plan();
+};
+
+}  // namespace poseidon

@@ -1,0 +1,279 @@
+#include "poseidon/solver/worker_training.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "bosen/error.h"
+
+namespace poseidon {
+namespace {
+
+/// Warnings beyond this many are told at 8, 16, 32 ...
+constexpr unsigned kWarningsMax = 4;
+constexpr std::int64_t kTopics = 2;
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+void say(const std::string& text) { fmt::print(stderr, "poseidon train: {}\n", text); }
+
+/// Tells of what may happen in every iteration, more and more rarely.
+std::function<void(const std::string&)> rare_warning() {
+  return [count = 0U](const std::string& text) mutable {
+    ++count;
+    if (count <= kWarningsMax) say(text);
+    if (count > kWarningsMax && std::has_single_bit(count)) say(fmt::format("{} ({} such warnings)", text, count));
+  };
+}
+
+ParameterUpdater::Options updater_options(const TrainingJob& job, const bosen::Worker& worker) {
+  const SolverSpec& solver = job.solver;
+  return {.rule = solver.rule,
+          .rate = solver.rate,
+          .weight_decay = solver.weight_decay,
+          .clip_gradients = solver.clip_gradients,
+          .iter_size = solver.iter_size,
+          .on_nonfinite = job.settings.on_nonfinite,
+          .worker = worker.id(),
+          .warn = rare_warning()};
+}
+
+NetOptions net_options(const TrainingJob& job, const bosen::Worker& worker) {
+  return {
+      .phase = Phase::kTrain, .batch = job.batch, .seed = job.seed, .worker = static_cast<std::uint64_t>(worker.id())};
+}
+
+}  // namespace
+
+std::unique_ptr<BatchSource> WorkerTraining::open_source(const TrainingJob& job, const bosen::Worker& worker) {
+  return job.feed->open(Phase::kTrain, {.worker = worker.id(),
+                                        .workers = worker.count(),
+                                        .batch = job.batch,
+                                        .read_threads = job.settings.read_threads});
+}
+
+WorkerTraining::WorkerTraining(const TrainingJob& job, bosen::Worker& worker)
+    : job_(job),
+      worker_(worker),
+      backend_(job.make_backend(job.cluster.options().threads)),
+      source_(open_source(job, worker)),
+      net_(job.net, net_options(job, worker), *backend_, source_.get()),
+      updater_(net_.layers(), *backend_, updater_options(job, worker)),
+      sums_(job.sums, worker),
+      warn_(rare_warning()),
+      losses_(job.solver.average_loss) {
+  load();
+  if (!job.settings.trace.empty()) {
+    std::vector<std::string> names;
+    for (const std::unique_ptr<Layer>& layer : net_.layers()) names.push_back(layer->name());
+    timeline_.emplace(worker.id(), std::move(names));
+  }
+  sync_ = std::make_unique<WaitFreeBackprop>(
+      *job.plan, worker, net_, *backend_, updater_,
+      WaitFreeBackprop::Options{.overlap = !job.settings.no_overlap, .timeline = timeline_ ? &*timeline_ : nullptr});
+  if (job.feed->has(Phase::kTest)) {
+    evaluation_ = std::make_unique<Evaluation>(Evaluation::Options{.spec = job.net,
+                                                                   .feed = *job.feed,
+                                                                   .worker = worker.id(),
+                                                                   .workers = worker.count(),
+                                                                   .batches = job.solver.test_iter,
+                                                                   .seed = job.seed,
+                                                                   .read_threads = job.settings.read_threads},
+                                               *backend_, &net_);
+  }
+  if (job.settings.on_nonfinite == NonfinitePolicy::kStop) return;
+  for (const std::unique_ptr<Layer>& layer : net_.layers()) {
+    for (Parameter& parameter : layer->parameters()) {
+      if (parameter.learned) continue;
+      statistics_.push_back({&parameter.value, backend_->make(TensorDescription::row_major(parameter.shape))});
+    }
+  }
+}
+
+TrainingState WorkerTraining::state() const {
+  return {.net = net_.name(),
+          .fingerprint = fingerprint_of(parameters_of(net_.layers())),
+          .rule = job_.solver.type,
+          .iteration = iteration_,
+          .examples = examples_,
+          .seed = job_.seed};
+}
+
+void WorkerTraining::load() {
+  const std::vector<NamedTensor> weights = parameters_of(net_.layers());
+  if (job_.snapshot) {
+    const std::vector<NamedTensor> history = updater_.history();
+    load_snapshot(*job_.snapshot, state(), {.weights = weights, .history = history}, *backend_);
+    iteration_ = job_.snapshot->state.iteration;
+    examples_ = job_.snapshot->state.examples;
+    updater_.set_iteration(iteration_);
+    source_->seek(examples_ / (job_.batch * worker_.count()));
+    net_.set_iteration(iteration_ * job_.solver.iter_size);
+  } else if (!job_.settings.weights.empty()) {
+    const TensorFile file(weights_path(job_.settings.weights));
+    load_tensors(file, weights, job_.settings.fine_tune ? Match::kCommon : Match::kExact, *backend_);
+  }
+}
+
+WorkerResult WorkerTraining::run() {
+  const std::int64_t first = iteration_;
+  while (iteration_ < job_.iterations) {
+    if (test_is_due()) test();
+    step();
+    const bool last = iteration_ == job_.iterations;
+    const std::int64_t display = job_.solver.display;
+    if (last || (display > 0 && (iteration_ - 1) % display == 0)) contribute_training();
+    report_ready(/*wait=*/false);
+    if (!last && job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0) write_snapshot_on_the_way();
+  }
+  worker_.barrier();  // so that the last look at the parameters shows the work of all
+  sync_->finish_all();
+  if (evaluation_) test();
+  result_.iterations = iteration_ - first;
+  result_.images_per_second = images_per_second(all_);
+  if (worker_.id() == 0 && result_.iterations > 0 && job_.solver.snapshot_after_train && !job_.snapshots.empty()) {
+    write_snapshot_here();
+  }
+  report_ready(/*wait=*/true);
+  result_.timeline = std::move(timeline_);
+  return std::move(result_);
+}
+
+double WorkerTraining::images_per_second(const Stretch& stretch) const {
+  if (stretch.seconds <= 0) return 0;
+  return static_cast<double>(stretch.iterations * job_.images_per_iteration()) / stretch.seconds;
+}
+
+void WorkerTraining::step() {
+  const double begin_s = now_s();
+  const double data_wait_s = source_->waited_s();
+  const double network_wait_s = sync_->waited_s();
+  double loss = 0;
+  for (std::int64_t pass_number = 1; pass_number <= job_.solver.iter_size; ++pass_number) {
+    loss += pass(pass_number == job_.solver.iter_size);
+  }
+  sync_->end_iteration();
+  if (std::isfinite(loss)) losses_.add(loss / static_cast<double>(job_.solver.iter_size));
+  ++iteration_;
+  examples_ += job_.images_per_iteration();
+  const Stretch stretch{.iterations = 1,
+                        .seconds = now_s() - begin_s,
+                        .data_wait_s = source_->waited_s() - data_wait_s,
+                        .network_wait_s = sync_->waited_s() - network_wait_s};
+  since_report_ += stretch;
+  all_ += stretch;
+}
+
+double WorkerTraining::pass(bool last) {
+  for (Statistic& statistic : statistics_) backend_->copy(*statistic.value, statistic.copy);
+  const double loss = net_.forward(sync_.get());
+  check_loss(loss);
+  // Gradients leave when the last of an iteration's batches is through.
+  net_.backward(last ? sync_.get() : nullptr);
+  if (!last) updater_.accumulate();
+  return loss;
+}
+
+void WorkerTraining::check_loss(double loss) {
+  if (std::isfinite(loss)) return;
+  const TrainingPlace place{.worker = worker_.id(), .clock = iteration_, .layer = ""};
+  std::string what = fmt::format("the loss is {}", loss);
+  if (const std::string first = net_.find_nonfinite(); !first.empty()) {
+    what += fmt::format(" (first {})", first);
+  }
+  if (job_.settings.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place, what);
+  warn_(text_of(place) + ": " + what);
+  for (Statistic& statistic : statistics_) backend_->copy(statistic.copy, *statistic.value);
+}
+
+bool WorkerTraining::test_is_due() const {
+  const std::int64_t interval = job_.solver.test_interval;
+  if (!evaluation_ || interval == 0 || iteration_ % interval != 0) return false;
+  return iteration_ > 0 || job_.solver.test_initialization;
+}
+
+void WorkerTraining::test() {
+  sync_->finish_all();
+  const EvaluationSums sums = evaluation_->run();
+  const bool first = worker_.id() == 0;
+  std::vector<double> values{static_cast<double>(sums.batches), sums.loss, losses_.mean(),
+                             first ? images_per_second(all_) : 0.0};
+  values.insert(values.end(), sums.measures.begin(), sums.measures.end());
+  sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kTest), values);
+}
+
+void WorkerTraining::contribute_training() {
+  const std::int64_t iteration = iteration_ - 1;
+  const bool first = worker_.id() == 0;
+  const std::vector<double> values{losses_.mean(),
+                                   since_report_.seconds,
+                                   since_report_.data_wait_s,
+                                   since_report_.network_wait_s,
+                                   first ? learning_rate(job_.solver.rate, iteration) : 0.0,
+                                   first ? images_per_second(since_report_) : 0.0};
+  sums_.contribute(iteration * kTopics + static_cast<std::int64_t>(Topic::kTraining), values);
+  since_report_ = {};
+}
+
+void WorkerTraining::report_ready(bool wait) {
+  while (const std::optional<WorkerSums::Sum> sum = wait ? sums_.await() : sums_.ready()) {
+    const std::int64_t iteration = sum->topic / kTopics;
+    if (sum->topic % kTopics == static_cast<std::int64_t>(Topic::kTest)) {
+      report_test(iteration, sum->values);
+    } else {
+      report_training(iteration, sum->values);
+    }
+  }
+}
+
+void WorkerTraining::report_training(std::int64_t iteration, const std::vector<double>& values) {
+  const double seconds = values[1] > 0 ? values[1] : 1;
+  job_.cluster.report(iteration, {{"loss", values[0] / worker_.count()},
+                                  {"learning_rate", values[4]},
+                                  {"images_per_second", values[5]},
+                                  {"data_wait", values[2] / seconds},
+                                  {"network_wait", values[3] / seconds}});
+}
+
+void WorkerTraining::report_test(std::int64_t iteration, const std::vector<double>& values) {
+  std::vector<std::pair<std::string, double>> measures;
+  const double batches = values[0];
+  const bool has_trained = values[3] > 0;  // in this run
+  if (has_trained) measures.emplace_back("loss", values[2] / worker_.count());
+  measures.emplace_back("test_loss", values[1] / batches);
+  for (std::size_t i = 0; i < evaluation_->names().size(); ++i) {
+    measures.emplace_back(evaluation_->names()[i], values[i + 4] / batches);
+  }
+  if (has_trained) measures.emplace_back("images_per_second", values[3]);
+  job_.cluster.report(iteration, measures);
+}
+
+void WorkerTraining::write_snapshot_here() {
+  const std::vector<NamedTensor> weights = parameters_of(net_.layers());
+  for (const NamedTensor& tensor : weights) {
+    if (is_finite(*tensor.tensor, *backend_)) continue;
+    stop_for_nonfinite({.worker = worker_.id(), .clock = iteration_, .layer = ""},
+                       fmt::format("parameter '{}' is not finite, so no snapshot is written", tensor.name));
+  }
+  const std::vector<NamedTensor> history = updater_.history();
+  result_.snapshot = write_snapshot(job_.snapshots, state(), {.weights = weights, .history = history}, *backend_);
+}
+
+void WorkerTraining::write_snapshot_on_the_way() {
+  if (job_.snapshots.empty()) return;
+  sync_->finish_all();
+  if (worker_.id() != 0) return;
+  try {
+    write_snapshot_here();
+  } catch (const bosen::Error& error) {
+    if (error.kind() != bosen::ErrorKind::kStorage) throw;
+    say(fmt::format("{}: no snapshot of iteration {}; older ones are as they were, training goes on", error.what(),
+                    iteration_));
+  }
+}
+
+}  // namespace poseidon

@@ -1,0 +1,142 @@
+"""poseidon's other commands, and what every command says to bad input."""
+
+import json
+import unittest
+
+from apps_support import SOURCE
+from poseidon_support import NET, SOLVER, PoseidonTest
+
+NETS = SOURCE / "config" / "nets"
+
+
+class HelpTest(PoseidonTest):
+    def test_every_command_explains_itself(self):
+        text = self.succeed("--help").stdout
+        for command in ("train", "test", "time", "data", "describe"):
+            self.assertIn(f"  {command} ", text)
+            self.assertIn("--help", self.succeed(command, "--help").stdout)
+        flags = self.succeed("train", "--help").stdout
+        for flag in ("SOLVER.yaml", "--resume", "--scheme", "--no-overlap", "--trace", "--on-nonfinite", "--workers",
+                     "--consistency", "--metrics"):
+            self.assertIn(flag, flags)
+
+    def test_unknown_commands(self):
+        self.refuse(["tain"], "there is no command 'tain'", "train")
+        self.refuse([], "needs a command")
+
+
+class DescribeTest(PoseidonTest):
+    def test_counts_parameters_and_costs(self):
+        net = json.loads(self.succeed("describe", NETS / "lenet.yaml", "--json").stdout)
+        self.assertEqual(net["parameters"], 431080)
+        layers = {layer["layer"]: layer for layer in net["layers"]}
+        self.assertEqual(layers["conv1"]["outputs"], [[64, 20, 24, 24]])
+        self.assertGreater(net["memory_bytes"], 4 * 2 * 431080)
+        self.assertIn("431080 parameters", self.succeed("describe", NETS / "lenet.yaml").stdout)
+
+    def test_chooses_schemes_as_the_cost_model_does(self):
+        flags = ["--workers", 8, "--batch", 32, "--json"]
+        net = json.loads(self.succeed("describe", NETS / "vgg19.yaml", *flags).stdout)
+        layers = {layer["layer"]: layer for layer in net["layers"]}
+        self.assertEqual((layers["fc6"]["scheme"], layers["fc7"]["scheme"], layers["conv1_1"]["scheme"]),
+                         ("sfb", "sfb", "ps"))
+        # The cost model's own figures: 2 K (P - 1) (M + N) floats.
+        self.assertEqual(layers["fc7"]["bytes"], 2 * 32 * 7 * (4096 + 4096) * 4)
+        forced = json.loads(self.succeed("describe", NETS / "vgg19.yaml", *flags, "--scheme", "ps").stdout)
+        self.assertGreater(forced["bytes"], 3 * net["bytes"])
+
+    def test_takes_a_solver_for_its_net(self):
+        self.assertIn("Small: ", self.succeed("describe", self.solver, "--workers", 2).stdout)
+
+
+class TimeTest(PoseidonTest):
+    def test_times_every_layer(self):
+        result = json.loads(self.succeed("time", self.net, "--iterations", 5, "--batch", 8, "--json").stdout)
+        self.assertEqual((result["batch"], result["iterations"], result["threads"]), (8, 5, 1))
+        self.assertGreater(result["images_per_second"], 0)
+        parts = result["forward_ms"] + result["backward_ms"] + result["update_ms"]
+        self.assertAlmostEqual(parts, result["iteration_ms"], places=6)
+        layers = {layer["layer"]: layer for layer in result["layers"]}
+        self.assertGreater(layers["conv"]["forward_ms"], 0)
+        self.assertGreater(layers["conv"]["backward_ms"], 0)
+        self.assertIn("images/s", self.succeed("time", self.solver, "--iterations", 1).stdout)
+
+
+class BadInputTest(PoseidonTest):
+    def refuse_net(self, old, new, *parts):
+        self.assertIn(old, NET)
+        self.net.write_text(NET.replace(old, new))
+        for command in (["train", self.solver, "--data", "synthetic"], ["describe", self.net], ["time", self.net]):
+            self.refuse(command, f"{self.net}:", *parts)
+
+    def test_nets(self):
+        self.refuse_net("type: Convolution", "type: Convolutoin", "Convolutoin", "Convolution'")
+        self.refuse_net("num_output: 6", "num_outputs: 6", "num_output")
+        self.refuse_net("num_output: 6", "num_output: many", "num_output")
+        self.refuse_net("num_output: 6", "num_output: -6", "num_output")
+        self.refuse_net("bottom: pool,", "bottom: pol,", "pol")
+        self.refuse_net("kernel_size: 3", "kernel_size: 30", "conv")
+        self.refuse_net("layer:", "layers: [", "")
+        self.refuse_net("dropout_ratio: 0.3", "dropout_ratio: 1.5", "dropout_ratio")
+        self.refuse_net("{scale: 0.004}", "{crop_size: 50}", "crop", "12")
+
+    def test_more_classes_than_outputs(self):
+        self.net.write_text(NET.replace("num_output: 10", "num_output: 9"))
+        self.refuse(["train", self.solver, "--data", "synthetic"], f"{self.net}:", "loss", "9 classes", "has 10")
+
+    def test_solvers(self):
+        for old, new, part in [
+            ("momentum: 0.9", "momentun: 0.9", "'momentum'"),
+            ("lr_policy: inv", "lr_policy: inf", "lr_policy"),
+            ("gamma: 0.001\n", "", "gamma"),
+            ("base_lr: 0.05", "base_lr: fast", "base_lr"),
+            ("max_iter: 40\n", "", "max_iter"),
+            ("net: net.yaml", "net: nut.yaml", "nut.yaml"),
+            ("momentum: 0.9", "momentum: [0.9", ""),
+            ("momentum: 0.9", "momentum: 0.9\nmomentum: 0.8", "momentum"),
+        ]:
+            with self.subTest(new=new):
+                self.assertIn(old, SOLVER)
+                self.solver.write_text(SOLVER.replace(old, new))
+                self.refuse(["train", self.solver, "--data", "synthetic"], part)
+        self.refuse(["train", self.folder / "none.yaml"], "none.yaml")
+
+    def test_flags(self):
+        train = ["train", self.solver, "--data", "synthetic"]
+        self.refuse(["train"], "--solver SOLVER.yaml is required")
+        self.refuse([*train, "--shceme", "ps"], "did you mean '--scheme'?")
+        self.refuse([*train, "--scheme", "ring"], "ps, sfb or auto")
+        self.refuse([*train, "--on-nonfinite", "hope"], "stop, skip or clip")
+        self.refuse([*train, "--scheme", "sfb", "--consistency", "ssp", "--workers", 2], "bsp")
+        self.refuse([*train, "--resume", "a", "--weights", "b"], "exclude each other")
+        self.refuse([*train, "--fine-tune"], "--weights")
+        self.refuse([*train, "other.yaml"], "other.yaml")
+        self.refuse(["test", self.solver], "--weights PATH is required")
+        self.refuse(["describe", self.net, "--workers", 0], "--workers")
+
+    def test_data(self):
+        self.refuse(["train", self.solver, "--data", self.folder / "none"], self.folder / "none")
+        self.refuse(["train", self.solver], "--data")
+        data = self.make_data()
+        wrong = self.make_data("other", side=10)
+        self.refuse(["train", self.solver, "--data", wrong], "10", "12")
+        for table in (data / "train").glob("*.ldb"):
+            table.write_bytes(table.read_bytes()[:100])
+        for log in (data / "train").glob("*.log"):
+            log.write_bytes(b"\0" * 100)
+        for manifest in (data / "train").glob("MANIFEST*"):
+            manifest.write_bytes(b"not a manifest")
+        self.refuse(["train", self.solver, "--data", data], data)
+
+    def test_weights(self):
+        path = self.folder / "weights.safetensors"
+        test = ["test", self.solver, "--data", "synthetic", "--weights", path]
+        self.refuse(test, path, "is not there")
+        path.write_bytes(b"\x10\0\0\0\0\0\0\0" + b"{" * 16)
+        self.refuse(test, path, "safetensors")
+        path.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+        self.refuse(test, path, "has no tensor 'conv.weight'")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,231 @@
+"""poseidon train and test: what is learned, resuming, snapshots, several workers, numbers that are not finite."""
+
+import json
+import pathlib
+import resource
+import shutil
+import unittest
+
+from apps_support import SOURCE
+from poseidon_support import NET, PLAIN_NET, SOLVER, PoseidonTest, read_safetensors
+
+FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
+
+
+@unittest.skipUnless(FASHION_MNIST.exists(), "Debian's dataset-fashion-mnist is not installed")
+class FashionMnistTest(PoseidonTest):
+    def test_lenet_learns_on_two_processes(self):
+        data = self.folder / "fashion"
+        self.succeed("data", "--from", "idx", "--images", FASHION_MNIST, "--output", data)
+        run = self.succeed("train", SOURCE / "config/solvers/lenet.yaml", "--data", data, "--clocks", 150, processes=2)
+        last = run.last("eval")
+        self.assertGreater(last["accuracy"], 0.7)
+        self.assertGreater(run.last("end")["images_per_second"], 0)
+
+
+class TrainTest(PoseidonTest):
+    def test_learns_and_reports(self):
+        run = self.succeed("train", self.solver, "--data", self.make_data())
+        evals = run.of_kind("eval")
+        losses = [each["loss"] for each in evals if "learning_rate" in each]
+        self.assertEqual(len(losses), 40)
+        self.assertLess(losses[-1], losses[0] / 2)
+        tests = [each for each in evals if "accuracy" in each]
+        self.assertEqual([each["clock"] for each in tests], [20, 40])
+        self.assertGreater(tests[-1]["accuracy"], 0.9)
+        self.assertLess(tests[-1]["test_loss"], tests[0]["test_loss"] + 0.1)
+        self.assertEqual(run.last("start")["program"], "poseidon train")
+        end = run.last("end")
+        self.assertEqual(end["clocks"], 40)
+        self.assertGreater(end["images_per_second"], 0)
+        self.assertIn("images/s", run.stderr)
+
+    def test_several_workers_learn_what_one_learns(self):
+        data = self.make_data()
+        self.net.write_text(PLAIN_NET)
+
+        def losses(*flags, **options):
+            run = self.succeed("train", self.solver, "--data", data, *flags, **options)
+            return [each["loss"] for each in run.of_kind("eval") if "learning_rate" in each]
+
+        expected = losses("--batch", 40)
+        for flags, options in [
+            (["--batch", 20, "--workers", 2], {}),
+            (["--batch", 20, "--scheme", "sfb"], {"processes": 2}),
+            (["--batch", 20, "--no-overlap"], {"processes": 2}),
+            (["--batch", 10, "--workers", 2, "--scheme", "ps"], {"processes": 2}),
+        ]:
+            with self.subTest(flags=flags, **options):
+                for ours, theirs in zip(losses(*flags, **options), expected, strict=True):
+                    self.assertAlmostEqual(ours, theirs, delta=1e-4 * theirs)
+
+    def test_several_batches_make_one_update(self):
+        data = self.make_data()
+        self.net.write_text(PLAIN_NET)
+        whole = self.succeed("train", self.solver, "--data", data, "--batch", 40, "--clocks", 10).last("eval")
+        self.solver.write_text(SOLVER + "iter_size: 2\n")
+        parts = self.succeed("train", self.solver, "--data", data, "--batch", 20, "--clocks", 10).last("eval")
+        self.assertAlmostEqual(parts["test_loss"], whole["test_loss"], delta=1e-3 * whole["test_loss"])
+
+    def test_staleness_learns_too(self):
+        data = self.make_data()
+        for model in ("ssp", "essp", "asp"):
+            run = self.succeed("train", self.solver, "--data", data, "--consistency", model, "--staleness", 2,
+                               "--workers", 2)
+            self.assertGreater(run.last("eval")["accuracy"], 0.8, model)
+
+    def test_every_solver_learns(self):
+        data = self.make_data()
+        for text in ["type: Nesterov\nmomentum: 0.9\nbase_lr: 0.05\n", "type: AdaGrad\nbase_lr: 0.05\n",
+                     "type: Adam\nbase_lr: 0.01\n", "clip_gradients: 1\nmomentum: 0.9\nbase_lr: 0.05\n",
+                     "base_lr: 0.1\nlr_policy: poly\npower: 1\nwarmup_iter: 10\n"]:
+            self.solver.write_text(f"net: net.yaml\nmax_iter: 40\n{text}")
+            run = self.succeed("train", self.solver, "--data", data)
+            self.assertGreater(run.last("eval")["accuracy"], 0.8, text)
+
+    def test_synthetic_data_needs_no_files(self):
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 3)
+        self.assertEqual(run.last("end")["clocks"], 3)
+
+    def test_writes_a_timeline_and_what_layers_cost(self):
+        trace, output = self.folder / "trace.json", self.folder / "out"
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 4, "--trace", trace, "--workers", 2,
+                           "--output", output)
+        names = {event["name"] for event in json.loads(trace.read_text())["traceEvents"]}
+        self.assertLessEqual({"forward conv", "backward conv", "send ip1", "wait ip1", "update ip1"}, names)
+        layers = json.loads((output / "layers.json").read_text())["layers"]
+        self.assertEqual([layer["layer"] for layer in layers if layer["layer"].startswith("ip")], ["ip1", "ip2"])
+        for part in (f"wrote {output}/layers.json", f"wrote {trace}", "(snapshot)", "next, test them: poseidon test"):
+            self.assertIn(part, run.stderr)
+
+
+class SnapshotTest(PoseidonTest):
+    def setUp(self):
+        super().setUp()
+        self.data = self.make_data()
+
+    def train(self, output, *flags, **options):
+        return self.succeed("train", self.solver, "--data", self.data, "--output", self.folder / output, *flags,
+                            **options)
+
+    def snapshots(self, output):
+        return self.folder / output / "snapshots"
+
+    def test_resumes_bit_for_bit(self):
+        whole = self.train("whole")
+        for resume in (self.snapshots("whole") / "iter_20", None):
+            if resume is None:  # the newest of a folder, the newest itself being broken
+                resume = self.folder / "copy"
+                shutil.copytree(self.snapshots("whole"), resume)
+                (resume / "iter_40" / "state.json").unlink()
+            again = self.train(f"again-{resume.name}", "--resume", resume)
+            for file in ("weights.safetensors", "solver.safetensors", "state.json"):
+                self.assertEqual((self.snapshots(f"again-{resume.name}") / "iter_40" / file).read_bytes(),
+                                 (self.snapshots("whole") / "iter_40" / file).read_bytes(), file)
+            self.assertEqual(again.of_kind("eval")[-1]["test_loss"], whole.of_kind("eval")[-1]["test_loss"])
+            losses = [each["loss"] for each in again.of_kind("eval") if "learning_rate" in each]
+            self.assertEqual(losses, [each["loss"] for each in whole.of_kind("eval") if "learning_rate" in each][20:])
+
+    def test_goes_on_with_other_workers(self):
+        self.train("one", "--clocks", 20)
+        run = self.train("two", "--resume", self.snapshots("one"), "--workers", 2, "--batch", 10)
+        self.assertEqual(run.last("eval")["clock"], 40)
+        self.assertGreater(run.last("eval")["accuracy"], 0.9)
+
+    def test_weights_are_safetensors_and_test_reads_them(self):
+        run = self.train("out")
+        path = self.snapshots("out") / "iter_40"
+        tensors, metadata = read_safetensors(path / "weights.safetensors")
+        self.assertEqual(tensors["ip2.weight"][0], [10, 16])
+        self.assertEqual(tensors["conv.weight"][0], [6, 1, 3, 3])
+        self.assertEqual(metadata["net"], "Small")
+        history, _ = read_safetensors(path / "solver.safetensors")
+        self.assertEqual(history["ip2.weight.history0"][0], [10, 16])
+        for weights in (path, path / "weights.safetensors", self.snapshots("out")):
+            result = json.loads(self.succeed("test", self.solver, "--weights", weights, "--data", self.data,
+                                             "--json").stdout)
+            self.assertEqual(result["images"], 100)
+            self.assertAlmostEqual(result["accuracy"], run.last("eval")["accuracy"], places=6)
+
+    def test_starts_from_weights_alone(self):
+        self.train("first")
+        weights = self.snapshots("first") / "iter_40" / "weights.safetensors"
+        run = self.train("second", "--weights", weights, "--clocks", 1)
+        self.assertLess(run.of_kind("eval")[0]["loss"], 0.5)
+        self.net.write_text(NET.replace("name: ip2", "name: head"))
+        self.refuse(["train", self.solver, "--data", self.data, "--weights", weights], "has no tensor 'head.weight'")
+        self.train("third", "--weights", weights, "--fine-tune", "--clocks", 1)
+
+    def test_refuses_what_is_no_snapshot_of_this_training(self):
+        self.train("out")
+        path = self.snapshots("out") / "iter_40"
+
+        def refuse(*parts):
+            self.refuse(["train", self.solver, "--data", self.data, "--clocks", 60, "--resume", path], *parts)
+
+        weights = path / "weights.safetensors"
+        content = weights.read_bytes()
+        weights.write_bytes(content[:-100])
+        refuse("weights.safetensors", "cut short")
+        weights.write_bytes(content)
+        self.net.write_text(NET.replace("num_output: 16", "num_output: 17"))
+        refuse("'ip1.weight'", "belongs to another net")
+        self.net.write_text(NET.replace("name: Small", "name: Large"))
+        refuse("is a snapshot of net 'Small', not 'Large'")
+        self.net.write_text(NET)
+        self.solver.write_text(SOLVER + "type: Adam\n")
+        refuse("solver type SGD, not Adam")
+        self.solver.write_text(SOLVER)
+        path = self.folder
+        refuse("holds no snapshot")
+        path = self.folder / "nowhere"
+        refuse("is no folder")
+
+    def test_a_full_disk_costs_no_snapshot_and_no_training(self):
+        self.train("out", "--clocks", 20)
+        kept = read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors")
+
+        def no_large_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+        self.solver.write_text(SOLVER.replace("display: 1", "display: 0").replace("snapshot: 20", "snapshot: 30"))
+        run = self.poseidon("train", self.solver, "--data", self.data, "--output", self.folder / "out", "--resume",
+                            self.snapshots("out"), preexec_fn=no_large_files, restore_signals=False)
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertIn("no snapshot of iteration 30", run.stderr)
+        self.assertIn("File too large", run.stderr.splitlines()[-1])
+        self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20"])
+        self.assertEqual(read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors"), kept)
+
+
+class NonfiniteTest(PoseidonTest):
+    def setUp(self):
+        super().setUp()
+        self.solver.write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1.0e+30"))
+        self.net.write_text(PLAIN_NET)  # normalisation would make the numbers small again
+
+    def test_stop_names_worker_clock_and_layer(self):
+        for flags in ([], ["--workers", 2]):
+            self.refuse(["train", self.solver, "--data", "synthetic", *flags], "worker ", "clock 1", "layer '",
+                        "--on-nonfinite skip")
+
+    def test_stop_loses_no_snapshot(self):
+        output = self.folder / "out"
+        self.solver.write_text(SOLVER)
+        self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 5, "--output", output)
+        self.solver.write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1.0e+30"))
+        self.refuse(["train", self.solver, "--data", "synthetic", "--output", output, "--resume", output / "snapshots"],
+                    "clock 6")
+        self.assertEqual([each.name for each in (output / "snapshots").iterdir()], ["iter_5"])
+
+    def test_skip_and_clip_go_on(self):
+        for policy in ("skip", "clip"):
+            for flags in ([], ["--workers", 2], ["--consistency", "ssp", "--staleness", 1, "--workers", 2]):
+                with self.subTest(policy=policy, flags=flags):
+                    run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", policy, *flags)
+                    self.assertEqual(run.last("end")["clocks"], 40)
+                    self.assertIn("is not finite", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
