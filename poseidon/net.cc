@@ -45,6 +45,8 @@ class Net::Impl {
   void give_memory();
   [[nodiscard]] Lifetime value_lifetime(std::size_t root) const;
   [[nodiscard]] Lifetime gradient_lifetime(std::size_t blob) const;
+  /// Whether the layer's sufficient factors are to be valid until the next forward.
+  [[nodiscard]] bool keeps_factors(int layer) const;
   [[nodiscard]] int backward_step(int layer) const { return 2 * static_cast<int>(layers_.size()) - 1 - layer; }
   [[nodiscard]] bool trains() const { return options_.phase == Phase::kTrain; }
   [[nodiscard]] float scalar(const Tensor& tensor) const;
@@ -141,6 +143,7 @@ Lifetime Net::Impl::value_lifetime(std::size_t root) const {
     if (!trains()) continue;
     const auto reader = static_cast<std::size_t>(blob.reader);
     const auto writer = static_cast<std::size_t>(blob.writer);
+    if (keeps_factors(blob.reader)) lifetime.last = std::max(lifetime.last, backward_step(0));
     if (graph_.layers[reader].runs_backward) lifetime.last = std::max(lifetime.last, backward_step(blob.reader));
     if (graph_.layers[writer].runs_backward && layers_[writer]->needs_output()) {
       lifetime.last = std::max(lifetime.last, backward_step(blob.writer));
@@ -150,9 +153,16 @@ Lifetime Net::Impl::value_lifetime(std::size_t root) const {
 }
 
 Lifetime Net::Impl::gradient_lifetime(std::size_t blob) const {
+  const int writer = graph_.blobs[blob].writer;
   return {.bytes = descriptions_[blob].bytes,
           .first = backward_step(graph_.blobs[blob].reader),
-          .last = backward_step(graph_.blobs[blob].writer)};
+          .last = backward_step(keeps_factors(writer) ? 0 : writer)};
+}
+
+// They may be sent after the whole backward.
+bool Net::Impl::keeps_factors(int layer) const {
+  const auto index = static_cast<std::size_t>(layer);
+  return trains() && graph_.layers[index].runs_backward && layers_[index]->has_sufficient_factors();
 }
 
 void Net::Impl::give_memory() {

@@ -62,14 +62,16 @@ class AccuracyLayer final : public Layer {
   [[nodiscard]] bool is_measure() const override { return true; }
 
  private:
-  // Ties count for the label, as in Caffe.
+  // Ties count against the label, as in Caffe: a net that knows nothing is right by no chance. So do scores that are no
+  // numbers.
   [[nodiscard]] bool is_right(std::int64_t first, std::int64_t step, std::int64_t classes, std::int64_t label) const {
     if (label < 0 || label >= classes) return false;
     const float own = scores_[static_cast<std::size_t>(first + label * step)];
     std::int64_t better = 0;
-    for (std::int64_t k = 0; k < classes; ++k)
-      better += scores_[static_cast<std::size_t>(first + k * step)] > own ? 1 : 0;
-    return better < top_k_;
+    for (std::int64_t k = 0; k < classes; ++k) {
+      better += k == label || scores_[static_cast<std::size_t>(first + k * step)] < own ? 0 : 1;
+    }
+    return better < top_k_ && own == own;
   }
 
   std::int64_t top_k_ = 1;

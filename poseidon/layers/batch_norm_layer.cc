@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "bosen/error.h"
 #include "poseidon/layers/layer_fields.h"
 #include "poseidon/layers/makers.h"
 
@@ -47,6 +48,14 @@ class BatchNormLayer final : public Layer {
     mean_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
     variance_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
     setup.outputs[0] = operation_->output();
+    const bool learns = !parameters_[kScale].gradient.empty() || !parameters_[kShift].gradient.empty();
+    if (setup.phase == Phase::kTrain && !by_batch_ && (learns || setup.input_needs_gradient[0])) {
+      throw bosen::Error(bosen::ErrorKind::kConfiguration,
+                         spec_.node.place() + ": layer '" + name() +
+                             "': use_global_stats: true is for the test phase, or for layers where nothing learns "
+                             "(lr_mult: 0) in and below them: leave it out");
+    }
+    if (learns && !setup.input_needs_gradient[0]) unused_input_gradient_ = setup.backend.make(setup.inputs[0]);
   }
 
   void forward(const LayerIo& io) override {
@@ -61,8 +70,9 @@ class BatchNormLayer final : public Layer {
   }
 
   void backward(const LayerIo& io) override {
-    operation_->backward(io.inputs[0]->value, scale(), mean_, variance_, io.outputs[0]->gradient,
-                         io.inputs[0]->gradient, gradient(kScale), gradient(kShift));
+    Tensor& input_gradient = io.inputs[0]->needs_gradient ? io.inputs[0]->gradient : unused_input_gradient_;
+    operation_->backward(io.inputs[0]->value, scale(), mean_, variance_, io.outputs[0]->gradient, input_gradient,
+                         gradient(kScale), gradient(kShift));
   }
 
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
@@ -122,7 +132,8 @@ class BatchNormLayer final : public Layer {
   std::int64_t per_channel_ = 0;
   Backend* backend_ = nullptr;
   std::unique_ptr<BatchNormalisationOperation> operation_;
-  Tensor mean_, variance_;  ///< that the last forward used
+  Tensor mean_, variance_;        ///< that the last forward used
+  Tensor unused_input_gradient_;  ///< where scale or shift learn and nothing below does
 };
 
 }  // namespace

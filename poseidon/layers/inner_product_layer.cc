@@ -34,6 +34,7 @@ class InnerProductLayer final : public Layer {
   void set_up(LayerSetup& setup) override {
     operation_ = setup.backend.inner_product(outputs_, setup.inputs[0]);
     setup.outputs[0] = operation_->output();
+    unused_weight_gradient_ = make_unused_gradient(setup, parameters_);
   }
 
   void forward(const LayerIo& io) override {
@@ -44,9 +45,8 @@ class InnerProductLayer final : public Layer {
   void backward(const LayerIo& io) override {
     output_gradient_ = &io.outputs[0]->gradient;
     Tensor* const bias = bias_ && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
-    if (!parameters_[0].gradient.empty()) {
-      operation_->backward_parameters(io.inputs[0]->value, *output_gradient_, parameters_[0].gradient, bias);
-    }
+    Tensor& weight = unused_weight_gradient_.empty() ? parameters_[0].gradient : unused_weight_gradient_;
+    if (!weight.empty()) operation_->backward_parameters(io.inputs[0]->value, *output_gradient_, weight, bias);
     if (io.inputs[0]->needs_gradient) {
       operation_->backward_input(*output_gradient_, parameters_[0].value, io.inputs[0]->gradient);
     }
@@ -68,6 +68,7 @@ class InnerProductLayer final : public Layer {
   Filler weight_filler_, bias_filler_;
   std::int64_t flops_ = 0;
   std::unique_ptr<InnerProductOperation> operation_;
+  Tensor unused_weight_gradient_;
   const Tensor* output_gradient_ = nullptr;  ///< of the last backward
 };
 

@@ -77,6 +77,11 @@ void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parame
   }
 }
 
+Tensor make_unused_gradient(LayerSetup& setup, const std::vector<Parameter>& parameters) {
+  if (parameters.size() < 2 || !parameters[0].gradient.empty() || parameters[1].gradient.empty()) return {};
+  return setup.backend.make(TensorDescription::row_major(parameters[0].shape));
+}
+
 void expect_inputs(std::span<const Shape> inputs, std::size_t count) {
   if (inputs.size() != count) refuse_shape(fmt::format("takes {} inputs (bottom), not {}", count, inputs.size()));
 }

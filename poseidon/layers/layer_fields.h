@@ -48,6 +48,10 @@ Window read_window(Fields& fields);
 /// than the layer has parameters.
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters);
 
+/// Memory for the gradient of a frozen weight beside a bias that learns, as backends compute the two together; else
+/// empty. For `set_up`.
+Tensor make_unused_gradient(LayerSetup& setup, const std::vector<Parameter>& parameters);
+
 /// Throws bosen::Error(kConfiguration) where there are more or fewer.
 void expect_inputs(std::span<const Shape> inputs, std::size_t count);
 /// At least `rank` axes.
