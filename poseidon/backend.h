@@ -41,7 +41,7 @@ struct ConvolutionOptions {
   std::int64_t outputs = 0;
   std::int64_t groups = 1;
   std::int64_t dilation = 1;
-  Window window;
+  Window window = {};
   bool bias = true;
 };
 
@@ -113,7 +113,7 @@ struct SoftmaxLossOptions {
   /// By what the sum of losses is divided: all positions, those whose label is not ignored, the batch, nothing.
   enum class Normalisation { kFull, kValid, kBatch, kNone };
   Normalisation normalisation = Normalisation::kValid;
-  std::optional<std::int64_t> ignored_label;
+  std::optional<std::int64_t> ignored_label = {};
 };
 
 /// Multinomial logistic loss of the softmax over axis 1.
@@ -149,7 +149,7 @@ class MergeOperation {
 struct EltwiseOptions {
   enum class Operation { kProduct, kSum, kMaximum };
   Operation operation = Operation::kSum;
-  std::vector<double> coefficients;  ///< of a sum; empty: all 1
+  std::vector<double> coefficients = {};  ///< of a sum; empty: all 1
 };
 
 /// One step of a solver on one tensor; `history` has as many tensors as the rule keeps (history_count).

@@ -1,6 +1,7 @@
 #include "poseidon/backend/cpu/layout.h"
 
 #include <array>
+#include <cstring>
 
 namespace poseidon::cpu {
 namespace {
@@ -37,6 +38,7 @@ TensorDescription description_of(const Shape& shape, const memory::desc& desc) {
 std::size_t stored_elements(const TensorDescription& description) { return description.bytes / sizeof(float); }
 
 Rearranger::Rearranger(const Device& device, const memory::desc& from, const memory::desc& to) {
+  bytes_ = from.get_size();
   if (from == to) return;
   primitive_.emplace(dnnl::reorder::primitive_desc(device.engine, from, device.engine, to));
   from_ = Slot(device, from);
@@ -44,6 +46,10 @@ Rearranger::Rearranger(const Device& device, const memory::desc& from, const mem
 }
 
 void Rearranger::run(const Device& device, const float* from, float* to) {
+  if (!primitive_) {
+    std::memcpy(to, from, bytes_);
+    return;
+  }
   primitive_->execute(device.stream, {{DNNL_ARG_FROM, from_.at(const_cast<float*>(from))}, {DNNL_ARG_TO, to_.at(to)}});
 }
 

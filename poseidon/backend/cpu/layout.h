@@ -57,7 +57,7 @@ class Slot {
   float* data_ = nullptr;
 };
 
-/// Rearranges from one description to another; does nothing, and has no memory, where they are the same.
+/// Rearranges from one description to another; copies where they are the same, which `is_needed` tells.
 class Rearranger {
  public:
   Rearranger() = default;
@@ -68,6 +68,7 @@ class Rearranger {
 
  private:
   std::optional<dnnl::reorder> primitive_;
+  std::size_t bytes_ = 0;
   Slot from_, to_;
 };
 

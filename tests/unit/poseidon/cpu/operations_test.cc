@@ -1,0 +1,370 @@
+// Every operation of the CPU against its definition, over random shapes: values, and gradients by finite differences.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "tests/unit/poseidon/cpu/operation_fixture.h"
+
+namespace poseidon::test {
+namespace {
+
+constexpr double kTolerance = 2e-5;
+
+TEST_F(OperationTest, Convolution) {
+  for (int round = 0; round < 25; ++round) {
+    ConvolutionOptions options;
+    options.groups = pick(1, 3);
+    options.outputs = options.groups * pick(1, 17);
+    options.dilation = pick(1, 2);
+    options.bias = pick(0, 3) > 0;
+    options.window = {.kernel_height = pick(1, 4),
+                      .kernel_width = pick(1, 4),
+                      .stride_height = pick(1, 3),
+                      .stride_width = pick(1, 3),
+                      .pad_height = pick(0, 2),
+                      .pad_width = pick(0, 2)};
+    const Shape shape{pick(1, 3), options.groups * pick(1, 9), pick(7, 12), pick(7, 12)};
+    SCOPED_TRACE(shape.text() + " round " + std::to_string(round));
+    const auto operation = backend_.convolution(options, TensorDescription::row_major(shape));
+    const Shape out = convolved_shape(options, shape);
+    ASSERT_EQ(operation->output().shape, out);
+    const Shape weight_shape{options.outputs, shape[1] / options.groups, options.window.kernel_height,
+                             options.window.kernel_width};
+    Values input = draw(shape.count());
+    Values weight = draw(weight_shape.count());
+    Values bias = draw(options.bias ? options.outputs : 0);
+    const auto reference = [&] { return convolve(options, shape, input, weight, bias); };
+
+    Tensor x = make(shape, input), w = make(weight_shape, weight);
+    Tensor b = options.bias ? make(Shape{options.outputs}, bias) : Tensor();
+    Tensor y = make(operation->output());
+    operation->forward(x, w, options.bias ? &b : nullptr, y);
+    expect_near(values_of(y), reference(), kTolerance, "output");
+
+    const Values weights = draw(out.count());
+    const Tensor dy = make(operation->output(), weights);
+    Tensor dx = make(shape, input), dw = make(weight_shape, weight);
+    Tensor db = options.bias ? make(Shape{options.outputs}, bias) : Tensor();
+    operation->backward_input(dy, w, dx);
+    operation->backward_parameters(x, dy, dw, options.bias ? &db : nullptr);
+    expect_gradient(values_of(dx), input, weights, reference, "input");
+    expect_gradient(values_of(dw), weight, weights, reference, "weight");
+    if (options.bias) expect_gradient(values_of(db), bias, weights, reference, "bias");
+  }
+}
+
+TEST_F(OperationTest, ConvolutionOfAConvolutionsOutput) {
+  const Shape shape{2, 20, 9, 9};
+  const TensorDescription description = arranged(shape, true);
+  ConvolutionOptions options{.outputs = 50};
+  options.window = {.kernel_height = 5, .kernel_width = 5};
+  const auto operation = backend_.convolution(options, description);
+  Values input = draw(shape.count());
+  const Values weight = draw(50 * 20 * 25);
+  const Values bias = draw(50);
+  const Tensor x = make(description, input), w = make(Shape{50, 20, 5, 5}, weight), b = make(Shape{50}, bias);
+  Tensor y = make(operation->output());
+  operation->forward(x, w, &b, y);
+  const auto reference = [&] { return convolve(options, shape, input, weight, bias); };
+  expect_near(values_of(y), reference(), 1e-4, "output");
+  const Values weights = draw(y.count());
+  Tensor dx = make(description);
+  operation->backward_input(make(operation->output(), weights), w, dx);
+  expect_gradient(values_of(dx), input, weights, reference, "input");
+}
+
+TEST_F(OperationTest, InnerProduct) {
+  for (int round = 0; round < 12; ++round) {
+    const bool images = round % 2 == 0;
+    const Shape shape = images ? Shape{pick(1, 4), 16, pick(1, 5), pick(1, 5)} : Shape{pick(1, 4), pick(1, 40)};
+    const std::int64_t outputs = pick(1, 30);
+    const TensorDescription description = arranged(shape, images && round % 4 == 0);
+    const auto operation = backend_.inner_product(outputs, description);
+    const Shape weight_shape{outputs, shape.count(1, shape.rank())};
+    Values input = draw(shape.count());
+    Values weight = draw(weight_shape.count());
+    Values bias = draw(outputs);
+    const auto reference = [&] { return inner_product(shape[0], outputs, input, weight, bias); };
+    const Tensor x = make(description, input), w = make(weight_shape, weight), b = make(Shape{outputs}, bias);
+    Tensor y = make(operation->output());
+    operation->forward(x, w, &b, y);
+    expect_near(values_of(y), reference(), kTolerance, "output");
+    expect_near(values_of(operation->flat_input()), input, 0, "flat input");
+
+    const Values weights = draw(shape[0] * outputs);
+    const Tensor dy = make(Shape{shape[0], outputs}, weights);
+    Tensor dx = make(description), dw = make(weight_shape, weight), db = make(Shape{outputs}, bias);
+    operation->backward_input(dy, w, dx);
+    operation->backward_parameters(x, dy, dw, &db);
+    expect_gradient(values_of(dx), input, weights, reference, "input");
+    expect_gradient(values_of(dw), weight, weights, reference, "weight");
+    expect_gradient(values_of(db), bias, weights, reference, "bias");
+
+    Tensor together = make(weight_shape, weight);
+    backend_.multiply_factors(operation->flat_input(), dy, together);
+    expect_near(values_of(together), values_of(dw), 1e-5, "factors");
+    Tensor sums = make(Shape{outputs}, bias);
+    backend_.sum_rows(dy, sums);
+    expect_near(values_of(sums), values_of(db), 1e-5, "rows");
+  }
+}
+
+class UnaryOperationTest : public OperationTest {
+ protected:
+  using Make = std::function<std::unique_ptr<UnaryOperation>(const TensorDescription&)>;
+
+  void check(const Shape& shape, const Make& make_operation, const std::function<Values(const Values&)>& reference) {
+    for (const bool like_convolution : {false, true}) {
+      if (like_convolution && shape.rank() != 4) continue;
+      SCOPED_TRACE(shape.text() + (like_convolution ? " as a convolution writes it" : " row-major"));
+      const TensorDescription description = arranged(shape, like_convolution);
+      const auto operation = make_operation(description);
+      Values input = distinct(shape.count());
+      const Tensor x = make(description, input);
+      Tensor y = make(operation->output());
+      operation->forward(x, y);
+      expect_near(values_of(y), reference(input), 5e-5, "output");
+      const Values weights = draw(y.count());
+      Tensor dx = make(description);
+      operation->backward(x, y, make(operation->output(), weights), dx);
+      expect_gradient(
+          values_of(dx), input, weights, [&] { return reference(input); }, "input");
+    }
+  }
+
+  /// No two alike, so that every maximum is one element's.
+  Values distinct(std::int64_t count) {
+    Values values = draw(count);
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::shuffle(order.begin(), order.end(), random_);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const double value = (static_cast<double>(order[i]) + 0.3) / static_cast<double>(order.size()) * 2 - 1;
+      values[i] = static_cast<double>(static_cast<float>(value));
+    }
+    return values;
+  }
+};
+
+TEST_F(UnaryOperationTest, Pooling) {
+  for (int round = 0; round < 30; ++round) {
+    PoolingOptions options;
+    options.method = pick(0, 1) == 0 ? PoolingOptions::Method::kMax : PoolingOptions::Method::kAverage;
+    options.round_up = pick(0, 3) > 0;
+    options.window = {.kernel_height = pick(2, 4),
+                      .kernel_width = pick(2, 4),
+                      .stride_height = pick(1, 3),
+                      .stride_width = pick(1, 3),
+                      .pad_height = pick(0, 1),
+                      .pad_width = pick(0, 1)};
+    const Shape shape{pick(1, 3), pick(1, 18), pick(5, 11), pick(5, 11)};
+    SCOPED_TRACE("round " + std::to_string(round));
+    check(
+        shape, [&](const TensorDescription& input) { return backend_.pooling(options, input); },
+        [&](const Values& input) { return pool(options, shape, input); });
+  }
+}
+
+TEST_F(UnaryOperationTest, PoolingOfWholeImages) {
+  const Shape shape{2, 18, 7, 6};
+  for (const auto method : {PoolingOptions::Method::kMax, PoolingOptions::Method::kAverage}) {
+    const PoolingOptions options{.method = method, .window = {.kernel_height = 7, .kernel_width = 6}};
+    check(
+        shape, [&](const TensorDescription& input) { return backend_.pooling(options, input); },
+        [&](const Values& input) { return pool(options, shape, input); });
+  }
+}
+
+TEST_F(UnaryOperationTest, Activations) {
+  for (const ActivationOptions& options :
+       {ActivationOptions{}, ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = 0.2},
+        ActivationOptions{.kind = ActivationKind::kSigmoid}, ActivationOptions{.kind = ActivationKind::kTanh}}) {
+    for (const Shape& shape : {Shape{2, 20, 5, 3}, Shape{3, 17}}) {
+      check(
+          shape, [&](const TensorDescription& input) { return backend_.activation(options, input); },
+          [&](const Values& input) { return activate(options, input); });
+    }
+  }
+}
+
+TEST_F(UnaryOperationTest, LocalResponseNormalisation) {
+  for (const auto region : {LrnOptions::Region::kAcrossChannels, LrnOptions::Region::kWithinChannel}) {
+    for (const LrnOptions& options : {LrnOptions{.region = region, .size = 5, .alpha = 1e-4},
+                                      LrnOptions{.region = region, .size = 3, .alpha = 1.5, .k = 2}}) {
+      const Shape shape{2, 19, 6, 5};
+      check(
+          shape, [&](const TensorDescription& input) { return backend_.lrn(options, input); },
+          [&](const Values& input) { return lrn(options, shape, input); });
+    }
+  }
+}
+
+TEST_F(UnaryOperationTest, Softmax) {
+  for (const Shape& shape : {Shape{3, 10}, Shape{2, 5, 3, 4}}) {
+    check(
+        shape, [&](const TensorDescription& input) { return backend_.softmax(input); },
+        [&](const Values& input) { return softmax(shape, input); });
+  }
+}
+
+TEST_F(OperationTest, SoftmaxLoss) {
+  for (const Shape& shape : {Shape{4, 10}, Shape{2, 5, 2, 3}}) {
+    const auto operation = backend_.softmax_loss({}, TensorDescription::row_major(shape));
+    Values input = draw(shape.count());
+    std::vector<int> labels;
+    Values label_values;
+    for (std::int64_t i = 0; i < shape.count() / shape[1]; ++i) {
+      labels.push_back(static_cast<int>(pick(0, shape[1] - 1)));
+      label_values.push_back(labels.back());
+    }
+    const Tensor x = make(shape, input), t = make(Shape{std::int64_t(labels.size())}, label_values);
+    Tensor p = make(TensorDescription::row_major(shape)), loss = make(TensorDescription::row_major({1}));
+    operation->forward(x, t, p, loss);
+    EXPECT_NEAR(values_of(loss)[0], softmax_loss(shape, input, labels), 1e-5);
+    Tensor dx = make(TensorDescription::row_major(shape));
+    operation->backward(p, t, 0.3, dx);
+    expect_gradient(
+        values_of(dx), input, {0.3}, [&] { return Values{softmax_loss(shape, input, labels)}; }, "input");
+  }
+}
+
+TEST_F(OperationTest, SoftmaxLossLeavesOutIgnoredLabels) {
+  const Shape shape{3, 4};
+  const Values input = draw(shape.count());
+  const auto operation = backend_.softmax_loss({.ignored_label = 3}, TensorDescription::row_major(shape));
+  const Tensor x = make(shape, input), t = make(Shape{3}, {0, 3, 2});
+  Tensor p = make(TensorDescription::row_major(shape)), loss = make(TensorDescription::row_major({1}));
+  operation->forward(x, t, p, loss);
+  const Values kept_rows{input[0], input[1], input[2], input[3], input[8], input[9], input[10], input[11]};
+  EXPECT_NEAR(values_of(loss)[0], softmax_loss({2, 4}, kept_rows, {0, 2}), 1e-5);
+  Tensor dx = make(shape, input);
+  operation->backward(p, t, 1, dx);
+  const Values gradient = values_of(dx);
+  for (std::size_t i = 4; i < 8; ++i) EXPECT_EQ(gradient[i], 0);
+}
+
+TEST_F(OperationTest, BatchNormalisation) {
+  for (const bool scaled : {true, false}) {
+    for (const bool like_convolution : {true, false}) {
+      const Shape shape{3, 19, 4, 5};
+      const TensorDescription description = arranged(shape, like_convolution);
+      const auto operation = backend_.batch_normalisation(1e-3, description);
+      Values input = draw(shape.count());
+      Values scale = draw(scaled ? 19 : 0);
+      Values shift = draw(scaled ? 19 : 0);
+      const auto reference = [&] { return batch_norm(1e-3, shape, input, scale, shift); };
+      const Tensor x = make(description, input);
+      const Tensor g = make(Shape{19}, scaled ? scale : Values(19, 0)),
+                   b = make(Shape{19}, scaled ? shift : Values(19, 0));
+      Tensor mean = make(Shape{19}, Values(19, 0)), variance = make(Shape{19}, Values(19, 0)),
+             y = make(operation->output());
+      operation->forward_train(x, scaled ? &g : nullptr, scaled ? &b : nullptr, mean, variance, y);
+      expect_near(values_of(y), reference(), 1e-4, "output");
+
+      const Values weights = draw(shape.count());
+      Tensor dx = make(description), dg = make(Shape{19}, Values(19, 0)), db = make(Shape{19}, Values(19, 0));
+      operation->backward(x, scaled ? &g : nullptr, mean, variance, make(operation->output(), weights), dx,
+                          scaled ? &dg : nullptr, scaled ? &db : nullptr);
+      expect_gradient(values_of(dx), input, weights, reference, "input");
+      if (scaled) {
+        expect_gradient(values_of(dg), scale, weights, reference, "scale");
+        expect_gradient(values_of(db), shift, weights, reference, "shift");
+      }
+      // By the batch's own statistics given from outside, the test phase computes the same.
+      Tensor again = make(operation->output());
+      operation->forward_test(x, scaled ? &g : nullptr, scaled ? &b : nullptr, mean, variance, again);
+      expect_near(values_of(again), values_of(y), 1e-5, "test phase");
+    }
+  }
+}
+
+TEST_F(OperationTest, Eltwise) {
+  for (const EltwiseOptions& options :
+       {EltwiseOptions{}, EltwiseOptions{.operation = EltwiseOptions::Operation::kSum, .coefficients = {1, -0.5, 2}},
+        EltwiseOptions{.operation = EltwiseOptions::Operation::kProduct, .coefficients = {}},
+        EltwiseOptions{.operation = EltwiseOptions::Operation::kMaximum, .coefficients = {}}}) {
+    const Shape shape{2, 18, 3, 4};
+    const std::vector<TensorDescription> descriptions{arranged(shape, true), arranged(shape, false),
+                                                      arranged(shape, true)};
+    const auto operation = backend_.eltwise(options, descriptions);
+    std::vector<Values> inputs;
+    std::vector<Tensor> tensors, gradients;
+    std::vector<const Tensor*> pointers;
+    std::vector<Tensor*> gradient_pointers;
+    for (const TensorDescription& description : descriptions) {
+      inputs.push_back(draw(shape.count()));
+      tensors.push_back(make(description, inputs.back()));
+      gradients.push_back(make(description));
+    }
+    for (Tensor& tensor : tensors) pointers.push_back(&tensor);
+    for (Tensor& gradient : gradients) gradient_pointers.push_back(&gradient);
+    Tensor y = make(operation->output());
+    operation->forward(pointers, y);
+    const auto reference = [&] { return eltwise(options, inputs); };
+    expect_near(values_of(y), reference(), kTolerance, "output");
+    const Values weights = draw(shape.count());
+    operation->backward(pointers, y, make(operation->output(), weights), gradient_pointers);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      expect_gradient(values_of(gradients[i]), inputs[i], weights, reference, "input " + std::to_string(i));
+    }
+  }
+}
+
+TEST_F(OperationTest, Concat) {
+  for (const int axis : {0, 1, 2}) {
+    for (const std::int64_t channels : {16, 7}) {
+      std::vector<Shape> shapes(3, Shape{2, channels, 3, 4});
+      for (std::int64_t i = 0; i < 3; ++i) shapes[std::size_t(i)].set(axis, shapes[0][axis] * (i + 1));
+      std::vector<TensorDescription> descriptions;
+      for (const Shape& shape : shapes) descriptions.push_back(arranged(shape, channels == 16));
+      const auto operation = backend_.concat(axis, descriptions);
+      std::vector<Values> inputs;
+      std::vector<Tensor> tensors, gradients;
+      for (std::size_t i = 0; i < shapes.size(); ++i) {
+        inputs.push_back(draw(shapes[i].count()));
+        tensors.push_back(make(descriptions[i], inputs[i]));
+        gradients.push_back(make(descriptions[i]));
+      }
+      Tensor y = make(operation->output());
+      operation->forward(std::vector<const Tensor*>{&tensors[0], &tensors[1], &tensors[2]}, y);
+      const Values joined = values_of(y);
+      // Slice by slice along the outer axes.
+      Values expected;
+      const std::int64_t outer = shapes[0].count(0, axis);
+      for (std::int64_t slice = 0; slice < outer; ++slice) {
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          const auto length = static_cast<std::ptrdiff_t>(shapes[i].count() / outer);
+          expected.insert(expected.end(), inputs[i].begin() + slice * length, inputs[i].begin() + (slice + 1) * length);
+        }
+      }
+      expect_near(joined, expected, 0, "output");
+      // The gradient of a copy is a copy: what went in comes back.
+      operation->backward(std::vector<const Tensor*>{&tensors[0], &tensors[1], &tensors[2]}, y, y,
+                          std::vector<Tensor*>{&gradients[0], nullptr, &gradients[2]});
+      expect_near(values_of(gradients[0]), inputs[0], 0, "gradient 0");
+      expect_near(values_of(gradients[2]), inputs[2], 0, "gradient 2");
+    }
+  }
+}
+
+TEST_F(OperationTest, DropoutZeroesAShareAndKeepsTheMean) {
+  const Shape shape{100, 500};
+  const auto operation = backend_.dropout(0.3, 7, TensorDescription::row_major(shape));
+  const Tensor x = make(shape, Values(std::size_t(shape.count()), 1.0));
+  Tensor y = make(shape, Values(std::size_t(shape.count()), 0.0)),
+         again = make(shape, Values(std::size_t(shape.count()), 0.0));
+  operation->forward(x, 5, y);
+  const Values first = values_of(y);
+  const double mean = std::accumulate(first.begin(), first.end(), 0.0) / double(first.size());
+  EXPECT_NEAR(mean, 1, 0.02);
+  EXPECT_NEAR(double(std::count(first.begin(), first.end(), 0.0)) / double(first.size()), 0.3, 0.01);
+  operation->backward(x, 5, again);
+  EXPECT_EQ(values_of(again), first) << "backward drops what forward dropped";
+  operation->forward(x, 6, again);
+  EXPECT_NE(values_of(again), first) << "every step drops others";
+}
+
+}  // namespace
+}  // namespace poseidon::test
