@@ -21,6 +21,13 @@ class ActivationLayer final : public UnaryLayer {
   ActivationOptions options_;
 };
 
+LayerPtr make_without_options(const LayerSpec& spec, const std::string& own, ActivationKind kind) {
+  LayerFields fields(spec, own);
+  static_cast<void>(fields->text("engine", ""));
+  fields.finish();
+  return std::make_unique<ActivationLayer>(spec.name, ActivationOptions{.kind = kind});
+}
+
 }  // namespace
 
 LayerPtr make_relu_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
@@ -34,13 +41,11 @@ LayerPtr make_relu_layer(const LayerSpec& spec, const LayerContext& /*context*/)
 }
 
 LayerPtr make_sigmoid_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
-  LayerFields(spec, "").finish();
-  return std::make_unique<ActivationLayer>(spec.name, ActivationOptions{.kind = ActivationKind::kSigmoid});
+  return make_without_options(spec, "sigmoid_param", ActivationKind::kSigmoid);
 }
 
 LayerPtr make_tanh_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
-  LayerFields(spec, "").finish();
-  return std::make_unique<ActivationLayer>(spec.name, ActivationOptions{.kind = ActivationKind::kTanh});
+  return make_without_options(spec, "tanh_param", ActivationKind::kTanh);
 }
 
 }  // namespace poseidon

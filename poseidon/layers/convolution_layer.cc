@@ -29,6 +29,7 @@ class ConvolutionLayer final : public Layer {
     weight_filler_ = read_filler(*fields, "weight_filler");
     bias_filler_ = read_filler(*fields, "bias_filler");
     static_cast<void>(fields->text("engine", ""));
+    fields.finish();
     if (options_.window.kernel_height < 1 || options_.window.kernel_width < 1) {
       fields->fail("kernel_size", "must be given: kernel_size, or kernel_h and kernel_w");
     }
@@ -36,7 +37,6 @@ class ConvolutionLayer final : public Layer {
       fields->fail("group",
                    fmt::format("num_output {} can't be divided into {} groups", options_.outputs, options_.groups));
     }
-    fields.finish();
   }
 
   std::vector<Shape> infer(std::span<const Shape> inputs) override {

@@ -17,6 +17,7 @@ class PoolingLayer final : public UnaryLayer {
     options_.window = read_window(*fields);
     options_.round_up = fields->choice("round_mode", {"CEIL", "FLOOR"}, 0) == 0;
     static_cast<void>(fields->text("engine", ""));
+    fields.finish();
     const Window& window = options_.window;
     if (!global_ && (window.kernel_height < 1 || window.kernel_width < 1)) {
       fields->fail("kernel_size", "must be given, or global_pooling: true");
@@ -24,7 +25,6 @@ class PoolingLayer final : public UnaryLayer {
     if (!global_ && (window.pad_height >= window.kernel_height || window.pad_width >= window.kernel_width)) {
       fields->fail("pad", "must be less than the kernel");
     }
-    fields.finish();
   }
 
   std::vector<Shape> infer(std::span<const Shape> inputs) override {
@@ -41,6 +41,10 @@ class PoolingLayer final : public UnaryLayer {
     if (output[2] < 1 || output[3] < 1) {
       refuse_shape(fmt::format("a window of {} x {} does not fit into {}", window.kernel_height, window.kernel_width,
                                input.text()));
+    }
+    if ((output[2] - 1) * window.stride_height - window.pad_height >= input[2] ||
+        (output[3] - 1) * window.stride_width - window.pad_width >= input[3]) {
+      refuse_shape("its last window would begin beyond " + input.text() + ": write round_mode: FLOOR");
     }
     flops_ = output.count() * window.kernel_height * window.kernel_width;
     return {output};
