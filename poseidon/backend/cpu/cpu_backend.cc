@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 #include "bosen/error.h"
 #include "poseidon/backend/cpu/operations.h"
@@ -51,6 +53,7 @@ POSEIDON_VECTORISED void add_scaled_part(float a, const float* x, float* y, std:
 // In double, so that a large tensor's small values are not lost.
 POSEIDON_VECTORISED double sum_of_squares_part(const float* x, std::size_t count) {
   double sum = 0;
+#pragma omp simd reduction(+ : sum)
   for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   return sum;
 }
@@ -116,7 +119,16 @@ void CpuBackend::add_scaled(double a, const Tensor& x, Tensor& y) {
 }
 
 double CpuBackend::sum_of_squares(const Tensor& tensor) {
-  return sum_of_squares_part(tensor.data(), cpu::stored_elements(tensor.description()));
+  // In parts of one size, added up in their order: the sum is the same with any number of threads.
+  const std::size_t count = cpu::stored_elements(tensor.description());
+  const float* const x = tensor.data();
+  std::vector<double> sums((count + cpu::kParallelElements - 1) / cpu::kParallelElements);
+#pragma omp parallel for schedule(static) if (sums.size() > 1)
+  for (std::size_t part = 0; part < sums.size(); ++part) {
+    const std::size_t first = part * cpu::kParallelElements;
+    sums[part] = sum_of_squares_part(x + first, std::min(cpu::kParallelElements, count - first));
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 void CpuBackend::multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) {
