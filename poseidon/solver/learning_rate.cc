@@ -11,8 +11,10 @@ double scheduled(const LearningRatePolicy& policy, std::int64_t iteration) {
   switch (policy.kind) {
     case LearningRatePolicy::Kind::kFixed:
       break;
-    case LearningRatePolicy::Kind::kStep:
-      return policy.base * std::pow(policy.gamma, static_cast<double>(iteration / policy.step_size));
+    case LearningRatePolicy::Kind::kStep: {
+      const std::int64_t steps = iteration / policy.step_size;
+      return policy.base * std::pow(policy.gamma, static_cast<double>(steps));
+    }
     case LearningRatePolicy::Kind::kMultistep: {
       const auto& values = policy.step_values;
       const auto passed = std::upper_bound(values.begin(), values.end(), iteration) - values.begin();

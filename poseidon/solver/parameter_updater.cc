@@ -54,7 +54,9 @@ void ParameterUpdater::check(const LearnedLayer& layer) {
     const std::string what =
         fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name);
     if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(layer.name), what);
-    // Others learn of it as well: what is not finite stays so in every sum.
+    // Others learn of it as well: what is not finite stays so in every sum. Layers below mostly follow suit.
+    if (warned_ == iteration_) continue;
+    warned_ = iteration_;
     warn(text_of(place(layer.name)) + ": " + what);
   }
 }

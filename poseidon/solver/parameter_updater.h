@@ -80,6 +80,7 @@ class ParameterUpdater final : public LayerUpdater {
   std::vector<UpdateTarget> targets_;
   std::int64_t iteration_ = 0;
   std::int64_t skipped_ = 0;
+  std::int64_t warned_ = -1;  ///< the last iteration of which a gradient was warned of
   // Of the iteration, settled by `prepare`.
   double clip_factor_ = 1;
   bool skip_ = false;

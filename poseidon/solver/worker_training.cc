@@ -181,9 +181,9 @@ double WorkerTraining::pass(bool last) {
 void WorkerTraining::check_loss(double loss) {
   if (std::isfinite(loss)) return;
   const TrainingPlace place{.worker = worker_.id(), .clock = iteration_, .layer = ""};
-  std::string what = fmt::format("the loss is {}", loss);
+  std::string what = std::isnan(loss) ? "the loss is NaN" : "the loss is infinite";
   if (const std::string first = net_.find_nonfinite(); !first.empty()) {
-    what += fmt::format(" (first {})", first);
+    what += fmt::format(" (first in {})", first);
   }
   if (job_.settings.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place, what);
   warn_(text_of(place) + ": " + what);
