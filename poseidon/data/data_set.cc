@@ -43,7 +43,8 @@ DataSet::DataSet(const std::string& folder) : folder_(folder) {
   options.paranoid_checks = true;
   leveldb::DB* database = nullptr;
   const leveldb::Status status = leveldb::DB::Open(options, folder, &database);
-  if (!status.ok()) refuse("is broken, make it again with 'poseidon data': " + status.ToString());
+  if (!status.ok())
+    refuse("is broken, or was not finished: make it again with 'poseidon data' (" + status.ToString() + ")");
   database_.reset(database);
   read_meta();
   if (info_.pixels() * info_.examples <= kCachedBytesMax) read_all();

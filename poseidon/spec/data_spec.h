@@ -19,10 +19,10 @@ namespace poseidon {
 /// What happens to an image, in this order: crop, mirror, subtract the mean, scale (Caffe's transform_param).
 struct TransformSpec {
   double scale = 1;
-  bool mirror = false;              ///< half of the images, by chance
-  std::int64_t crop_size = 0;       ///< 0: as it is; random in training, central in tests
-  std::vector<double> mean_values;  ///< of pixels of 0 .. 255: one number, or one for each channel; empty: none
-  bool mean_image = false;          ///< the data set's own mean image is subtracted
+  bool mirror = false;                   ///< half of the images, by chance
+  std::int64_t crop_size = 0;            ///< 0: as it is; random in training, central in tests
+  std::vector<double> mean_values = {};  ///< of pixels of 0 .. 255: one number, or one for each channel; empty: none
+  bool mean_image = false;               ///< the data set's own mean image is subtracted
 };
 
 struct DataSpec {

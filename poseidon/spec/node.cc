@@ -127,8 +127,8 @@ Node::Kind Node::kind() const { return data_ ? data_->kind : Kind::kEmpty; }
 std::string Node::place() const { return data_ ? data_->place : "?"; }
 
 const std::string& Node::text() const {
-  static const std::string empty;
-  return data_ ? data_->text : empty;
+  static const std::string kNone;
+  return data_ ? data_->text : kNone;
 }
 
 std::vector<Node> Node::items() const {
@@ -138,8 +138,8 @@ std::vector<Node> Node::items() const {
 }
 
 const std::vector<std::pair<std::string, Node>>& Node::fields() const {
-  static const std::vector<std::pair<std::string, Node>> none;
-  return data_ ? data_->fields : none;
+  static const std::vector<std::pair<std::string, Node>> kNone;
+  return data_ ? data_->fields : kNone;
 }
 
 const Node* Node::find(std::string_view key) const {

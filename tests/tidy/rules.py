@@ -36,6 +36,7 @@ CORE_MUST_NOT_INCLUDE = re.compile(r"bosen/wire/(codec|frame_header|checksum|byt
 VENDOR_HEADERS = [
     (r"zmq", ["bosen/net/zmq/", "tests/bench/"]),
     (r"leveldb/", ["bosen/store/", "poseidon/data/"]),
+    (r"(png|turbojpeg)\.h", ["poseidon/data/", "tests/unit/poseidon/data/"]),
     (r"event2/", ["bosen/monitor/"]),
     (r"CLI/", ["bosen/base/config", "bosen/cli/", "tests/bench/"]),
     (r"yaml-cpp/", ["bosen/base/config", "poseidon/spec/"]),

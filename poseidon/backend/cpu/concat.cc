@@ -81,28 +81,9 @@ class CpuConcat final : public MergeOperation {
   std::vector<Part> parts_;
 };
 
-/// One input is its own concatenation, and would need no rearranging.
-class CpuCopy final : public MergeOperation {
- public:
-  explicit CpuCopy(const TensorDescription& input) : output_(input) {}
-  [[nodiscard]] const TensorDescription& output() const override { return output_; }
-  void forward(std::span<const Tensor* const> inputs, Tensor& output) override {
-    std::copy_n(inputs[0]->data(), stored_elements(output_), output.data());
-  }
-  void backward(std::span<const Tensor* const> /*inputs*/, const Tensor& /*output*/, const Tensor& output_gradient,
-                std::span<Tensor* const> input_gradients) override {
-    if (input_gradients[0] == nullptr) return;
-    std::copy_n(output_gradient.data(), stored_elements(output_), input_gradients[0]->data());
-  }
-
- private:
-  const TensorDescription output_;
-};
-
 }  // namespace
 
 std::unique_ptr<MergeOperation> make_concat(const Device& device, int axis, std::span<const TensorDescription> inputs) {
-  if (inputs.size() == 1) return std::make_unique<CpuCopy>(inputs[0]);
   return std::make_unique<CpuConcat>(device, axis, inputs);
 }
 
