@@ -32,11 +32,10 @@ class Net::Impl {
   [[nodiscard]] std::vector<Measure> measures() const;
   [[nodiscard]] std::string find_nonfinite() const;
   void share_parameters(Impl& other);
-
-  NetGraph graph_;
-  std::vector<std::unique_ptr<Layer>> layers_;
-  std::int64_t next_iteration_ = 0;
-  std::size_t memory_bytes_ = 0;
+  void set_iteration(std::int64_t iteration) { next_iteration_ = iteration; }
+  [[nodiscard]] std::span<const std::unique_ptr<Layer>> layers() const { return layers_; }
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+  [[nodiscard]] const std::string& name() const { return graph_.name; }
 
  private:
   void make_parameters(Layer& layer);
@@ -52,13 +51,17 @@ class Net::Impl {
   [[nodiscard]] float scalar(const Tensor& tensor) const;
   [[nodiscard]] LayerIo io(std::size_t layer, std::int64_t iteration);
 
+  NetGraph graph_;
   const NetOptions options_;
   Backend& backend_;
+  std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<TensorDescription> descriptions_;  ///< of each blob
   std::vector<std::size_t> roots_;               ///< of each blob: the one whose memory it has
   std::vector<Blob> blobs_;
   std::vector<std::vector<Blob*>> inputs_, outputs_;  ///< of each layer
-  std::int64_t iteration_ = 0;
+  std::int64_t next_iteration_ = 0;
+  std::int64_t iteration_ = 0;  ///< of the last forward
+  std::size_t memory_bytes_ = 0;
 };
 
 Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
@@ -282,13 +285,13 @@ Net::Net(const NetSpec& spec, const NetOptions& options, Backend& backend, Batch
 
 Net::~Net() = default;
 
-void Net::set_iteration(std::int64_t iteration) { impl_->next_iteration_ = iteration; }
+void Net::set_iteration(std::int64_t iteration) { impl_->set_iteration(iteration); }
 
 double Net::forward(NetObserver* observer) { return impl_->forward(observer); }
 
 void Net::backward(NetObserver* observer) { impl_->backward(observer); }
 
-std::span<const std::unique_ptr<Layer>> Net::layers() const { return impl_->layers_; }
+std::span<const std::unique_ptr<Layer>> Net::layers() const { return impl_->layers(); }
 
 std::vector<Measure> Net::measures() const { return impl_->measures(); }
 
@@ -298,14 +301,14 @@ std::string Net::find_nonfinite() const { return impl_->find_nonfinite(); }
 
 std::int64_t Net::parameter_count() const {
   std::int64_t count = 0;
-  for (const auto& layer : impl_->layers_) {
+  for (const auto& layer : impl_->layers()) {
     for (const Parameter& parameter : layer->parameters()) count += parameter.learned ? parameter.shape.count() : 0;
   }
   return count;
 }
 
-std::size_t Net::memory_bytes() const { return impl_->memory_bytes_; }
+std::size_t Net::memory_bytes() const { return impl_->memory_bytes(); }
 
-const std::string& Net::name() const { return impl_->graph_.name; }
+const std::string& Net::name() const { return impl_->name(); }
 
 }  // namespace poseidon
