@@ -46,14 +46,16 @@ void declare(bosen::OptionReader& reader, DataFlags& flags) {
   add("from", &flags.from, "what the images are",
       {.choices = {"idx", "cifar10", "images"}, .value_name = "idx|cifar10|images", .required = true});
   add("images", &flags.build.images,
-      "folder of IDX files, of CIFAR-10's .bin files, or with train/CLASS and test/CLASS",
+      "folder of IDX files, of CIFAR-10's .bin files, or with CLASS/IMAGE or {train,test}/CLASS/IMAGE",
       {.value_name = "PATH", .required = true});
   add("output", &flags.build.output, "folder that the data set becomes", {.value_name = "DIR", .required = true});
   add("resize", bosen::OptionParser([&flags](const std::string& text) { parse_size(text, flags.build); }),
       "size of images from folders; else that of the first", {.value_name = "HEIGHT,WIDTH"});
   add("grey", &flags.build.grey, "images from folders as one channel", {});
   add("broken", &flags.broken, "what to do with images that can't be read", {.choices = {"refuse", "skip"}});
-  add("seed", &flags.build.seed, "of the order of images from folders", {});
+  add("test-share", &flags.build.test_share,
+      "part of CLASS/IMAGE's images to test with, where no folder train is there", {.minimum = 0, .maximum = 0.9});
+  add("seed", &flags.build.seed, "of the order of images from folders, and of the choice to test with", {});
 }
 
 /// One line that is written over on a terminal, else a line for every tenth.

@@ -9,15 +9,17 @@
 namespace poseidon {
 
 struct BuildOptions {
-  std::string images;       ///< file's folder, or folder of folders
+  std::string images;       ///< folder of the files, or of the folders
   std::string output;       ///< folder that gets `train` and `test`; must not be there yet
   std::int64_t height = 0;  ///< of images from folders; 0: that of the first
   std::int64_t width = 0;
   bool grey = false;         ///< images from folders as one channel
   bool skip_broken = false;  ///< leave out images that can't be read, and count them
-  std::uint64_t seed = 1;    ///< of the order of images from folders
+  double test_share = 0.1;   ///< of images from folders without parts; of every class, at random
+  std::uint64_t seed = 1;    ///< of the order of images from folders, and of who is in the test part
   /// Told now and then: part, examples written so far, of how many.
-  std::function<void(const std::string& part, std::int64_t done, std::int64_t total)> progress;
+  std::function<void(const std::string& part, std::int64_t done, std::int64_t total)> progress =
+      [](const std::string&, std::int64_t, std::int64_t) {};
 };
 
 struct BuildResult {
@@ -30,7 +32,8 @@ struct BuildResult {
 BuildResult build_from_idx(const BuildOptions& options);
 /// data_batch_1.bin .. data_batch_5.bin, test_batch.bin; batches.meta.txt names the classes where it is there.
 BuildResult build_from_cifar10(const BuildOptions& options);
-/// train/CLASS/IMAGE and test/CLASS/IMAGE, JPEG or PNG; classes are the folders of train in the order of their names.
+/// train/CLASS/IMAGE and test/CLASS/IMAGE, JPEG or PNG; or CLASS/IMAGE, of which test_share become the test part.
+/// Classes are folders (of train) in the order of their names.
 BuildResult build_from_images(const BuildOptions& options);
 
 }  // namespace poseidon

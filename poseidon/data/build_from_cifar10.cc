@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <vector>
 
 #include "bosen/error.h"
@@ -40,32 +41,37 @@ void add_file(const std::string& path, DataSetWriter& writer) {
   if (!file)
     refuse(path, fmt::format("cannot be read: {}; give the folder of CIFAR-10's .bin files with --images",
                              std::strerror(errno)));
-  const std::uintmax_t bytes = std::filesystem::file_size(path);
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (error) refuse(path, "cannot be read: " + error.message());
   if (bytes == 0 || bytes % kRecordBytes != 0) {
     refuse(path, fmt::format("has {} bytes, which is no multiple of {}: it was cut short, or is no CIFAR-10 file",
                              bytes, kRecordBytes));
   }
   std::array<char, kRecordBytes> record{};
-  while (file.read(record.data(), record.size())) {
+  for (std::uintmax_t number = 0; number < bytes / kRecordBytes; ++number) {
+    if (!file.read(record.data(), record.size())) refuse(path, "cannot be read to its end");
     const auto label = static_cast<std::uint8_t>(record[0]);
-    if (label > 9) refuse(path, fmt::format("label {} is out of range: labels are 0 to 9", label));
+    if (label > 9) {
+      refuse(path, fmt::format("label {} of example {} is out of range: labels are 0 to 9", label, number));
+    }
     writer.add({reinterpret_cast<const std::uint8_t*>(record.data()) + 1, record.size() - 1}, label);
   }
 }
 
-std::int64_t build_part(const BuildOptions& options, const std::vector<std::string>& files, const std::string& part,
-                        const std::string& folder) {
-  DataSetWriter writer(folder + "/" + part,
-                       {.channels = 3, .height = 32, .width = 32, .classes = class_names(options.images)});
+/// The mean image is `mean`, or that of the images where that is empty.
+DataSetInfo build_part(const BuildOptions& options, const std::vector<std::string>& files, const std::string& part,
+                       const std::string& folder, const std::vector<float>& mean) {
+  DataSetWriter writer(
+      folder + "/" + part,
+      {.channels = 3, .height = 32, .width = 32, .classes = class_names(options.images), .mean = mean});
   std::int64_t done = 0;
   for (const std::string& file : files) {
     add_file(options.images + "/" + file, writer);
     ++done;
     options.progress(part, writer.examples(), writer.examples() / done * static_cast<std::int64_t>(files.size()));
   }
-  const std::int64_t count = writer.examples();
-  writer.finish();
-  return count;
+  return writer.finish();
 }
 
 }  // namespace
@@ -75,8 +81,9 @@ BuildResult build_from_cifar10(const BuildOptions& options) {
   std::vector<std::string> train;
   for (int number = 1; number <= 5; ++number) train.push_back(fmt::format("data_batch_{}.bin", number));
   BuildResult result;
-  result.train = build_part(options, train, "train", output.path());
-  result.test = build_part(options, {"test_batch.bin"}, "test", output.path());
+  const DataSetInfo trained = build_part(options, train, "train", output.path(), {});
+  result.train = trained.examples;
+  result.test = build_part(options, {"test_batch.bin"}, "test", output.path(), trained.mean).examples;
   output.complete();
   return result;
 }

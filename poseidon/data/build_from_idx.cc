@@ -31,10 +31,15 @@ class IdxFile {
   void read(std::uint8_t* to, std::size_t bytes) {
     const int got = gzread(file_.get(), to, static_cast<unsigned>(bytes));
     if (got == static_cast<int>(bytes)) return;
-    int code = 0;
-    const char* const reason = gzerror(file_.get(), &code);
-    if (got < 0 && code != Z_BUF_ERROR) refuse(std::string("is damaged, fetch it again: ") + reason);
+    refuse_damage();
     refuse("ends too early, it was cut short; fetch it again");
+  }
+
+  /// zlib verifies its checksum only here.
+  void expect_end() {
+    std::uint8_t byte = 0;
+    if (gzread(file_.get(), &byte, 1) == 1) refuse("goes on after the last example that its header counts");
+    refuse_damage();
   }
 
   std::uint32_t read_number() {
@@ -54,6 +59,13 @@ class IdxFile {
   }
 
  private:
+  void refuse_damage() const {
+    int code = 0;
+    const std::string reason = gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) refuse("ends too early, it was cut short; fetch it again");
+    if (code != Z_OK && code != Z_STREAM_END) refuse("is damaged, fetch it again: " + reason);
+  }
+
   struct Close {
     void operator()(gzFile file) const { gzclose(file); }
   };
@@ -62,8 +74,9 @@ class IdxFile {
   std::unique_ptr<std::remove_pointer_t<gzFile>, Close> file_;
 };
 
-std::int64_t build_part(const BuildOptions& options, const std::string& prefix, const std::string& part,
-                        const std::string& folder) {
+/// The mean image is that of the training part where there is one.
+DataSetInfo build_part(const BuildOptions& options, const std::string& prefix, const std::string& part,
+                       const std::string& folder, const DataSetInfo* train) {
   IdxFile images(options.images + "/" + prefix + "-images-idx3-ubyte");
   IdxFile labels(options.images + "/" + prefix + "-labels-idx1-ubyte");
   images.expect_magic(kImagesMagic, "images");
@@ -79,6 +92,13 @@ std::int64_t build_part(const BuildOptions& options, const std::string& prefix, 
     images.refuse(fmt::format("has images of {} x {} pixels", info.height, info.width));
   }
   for (int label = 0; label < 10; ++label) info.classes.push_back(std::to_string(label));
+  if (train != nullptr) {
+    if (info.height != train->height || info.width != train->width) {
+      images.refuse(fmt::format("has images of {} x {} pixels, those to train have {} x {}", info.height, info.width,
+                                train->height, train->width));
+    }
+    info.mean = train->mean;
+  }
   DataSetWriter writer(folder + "/" + part, info);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(info.pixels()));
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -89,9 +109,10 @@ std::int64_t build_part(const BuildOptions& options, const std::string& prefix, 
     writer.add(pixels, label);
     if (writer.examples() % kProgressEvery == 0) options.progress(part, writer.examples(), count);
   }
+  images.expect_end();
+  labels.expect_end();
   options.progress(part, count, count);
-  writer.finish();
-  return count;
+  return writer.finish();
 }
 
 }  // namespace
@@ -99,8 +120,9 @@ std::int64_t build_part(const BuildOptions& options, const std::string& prefix, 
 BuildResult build_from_idx(const BuildOptions& options) {
   OutputFolder output(options.output);
   BuildResult result;
-  result.train = build_part(options, "train", "train", output.path());
-  result.test = build_part(options, "t10k", "test", output.path());
+  const DataSetInfo train = build_part(options, "train", "train", output.path(), nullptr);
+  result.train = train.examples;
+  result.test = build_part(options, "t10k", "test", output.path(), &train).examples;
   output.complete();
   return result;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "bosen/error.h"
@@ -27,10 +28,14 @@ std::vector<std::string> names_in(const std::string& folder, bool folders) {
   std::error_code error;
   std::vector<std::string> names;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->is_directory() == folders) names.push_back(entry->path().filename().string());
+    const std::string name = entry->path().filename().string();
+    std::error_code unknown;  // then it can't be opened, which is said when that is tried
+    if (!name.starts_with('.') && entry->is_directory(unknown) == folders) names.push_back(name);
   }
-  if (error)
-    refuse(folder, "cannot be read: " + error.message() + "; --images names a folder with train/CLASS and test/CLASS");
+  if (error) {
+    refuse(folder, "cannot be read: " + error.message() +
+                       "; --images names a folder with CLASS/IMAGE, or with train/CLASS/IMAGE and test/CLASS/IMAGE");
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -55,32 +60,68 @@ std::vector<LabelledFile> list_files(const std::string& folder, const std::vecto
   return files;
 }
 
+struct Parts {
+  std::vector<std::string> classes;
+  std::vector<LabelledFile> train, test;
+};
+
+/// Moves a share of every class from the training part to the test part.
+void hold_out(const BuildOptions& options, Parts& parts) {
+  std::vector<double> left(parts.classes.size(), 0.0);
+  for (const LabelledFile& file : parts.train) left[static_cast<std::size_t>(file.label)] += options.test_share;
+  std::vector<LabelledFile> kept;
+  for (LabelledFile& file : parts.train) {
+    double& share = left[static_cast<std::size_t>(file.label)];
+    (share >= 0.5 ? parts.test : kept).push_back(std::move(file));
+    share -= 1;
+  }
+  parts.train = std::move(kept);
+  if (options.test_share > 0 && (parts.test.empty() || parts.train.empty())) {
+    refuse(options.images,
+           fmt::format("has too few images to hold out {} of them: change --test-share", options.test_share));
+  }
+}
+
+Parts list_parts(const BuildOptions& options) {
+  std::error_code error;
+  const bool divided = fs::is_directory(options.images + "/train", error);
+  const std::string train = divided ? options.images + "/train" : options.images;
+  Parts parts;
+  parts.classes = names_in(train, true);
+  parts.train = list_files(train, parts.classes);
+  // Sets too large for memory are read in their order where records are near each other: it should be no class's.
+  std::mt19937_64 random(options.seed);
+  std::shuffle(parts.train.begin(), parts.train.end(), random);
+  if (divided) {
+    parts.test = list_files(options.images + "/test", parts.classes);
+    std::shuffle(parts.test.begin(), parts.test.end(), random);
+  } else {
+    hold_out(options, parts);
+  }
+  return parts;
+}
+
 class Builder {
  public:
-  explicit Builder(const BuildOptions& options)
-      : options_(options),
-        classes_(names_in(options.images + "/train", true)),
-        height_(options.height),
-        width_(options.width) {}
+  Builder(const BuildOptions& options, std::vector<std::string> classes)
+      : options_(options), info_{.height = options.height, .width = options.width, .classes = std::move(classes)} {}
 
-  std::int64_t build(const std::string& part, const std::string& folder) {
-    std::vector<LabelledFile> files = list_files(options_.images + "/" + part, classes_);
-    // Sets too large for memory are read in their order where records are near each other: it should be no class's.
-    std::shuffle(files.begin(), files.end(), std::mt19937_64(options_.seed));
+  /// The first part is the training part: the other one has its extents and mean.
+  std::int64_t build(const std::string& part, const std::vector<LabelledFile>& files, const std::string& folder) {
     std::optional<DataSetWriter> writer;
     std::int64_t done = 0;
     for (const LabelledFile& file : files) {
       if (const std::optional<Image> image = read(file.path)) {
         if (!writer) writer.emplace(folder + "/" + part, info(*image));
-        writer->add(resize(*image, height_, width_).pixels, file.label);
+        writer->add(resize(*image, info_.height, info_.width).pixels, file.label);
       }
       if (++done % kProgressEvery == 0) options_.progress(part, done, static_cast<std::int64_t>(files.size()));
     }
     options_.progress(part, done, static_cast<std::int64_t>(files.size()));
-    if (!writer) refuse(options_.images + "/" + part, "has no image that can be read: " + result.first_broken);
-    const std::int64_t count = writer->examples();
-    writer->finish();
-    return count;
+    if (!writer)
+      refuse(options_.images, fmt::format("has no image to {} that can be read: {}", part, result.first_broken));
+    info_ = writer->finish();
+    return info_.examples;
   }
 
   BuildResult result;
@@ -98,24 +139,25 @@ class Builder {
     }
   }
 
-  DataSetInfo info(const Image& first) {
-    if (height_ == 0) height_ = first.height;
-    if (width_ == 0) width_ = first.width;
-    return {.channels = first.channels, .height = height_, .width = width_, .classes = classes_};
+  const DataSetInfo& info(const Image& first) {
+    info_.channels = first.channels;
+    if (info_.height == 0) info_.height = first.height;
+    if (info_.width == 0) info_.width = first.width;
+    return info_;
   }
 
   const BuildOptions& options_;
-  const std::vector<std::string> classes_;
-  std::int64_t height_, width_;
+  DataSetInfo info_;
 };
 
 }  // namespace
 
 BuildResult build_from_images(const BuildOptions& options) {
   OutputFolder output(options.output);
-  Builder builder(options);
-  builder.result.train = builder.build("train", output.path());
-  builder.result.test = builder.build("test", output.path());
+  const Parts parts = list_parts(options);
+  Builder builder(options, parts.classes);
+  builder.result.train = builder.build("train", parts.train, output.path());
+  if (!parts.test.empty()) builder.result.test = builder.build("test", parts.test, output.path());
   output.complete();
   return builder.result;
 }

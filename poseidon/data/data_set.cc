@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kLabelBytes = 4;
 constexpr std::int64_t kExtentMax = 1 << 16;
+constexpr std::int64_t kPixelsMax = std::int64_t{1} << 30;
+constexpr std::int64_t kExamplesMax = std::int64_t{1} << 32;
 
 leveldb::ReadOptions checked() {
   leveldb::ReadOptions options;
@@ -34,8 +36,9 @@ void DataSet::refuse(const std::string& reason) const {
   throw bosen::Error(bosen::ErrorKind::kData, fmt::format("{}: {}", folder_, reason));
 }
 
-DataSet::DataSet(const std::string& folder) : folder_(folder) {
-  if (!std::filesystem::exists(folder + "/CURRENT")) {
+DataSet::DataSet(const std::string& folder, std::int64_t cached_bytes_max) : folder_(folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder + "/CURRENT", error)) {
     refuse("is no data set: make one with 'poseidon data --from idx|cifar10|images --images PATH --output DIR'");
   }
   leveldb::Options options;
@@ -47,7 +50,7 @@ DataSet::DataSet(const std::string& folder) : folder_(folder) {
     refuse("is broken, or was not finished: make it again with 'poseidon data' (" + status.ToString() + ")");
   database_.reset(database);
   read_meta();
-  if (info_.pixels() * info_.examples <= kCachedBytesMax) read_all();
+  if (info_.pixels() * info_.examples <= cached_bytes_max) read_all();
 }
 
 DataSet::~DataSet() = default;
@@ -73,6 +76,7 @@ void DataSet::read_meta() {
   for (const std::int64_t extent : {info_.channels, info_.height, info_.width}) {
     if (extent < 1 || extent > kExtentMax) refuse("has a broken description, make it again");
   }
+  if (info_.pixels() > kPixelsMax || info_.examples > kExamplesMax) refuse("has a broken description, make it again");
   if (info_.examples < 1) refuse("is empty");
   if (mean.size() != static_cast<std::size_t>(info_.pixels()) * sizeof(float))
     refuse("has a broken mean image, make it again");

@@ -1,10 +1,12 @@
 #pragma once
 
-// One part (train or test) of a data set: a LevelDB folder of images of one size and their labels, written once.
+// One part (train or test) of a data set: a LevelDB folder of images of one size and their labels, written once. Every
+// block of it has LevelDB's checksum, which reading verifies.
 //
 // Format, version 1: key "meta" is a JSON object (format, version, channels, height, width, examples, classes: names);
-// key "mean" the mean image, channels x height x width little-endian floats; key of example i its number as eight
-// bytes, big-endian, with the value: label (four bytes, little-endian), then pixels, channels x height x width bytes.
+// key "mean" the mean image of the training part, channels x height x width little-endian floats; key of example i its
+// number as eight bytes, big-endian, with the value: label (four bytes, little-endian), then pixels, channels x height
+// x width bytes.
 
 #include <cstdint>
 #include <memory>
@@ -22,7 +24,7 @@ struct DataSetInfo {
   std::int64_t channels = 0, height = 0, width = 0;
   std::int64_t examples = 0;
   std::vector<std::string> classes = {};  ///< their names; labels are indices
-  std::vector<float> mean = {};           ///< of all images, channels x height x width, 0 .. 255
+  std::vector<float> mean = {};           ///< of the training images, channels x height x width, 0 .. 255
 
   [[nodiscard]] std::int64_t pixels() const { return channels * height * width; }
 };
@@ -33,13 +35,15 @@ struct Example {
   std::int32_t label = 0;
 };
 
-/// Read-only; any thread. Sets up to kCachedBytesMax are read into memory when they are opened.
+/// Read-only; any thread. Small sets are read into memory when they are opened. Any number of processes read one folder
+/// at once (read_only_env.h).
 class DataSet {
  public:
   static constexpr std::int64_t kCachedBytesMax = std::int64_t{1} << 30;
 
-  /// Throws bosen::Error(kData) where the folder is no data set, or broken.
-  explicit DataSet(const std::string& folder);
+  /// Sets of up to `cached_bytes_max` are held in memory. Throws bosen::Error(kData) where the folder is no data set,
+  /// or broken.
+  explicit DataSet(const std::string& folder, std::int64_t cached_bytes_max = kCachedBytesMax);
   ~DataSet();
   DataSet(const DataSet&) = delete;
   DataSet& operator=(const DataSet&) = delete;

@@ -4,6 +4,7 @@
 #include <leveldb/db.h>
 
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -18,6 +19,7 @@ DataSetWriter::DataSetWriter(const std::string& folder, DataSetInfo info)
   options.create_if_missing = true;
   options.error_if_exists = true;
   options.write_buffer_size = std::size_t{32} << 20;
+  options.max_file_size = options.write_buffer_size;
   leveldb::DB* database = nullptr;
   const leveldb::Status status = leveldb::DB::Open(options, folder, &database);
   check(status.ok(), status.ToString());
@@ -43,12 +45,15 @@ void DataSetWriter::add(std::span<const std::uint8_t> pixels, std::int32_t label
   for (std::size_t i = 0; i < pixels.size(); ++i) sums_[i] += pixels[i];
 }
 
-void DataSetWriter::finish() {
-  std::string mean(sums_.size() * sizeof(float), '\0');
-  for (std::size_t i = 0; i < sums_.size(); ++i) {
-    const auto value = static_cast<float>(sums_[i] / static_cast<double>(info_.examples));
-    std::memcpy(mean.data() + i * sizeof(float), &value, sizeof value);
+DataSetInfo DataSetWriter::finish() {
+  if (info_.examples == 0) throw bosen::Error(bosen::ErrorKind::kData, folder_ + ": there are no images to write");
+  if (info_.mean.empty()) {
+    for (const double sum : sums_) {
+      info_.mean.push_back(static_cast<float>(sum / static_cast<double>(info_.examples)));
+    }
   }
+  std::string mean(info_.mean.size() * sizeof(float), '\0');
+  std::memcpy(mean.data(), info_.mean.data(), mean.size());
   put("mean", mean);
   const nlohmann::json meta{{"format", "poseidon data set"}, {"version", 1},         {"channels", info_.channels},
                             {"height", info_.height},        {"width", info_.width}, {"examples", info_.examples},
@@ -57,6 +62,11 @@ void DataSetWriter::finish() {
   // Readers need an empty log (read_only_env.h).
   database_->CompactRange(nullptr, nullptr);
   database_.reset();
+  // LevelDB reports nothing when that fails, on a full disk say, but the log stays.
+  for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+    if (file.path().extension() == ".log") check(file.file_size() == 0, "is the disk full?");
+  }
+  return info_;
 }
 
 }  // namespace poseidon

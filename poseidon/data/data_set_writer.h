@@ -18,7 +18,8 @@ namespace poseidon {
 /// is known for one. Used by one thread. Throws bosen::Error(kStorage) where the folder can't be written.
 class DataSetWriter {
  public:
-  /// `info` says the extents and classes. The folder must not be there yet.
+  /// `info` says the extents and classes, and the mean where it is not that of the images to come: a test part has the
+  /// mean of its training part. The folder must not be there yet.
   DataSetWriter(const std::string& folder, DataSetInfo info);
   ~DataSetWriter();
   DataSetWriter(const DataSetWriter&) = delete;
@@ -27,7 +28,8 @@ class DataSetWriter {
   /// Pixels are channels x height x width.
   void add(std::span<const std::uint8_t> pixels, std::int32_t label);
   [[nodiscard]] std::int64_t examples() const { return info_.examples; }
-  void finish();
+  /// Says what was written. Throws bosen::Error(kData) where that is nothing.
+  DataSetInfo finish();
 
  private:
   void put(const std::string& key, const std::string& value);

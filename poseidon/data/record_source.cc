@@ -46,6 +46,10 @@ std::vector<float> mean_of(const DataSet& set, const TransformSpec& transform) {
 RecordSource::RecordSource(std::shared_ptr<const DataSet> set, const RecordSourceOptions& options)
     : set_(std::move(set)), options_(options), mean_(mean_of(*set_, options.transform)) {
   const DataSetInfo& info = set_->info();
+  if (options_.batch < 1 || options_.threads < 1 || options_.worker < 0 || options_.worker >= options_.workers) {
+    refuse(*set_, fmt::format("can't be read by worker {} of {} in batches of {} with {} threads", options_.worker,
+                              options_.workers, options_.batch, options_.threads));
+  }
   const std::int64_t crop = options_.transform.crop_size;
   if (crop > info.height || crop > info.width) {
     refuse(*set_, fmt::format("has images of {} x {}, smaller than crop_size {}", info.height, info.width, crop));

@@ -26,7 +26,7 @@ struct RecordSourceOptions {
   bool training = true;  ///< shuffles, crops and mirrors at random; else in order, from the centre
   std::uint64_t seed = 1;
   int threads = 1;  ///< that read ahead
-  TransformSpec transform;
+  TransformSpec transform = {};
 };
 
 class RecordSource final : public BatchSource {

@@ -1,58 +1,56 @@
 #pragma once
 
-// A folder for each test, and small data sets in it.
+// Files as people have them, and data sets, in a folder of a test's own.
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "bosen/error.h"
 #include "poseidon/data/data_set.h"
-#include "poseidon/data/data_set_writer.h"
 
-namespace poseidon::test {
+namespace poseidon {
 
-class DataTest : public ::testing::Test {
+using Bytes = std::vector<std::uint8_t>;
+
+/// Bytes that depend on the seed alone.
+Bytes noise(std::size_t count, std::uint64_t seed);
+
+Bytes read_file(const std::filesystem::path& path);
+/// Makes the folders above it too.
+void write_file(const std::filesystem::path& path, const Bytes& bytes);
+void write_file(const std::filesystem::path& path, const std::string& text);
+Bytes gzipped(const Bytes& bytes);
+/// Interleaved pixels of one (grey) or three channels.
+Bytes jpeg(const Bytes& pixels, int channels, int height, int width);
+/// The same, or of four channels (with transparency).
+Bytes png(const Bytes& pixels, int channels, int height, int width);
+
+class DataTest : public testing::Test {
  protected:
-  DataTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "poseidon-data-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~DataTest() override { std::filesystem::remove_all(folder_); }
+  DataTest();
+  ~DataTest() override;
 
-  /// Example i has the label i % classes; pixel k of it is (7 i + k) % 256.
-  std::string write_set(std::int64_t examples, std::int64_t channels = 1, std::int64_t height = 4,
-                        std::int64_t width = 5) {
-    const std::string path = folder_ + "/set";
-    DataSetWriter writer(path,
-                         {.channels = channels, .height = height, .width = width, .classes = {"cat", "dog", "emu"}});
-    for (std::int64_t i = 0; i < examples; ++i)
-      writer.add(pixels(i, channels * height * width), static_cast<std::int32_t>(i % 3));
-    writer.finish();
-    return path;
+  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// A finished set of `count` examples of noise; labels 0, 1, 2, 0, 1 ...; three classes. Returns its path.
+  [[nodiscard]] std::string make_set(const std::string& name, std::int64_t count, std::int64_t channels,
+                                     std::int64_t height, std::int64_t width) const;
+  /// Pixels of an example of such a set.
+  static Bytes pixels_of(std::int64_t example, std::int64_t count) {
+    return noise(static_cast<std::size_t>(count), static_cast<std::uint64_t>(example) + 1);
   }
 
-  static std::vector<std::uint8_t> pixels(std::int64_t example, std::int64_t count) {
-    std::vector<std::uint8_t> values;
-    for (std::int64_t k = 0; k < count; ++k) values.push_back(static_cast<std::uint8_t>(7 * example + k));
-    return values;
-  }
+  /// Names of everything below the test's folder, in order.
+  [[nodiscard]] std::vector<std::string> everything() const;
 
-  /// What the action throws; "" where it does not.
-  template <class Action>
-  static std::string error_of(const Action& action) {
-    try {
-      action();
-    } catch (const bosen::Error& error) {
-      return error.what();
-    }
-    return "";
-  }
+  static std::string error_of(const std::function<void()>& action, bosen::ErrorKind kind = bosen::ErrorKind::kData);
 
-  std::string folder_;
+  const std::filesystem::path folder_;
 };
 
-}  // namespace poseidon::test
+}  // namespace poseidon
