@@ -1,17 +1,20 @@
 """Several workers learn what one learns: LeNet's losses under bsp, by every scheme, in one process and in two."""
 
+import os
 import pathlib
 import unittest
 
 from apps_support import SOURCE
 from poseidon_support import PoseidonTest
 
+SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 ITERATIONS = 100
 TOLERANCE = 1e-4
 
 
 @unittest.skipUnless(FASHION_MNIST.exists(), "Debian's dataset-fashion-mnist is not installed")
+@unittest.skipIf(SANITIZED, "takes minutes under a sanitizer")
 class EquivalenceTest(PoseidonTest):
     def losses(self, *flags, **options):
         run = self.succeed("train", self.solver, "--data", self.data, "--clocks", ITERATIONS, *flags, **options)

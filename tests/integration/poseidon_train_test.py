@@ -1,6 +1,7 @@
 """poseidon train and test: what is learned, resuming, snapshots, several workers, numbers that are not finite."""
 
 import json
+import os
 import pathlib
 import resource
 import shutil
@@ -9,10 +10,12 @@ import unittest
 from apps_support import SOURCE
 from poseidon_support import NET, PLAIN_NET, SOLVER, PoseidonTest, read_safetensors
 
+SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
 @unittest.skipUnless(FASHION_MNIST.exists(), "Debian's dataset-fashion-mnist is not installed")
+@unittest.skipIf(SANITIZED, "takes minutes under a sanitizer")
 class FashionMnistTest(PoseidonTest):
     def test_lenet_learns_on_two_processes(self):
         data = self.folder / "fashion"
@@ -45,10 +48,14 @@ class TrainTest(PoseidonTest):
         self.net.write_text(PLAIN_NET)
 
         def losses(*flags, **options):
+            """Of training, then those of the tests, over which the workers share."""
             run = self.succeed("train", self.solver, "--data", data, *flags, **options)
-            return [each["loss"] for each in run.of_kind("eval") if "learning_rate" in each]
+            evals = run.of_kind("eval")
+            return ([each["loss"] for each in evals if "learning_rate" in each] +
+                    [each["test_loss"] for each in evals if "test_loss" in each])
 
         expected = losses("--batch", 40)
+        self.assertEqual(len(expected), 42)
         for flags, options in [
             (["--batch", 20, "--workers", 2], {}),
             (["--batch", 20, "--scheme", "sfb"], {"processes": 2}),
