@@ -23,10 +23,11 @@ def draw(runs, figure_path):
 
     pyplot.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for panel, measure, title in zip(panels, ("loss", "accuracy"), ("Test loss", "Test accuracy")):
+    for panel, measure, title in zip(panels, ("loss", "accuracy"), ("Training loss", "Test accuracy")):
         for (name, events), colour in zip(runs.items(), COLOURS):
             times_s, values = series(events, measure)
-            panel.plot(times_s, values, marker="o", markersize=4, color=colour, label=name)
+            marker = "o" if len(times_s) < 30 else None
+            panel.plot(times_s, values, marker=marker, markersize=4, color=colour, label=name)
         panel.set(xlabel="time [s]", ylabel=measure, title=title)
         panel.set_xlim(left=0)
         panel.grid(color="#eeeeee")

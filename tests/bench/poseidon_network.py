@@ -85,13 +85,14 @@ def train(nodes, solver, scheme, folder, port):
     ranks = []
     for rank, name in enumerate(nodes.names):
         environment = [f"BOSEN_RANK={rank}", f"BOSEN_SIZE={len(nodes.names)}",
-                       f"BOSEN_COORDINATOR={nodes.addresses[0]}:{port}", f"BOSEN_JOB=bench-{port}", "OMP_NUM_THREADS=1"]
+                       f"BOSEN_HOST={nodes.addresses[rank]}", f"BOSEN_COORDINATOR={nodes.addresses[0]}:{port}",
+                       f"BOSEN_JOB=bench-{port}"]
         ranks.append(subprocess.Popen(
             ["ip", "netns", "exec", name, "env", *environment, POSEIDON, "train", solver, "--data", "synthetic",
              "--metrics", metrics, "--transport", "tcp", *scheme],
             stderr=subprocess.PIPE, text=True))
     for rank in ranks:
-        _, errors = rank.communicate(timeout=600)
+        _, errors = rank.communicate(timeout=120)
         if rank.returncode != 0:
             sys.exit(f"poseidon_network: {errors.strip().splitlines()[-1]}")
     with open(metrics, encoding="utf-8") as file:
