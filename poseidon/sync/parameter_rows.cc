@@ -9,8 +9,8 @@ namespace {
 
 /// Rows much larger than this would leave late and come late; much smaller ones cost more than they carry.
 constexpr std::int64_t kRowElementsMax = std::int64_t{1} << 18;
-/// Below this a layer is one row.
-constexpr std::int64_t kSplitElements = std::int64_t{1} << 13;
+/// Where a shard would have less, a layer is one row: a frame's header would cost more than the balance gains.
+constexpr std::int64_t kElementsPerShardMin = 128;
 
 std::int64_t divided_up(std::int64_t value, std::int64_t divisor) { return (value + divisor - 1) / divisor; }
 
@@ -20,7 +20,7 @@ ParameterRows::ParameterRows(std::vector<std::int64_t> sizes, int shards, int la
     : sizes_(std::move(sizes)), elements_(std::accumulate(sizes_.begin(), sizes_.end(), std::int64_t{0})) {
   std::int64_t rows = 1;
   bosen::RowId first = layer;  // consecutive ids lie on different shards
-  if (elements_ >= kSplitElements) {
+  if (elements_ >= shards * kElementsPerShardMin) {
     rows = shards * divided_up(elements_, shards * kRowElementsMax);
     first = 0;  // whole groups of rows: one on each shard
   }
