@@ -212,8 +212,17 @@ const Node* Fields::look_up(std::string_view key, bool required) {
   known_.emplace(key);
   const Node* const value = node_.find(key);
   if (value != nullptr && value->kind() != Node::Kind::kEmpty) return value;
-  if (required) node_.fail(fmt::format("{} is missing", name_of(key)));
+  if (required) refuse_missing(key);
   return nullptr;
+}
+
+// A key that nobody knows and that looks like the missing one was meant for it.
+void Fields::refuse_missing(std::string_view key) const {
+  for (const auto& [name, value] : node_.fields()) {
+    const std::string hint = bosen::suggestion(name, std::vector<std::string>{std::string(key)});
+    if (!known_.contains(name) && !hint.empty()) value.fail(fmt::format("unknown key '{}'{}", name_of(name), hint));
+  }
+  node_.fail(fmt::format("{} is missing", name_of(key)));
 }
 
 bool Fields::has(std::string_view key) const {

@@ -83,6 +83,7 @@ class Fields {
  private:
   [[nodiscard]] std::string name_of(std::string_view key) const;
   const Node* look_up(std::string_view key, bool required);
+  [[noreturn]] void refuse_missing(std::string_view key) const;
 
   Node node_;
   std::string what_;
