@@ -97,8 +97,10 @@ void build(DataFlags& flags) {
   }
   fmt::print(stderr, "{}: wrote {} ({} images to train, {} to test)\n", kName, flags.build.output, result.train,
              result.test);
-  fmt::print(stderr, "{}: next, train a net: poseidon train config/solvers/lenet.yaml --data {}\n", kName,
-             flags.build.output);
+  const char* const solver = flags.from == "idx"       ? "config/solvers/lenet.yaml"
+                             : flags.from == "cifar10" ? "config/solvers/cifar10_quick.yaml"
+                                                       : "SOLVER.yaml";
+  fmt::print(stderr, "{}: next, train a net: poseidon train {} --data {}\n", kName, solver, flags.build.output);
 }
 
 }  // namespace
