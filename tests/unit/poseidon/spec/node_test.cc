@@ -107,6 +107,14 @@ TEST_F(FieldsTest, ReadsRepeatedFieldsFromAListOrOneValue) {
   EXPECT_THAT(fields.numbers("d"), ElementsAre(0.5));
 }
 
+TEST_F(FieldsTest, TakesALikeKeyForTheMissingOne) {
+  const std::string error = error_of("{pool: MAX, kernel_sizes: 3}", [](Fields& fields) {
+    static_cast<void>(fields.text("pool", std::nullopt));
+    static_cast<void>(fields.integer("kernel_size", std::nullopt));
+  });
+  EXPECT_EQ(error, "a.yaml:1:27: unknown key 'pooling_param.kernel_sizes'; did you mean 'kernel_size'?");
+}
+
 TEST_F(FieldsTest, SaysWhichRequiredKeyIsMissing) {
   EXPECT_THAT(error_of("{a: 1}", [](Fields& fields) { fields.integer("kernel_size", std::nullopt); }),
               AllOf(StartsWith("a.yaml:1:1: "), HasSubstr("pooling_param"), HasSubstr("kernel_size")));
