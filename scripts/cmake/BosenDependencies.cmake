@@ -46,7 +46,6 @@ if(BOSEN_BUILD_POSEIDON)
   bosen_require_package(OpenMP g++ COMPONENTS CXX)
   bosen_require_package(leveldb libleveldb-dev)
   bosen_require_package(PNG libpng-dev)
-  bosen_require_module(openblas libopenblas-dev)
   bosen_require_module(libturbojpeg libturbojpeg0-dev)
 endif()
 

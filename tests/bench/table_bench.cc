@@ -102,7 +102,7 @@ void memory_per_row(benchmark::State& state) {
   static_cast<void>(cluster.create_table<float>("rows", {.width = 4}));
   bosen::core::ClientTable* const handle = process.tables().front();
   cluster.run_workers([&](bosen::Worker& worker) {
-    bosen::runtime::TableHandle table(process, *handle);
+    bosen::runtime::TableHandle table(process, *handle, 0);
     for (bosen::RowId row = 0; row < kManyRows; ++row) table.get(worker.context(), row);
   });
   for (auto _ : state) benchmark::DoNotOptimize(handle->cached_rows());

@@ -1,5 +1,7 @@
 // Fully connected layers as matrix products of row-major matrices.
 
+#include <algorithm>
+
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "poseidon/backend/cpu/operations.h"
@@ -31,6 +33,12 @@ class CpuInnerProduct final : public InnerProductOperation {
 
   void forward(const Tensor& input, const Tensor& weight, const Tensor* bias, Tensor& output) override {
     flatten(input);
+    if (is_narrow()) {
+      turned_.resize(static_cast<std::size_t>(batch_ * outputs_));
+      multiply(Transposed::kNo, Transposed::kYes, outputs_, batch_, inputs_, weight.data(), flat_data_, turned_.data());
+      turn(bias == nullptr ? nullptr : bias->data(), output.data());
+      return;
+    }
     multiply(Transposed::kNo, Transposed::kYes, batch_, outputs_, inputs_, flat_data_, weight.data(), output.data());
     if (bias == nullptr) return;
     for (std::int64_t i = 0; i < batch_; ++i) add_row(bias->data(), output.data() + i * outputs_, outputs_);
@@ -53,6 +61,24 @@ class CpuInnerProduct final : public InnerProductOperation {
   [[nodiscard]] const Tensor& flat_input() const override { return flat_input_; }
 
  private:
+  /// Whether the weight is so much larger than the batch that it had better not be packed: weight * input^T is then
+  /// four times as fast as input * weight^T (docs/design/poseidon.md).
+  [[nodiscard]] bool is_narrow() const { return outputs_ >= 4 * batch_; }
+
+  /// output = turned_^T + bias, in blocks that stay in the nearest cache.
+  void turn(const float* bias, float* output) const {
+    constexpr std::int64_t kBlock = 16;
+    for (std::int64_t first = 0; first < outputs_; first += kBlock) {
+      const std::int64_t end = std::min(first + kBlock, outputs_);
+      for (std::int64_t row = 0; row < batch_; ++row) {
+        for (std::int64_t column = first; column < end; ++column) {
+          const float shift = bias == nullptr ? 0.0F : bias[column];
+          output[row * outputs_ + column] = turned_[static_cast<std::size_t>(column * batch_ + row)] + shift;
+        }
+      }
+    }
+  }
+
   /// Remembers where the last forward's input is as a row-major matrix.
   void flatten(const Tensor& input) {
     const TensorDescription matrix = TensorDescription::row_major({batch_, inputs_});
@@ -82,6 +108,7 @@ class CpuInnerProduct final : public InnerProductOperation {
   const TensorDescription output_;
   Rearranger flatten_, unflatten_;
   std::vector<float> flat_, flat_gradient_;  ///< where the input is arranged otherwise
+  std::vector<float> turned_;                ///< outputs x batch, where the batch is narrow
   Tensor flat_input_;
   const float* flat_data_ = nullptr;
 };
