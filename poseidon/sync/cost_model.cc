@@ -22,8 +22,9 @@ std::int64_t ps_bytes(const LayerSize& layer, const Party& party) {
 std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party) {
   if (layer.factor_inputs == 0) return std::nullopt;
   const std::int64_t factors = layer.batch * (layer.factor_inputs + layer.factor_outputs) * kFloatBytes;
-  const std::int64_t elsewhere = party.workers() - party.workers_per_process;
-  return 2 * party.workers_per_process * elsewhere * factors;
+  const std::int64_t here = party.workers_per_process;
+  const std::int64_t elsewhere = party.workers() - here;
+  return 2 * here * elsewhere * factors;
 }
 
 Scheme choose(Scheme wanted, const LayerSize& layer, const Party& party) {
