@@ -60,7 +60,8 @@ POSEIDON_VECTORISED double sum_of_squares_part(const float* x, std::size_t count
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads) { omp_set_num_threads(threads); }
+// oneDNN's threads wait for each other at barriers, so there must not be fewer than it is told (OMP_THREAD_LIMIT).
+CpuBackend::CpuBackend(int threads) { omp_set_num_threads(std::min(threads, omp_get_thread_limit())); }
 
 std::shared_ptr<Memory> CpuBackend::allocate(std::size_t bytes) { return std::make_shared<HostMemory>(bytes); }
 
