@@ -9,12 +9,25 @@
 
 #include "bosen/app.h"
 #include "bosen/launch/environment.h"
+#include "bosen/runtime/platform.h"
 
 namespace bosen::internal {
 
-/// Joins the job, runs `body` where this process has workers, leaves. Returns the exit code; throws Error.
+/// What every process of the app is told.
+runtime::ProcessSpec process_spec(const App& app, const Options& options);
+
+/// Joins the job on that platform, runs `body` where this process has workers, leaves. Throws Error.
+void run_process(const App& app, const Options& options, runtime::ProcessSpec spec, runtime::Platform& platform,
+                 const std::function<void(Cluster&)>& body);
+
+/// Runs this process's part of a real job. Returns the exit code; throws Error.
 int run_job(const App& app, const Options& options, const launch::Placement& placement,
             const std::function<void(Cluster&)>& body);
+
+/// Runs all of a job in the simulated cluster that a file describes (bosen/sim/sim_spec.h). Workers and seed are the
+/// flags', which `bosen sim` takes from the file. Returns the exit code; throws Error.
+int simulate_job(const App& app, const Options& options, const std::string& spec_file,
+                 const std::function<void(Cluster&)>& body);
 
 /// Workers and the factors by which they are slowed, from "WORKER:FACTOR,WORKER:FACTOR". Throws Error(kUsage).
 std::map<WorkerId, double> parse_stragglers(const std::string& text);

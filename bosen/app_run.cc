@@ -6,6 +6,7 @@
 #include "bosen/base/error.h"
 #include "bosen/job_report.h"
 #include "bosen/launch/rendezvous.h"
+#include "bosen/runtime/machine_platform.h"
 #include "bosen/runtime/process.h"
 
 namespace bosen::internal {
@@ -33,20 +34,21 @@ void check_stragglers(const Options& options, int workers) {
 
 }  // namespace
 
-int run_job(const App& app, const Options& options, const launch::Placement& placement,
-            const std::function<void(Cluster&)>& body) {
-  const bool is_first = placement.rank == 0;
-  JobReport report(app.name(), options, is_first ? JobReport::Progress::kShown : JobReport::Progress::kHidden);
-  if (is_first) report.open(monitor::OpenMode::kTruncate);
-
+runtime::ProcessSpec process_spec(const App& app, const Options& options) {
   runtime::ProcessSpec spec;
   spec.options = options;
-  spec.job = job_spec(placement);
-  spec.servers = placement.servers;
-  spec.host = placement.host;
   for (const auto& [name, factory] : app.float_updaters()) spec.updaters.add(name, factory);
   for (const auto& [name, factory] : app.double_updaters()) spec.updaters.add(name, factory);
-  runtime::Process process(std::move(spec));
+  return spec;
+}
+
+void run_process(const App& app, const Options& options, runtime::ProcessSpec spec, runtime::Platform& platform,
+                 const std::function<void(Cluster&)>& body) {
+  const bool is_first = spec.job.rank == 0;
+  JobReport report(app.name(), options, platform,
+                   is_first ? JobReport::Progress::kShown : JobReport::Progress::kHidden);
+  if (is_first) report.open(monitor::OpenMode::kTruncate);
+  runtime::Process process(std::move(spec), platform);
   process.on_advance([&](const runtime::WorkerContext& worker) { report.advanced(process, worker); });
   try {
     check_stragglers(options, process.members().worker_count());
@@ -62,6 +64,16 @@ int run_job(const App& app, const Options& options, const launch::Placement& pla
     process.abort(as_error(error));
     throw;
   }
+}
+
+int run_job(const App& app, const Options& options, const launch::Placement& placement,
+            const std::function<void(Cluster&)>& body) {
+  runtime::ProcessSpec spec = process_spec(app, options);
+  spec.job = job_spec(placement);
+  spec.servers = placement.servers;
+  spec.host = placement.host;
+  runtime::MachinePlatform platform;
+  run_process(app, options, std::move(spec), platform, body);
   return 0;
 }
 

@@ -17,9 +17,11 @@ double seconds(std::int64_t nanoseconds) { return static_cast<double>(nanosecond
 
 }  // namespace
 
-JobReport::JobReport(std::string program, const Options& options, Progress progress)
+JobReport::JobReport(std::string program, const Options& options, const runtime::Platform& platform, Progress progress)
     : program_(std::move(program)),
       options_(options),
+      platform_(platform),
+      start_(platform.now()),
       reported_(static_cast<std::size_t>(options.workers)),
       clocks_(options.clocks) {
   if (progress == Progress::kHidden) return;
@@ -27,9 +29,7 @@ JobReport::JobReport(std::string program, const Options& options, Progress progr
       monitor::Progress::Settings{.name = program_, .style = stderr_style()}, std::cerr);
 }
 
-double JobReport::now_s() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
+double JobReport::now_s() const { return seconds(platform_.now() - start_); }
 
 void JobReport::open(monitor::OpenMode mode) {
   if (!options_.metrics.empty()) log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,7 +26,8 @@ class JobReport {
 
   /// Writes no events and no progress where the options name no metrics file and `quiet`.
   enum class Progress { kShown, kHidden };
-  JobReport(std::string program, const Options& options, Progress progress);
+  /// Times are the platform's.
+  JobReport(std::string program, const Options& options, const runtime::Platform& platform, Progress progress);
 
   /// Rank 0 begins the metrics file; to be called before any other process may open it.
   void open(monitor::OpenMode mode);
@@ -52,7 +52,8 @@ class JobReport {
 
   const std::string program_;
   const Options options_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const runtime::Platform& platform_;
+  const core::TimeNs start_;
   std::unique_ptr<monitor::EventLog> log_;
   std::unique_ptr<monitor::Progress> progress_;
 

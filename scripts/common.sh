@@ -30,22 +30,31 @@ sometimes() {
   done
 }
 
+# folder_of PRESET: where it is built.
+folder_of() { [[ $1 == release ]] && echo build || echo "build/$1"; }
+
+# configure PRESET LOG: where that was not done.
+configure() {
+  local preset=$1 log=$2 folder
+  folder=$(folder_of "$preset")
+  [[ ! -e $folder/build.ninja ]] || return 0
+  mkdir -p "$(dirname "$log")"
+  cmake --preset "$preset" ${cmake_options[@]+"${cmake_options[@]}"} >"$log" 2>&1 || {
+    cat "$log" >&2
+    die "cmake could not configure $folder; see above, or $log"
+  }
+}
+
 # build PRESET LOG [TARGET...]: configures where needed and builds. Shows ninja's progress on a terminal, else a little of
 # it, and whatever failed.
 build() {
-  local preset=$1 log=$2
+  local preset=$1 log=$2 folder
   shift 2
-  local folder=build
-  [[ $preset == release ]] || folder=build/$preset
-  mkdir -p "$(dirname "$log")"
+  folder=$(folder_of "$preset")
   local targets=()
   (($# == 0)) || targets=(--target "$@")
-  if [[ ! -e $folder/build.ninja ]]; then
-    cmake --preset "$preset" ${cmake_options[@]+"${cmake_options[@]}"} >"$log" 2>&1 || {
-      cat "$log" >&2
-      die "cmake could not configure $folder; see above, or $log"
-    }
-  fi
+  configure "$preset" "$log"
+  mkdir -p "$(dirname "$log")"
   if [[ -t 1 ]]; then
     cmake --build "$folder" -j "$(core_count)" "${targets[@]}" || die "the build failed; see above"
   else

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "apps/common/random.h"
+#include "bosen/random.h"
 
 namespace mf {
 namespace {
@@ -95,7 +95,7 @@ double Factorizer::squared_error(const Slice& slice) const {
 }
 
 void start_row(std::uint64_t seed, RowKind kind, std::int64_t row, std::span<float> target) {
-  apps::Random random(seed, 16 + static_cast<std::uint64_t>(kind), static_cast<std::uint64_t>(row));
+  bosen::Random random(seed, 16 + static_cast<std::uint64_t>(kind), static_cast<std::uint64_t>(row));
   for (float& value : target.first(target.size() - 1)) value = static_cast<float>(kStartDeviation * random.normal());
   target.back() = 0;
 }

@@ -14,11 +14,11 @@
 
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
-#include "apps/common/random.h"
 #include "apps/mf/factors.h"
 #include "apps/mf/partition.h"
 #include "apps/mf/ratings.h"
 #include "bosen/bosen.h"
+#include "bosen/random.h"
 
 namespace mf {
 namespace {
@@ -156,7 +156,7 @@ class WorkerPart {
     order_.resize(slice.ratings.size());
     std::iota(order_.begin(), order_.end(), 0U);
     const auto stream = (static_cast<std::uint64_t>(worker_.id()) << 8) + kOrderStream;
-    apps::Random(seed_, stream, static_cast<std::uint64_t>(clock)).shuffle(std::span(order_));
+    bosen::Random(seed_, stream, static_cast<std::uint64_t>(clock)).shuffle(std::span(order_));
     sums_.train_error += factorizer_.learn(slice, order_);
     sums_.train_count += static_cast<double>(order_.size());
     add(tables_.users, slice.users, views.users, factorizer_.users());
@@ -280,14 +280,12 @@ class Training {
     return read_ratings(settings.data, settings.test_every);
   }
 
+  // Workers beyond the number of users have none, and only keep the others company.
   void check_workers(int workers) const {
-    const std::size_t most = std::min(ratings_.users(), ratings_.train.size());
-    if (static_cast<std::size_t>(workers) <= most) return;
-    throw bosen::Error(
-        bosen::ErrorKind::kUsage,
-        fmt::format("there are {} workers for {} ratings of {} users: every worker needs a user; use fewer "
-                    "workers or more data",
-                    workers, ratings_.train.size(), ratings_.users()));
+    if (static_cast<std::size_t>(workers) <= ratings_.train.size()) return;
+    throw bosen::Error(bosen::ErrorKind::kUsage,
+                       fmt::format("there are {} workers for {} ratings: use fewer workers or more data", workers,
+                                   ratings_.train.size()));
   }
 
   void report() {

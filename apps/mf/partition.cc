@@ -5,7 +5,7 @@
 #include <numeric>
 #include <queue>
 
-#include "apps/common/random.h"
+#include "bosen/random.h"
 
 namespace mf {
 namespace {
@@ -75,7 +75,7 @@ std::int64_t clocks_per_epoch(const Ratings& ratings, double learning_rate) {
 }
 
 std::vector<Slice> cut_into_slices(std::vector<Rating> ratings, std::int64_t clocks, std::uint64_t seed, int worker) {
-  apps::Random(seed, kSliceStream, static_cast<std::uint64_t>(worker)).shuffle(std::span(ratings));
+  bosen::Random(seed, kSliceStream, static_cast<std::uint64_t>(worker)).shuffle(std::span(ratings));
   const auto count = static_cast<std::size_t>(clocks);
   std::vector<Slice> slices;
   for (std::size_t i = 0; i < count; ++i) {

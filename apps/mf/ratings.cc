@@ -9,8 +9,8 @@
 #include <unordered_set>
 
 #include "apps/common/input_file.h"
-#include "apps/common/random.h"
 #include "bosen/error.h"
+#include "bosen/random.h"
 
 namespace mf {
 namespace {
@@ -101,7 +101,7 @@ class HiddenModel {
  private:
   [[nodiscard]] std::vector<float> rows(std::size_t count, std::uint64_t seed, std::uint64_t kind) const {
     std::vector<float> rows(count * (rank_ + 1));
-    apps::Random random(seed, kind);
+    bosen::Random random(seed, kind);
     for (float& value : rows) value = static_cast<float>(random.normal());
     return rows;
   }
@@ -112,7 +112,7 @@ class HiddenModel {
 };
 
 /// `count` different numbers below `bound`, in random order (Floyd's algorithm).
-std::vector<std::uint32_t> different_numbers(std::size_t count, std::size_t bound, apps::Random& random) {
+std::vector<std::uint32_t> different_numbers(std::size_t count, std::size_t bound, bosen::Random& random) {
   std::vector<std::uint32_t> numbers;
   std::unordered_set<std::uint32_t> taken;
   for (std::size_t top = bound - count; top < bound; ++top) {
@@ -188,14 +188,14 @@ Ratings generate_ratings(const GeneratorOptions& options, int test_every, std::u
   std::vector<Rating> all;
   all.reserve(count);
   for (std::size_t user = 0; user < users; ++user) {
-    apps::Random random(seed, 3, user);
+    bosen::Random random(seed, 3, user);
     const std::size_t own = count * (user + 1) / users - count * user / users;
     for (const std::uint32_t item : different_numbers(own, static_cast<std::size_t>(options.items), random)) {
       const double value = model.rating(user, item) + kNoise * random.normal();
       all.push_back({static_cast<std::uint32_t>(user), item, static_cast<float>(value)});
     }
   }
-  apps::Random(seed, 4).shuffle(std::span(all));
+  bosen::Random(seed, 4).shuffle(std::span(all));
   Ratings ratings;
   for (std::int64_t user = 0; user < options.users; ++user) ratings.user_ids.push_back(user);
   for (std::int64_t item = 0; item < options.items; ++item) ratings.item_ids.push_back(item);

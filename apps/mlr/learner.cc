@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "apps/common/random.h"
+#include "bosen/random.h"
 
 namespace mlr {
 namespace {
@@ -36,7 +36,7 @@ Learner::Learner(const Examples& train, std::vector<float> means, WorkerPlace pl
 }
 
 void Learner::begin_epoch(std::int64_t epoch) {
-  apps::Random(options_.seed, static_cast<std::uint64_t>(place_.worker), static_cast<std::uint64_t>(epoch))
+  bosen::Random(options_.seed, static_cast<std::uint64_t>(place_.worker), static_cast<std::uint64_t>(epoch))
       .shuffle(std::span(order_));
   rate_ = options_.learning_rate * std::pow(options_.decay, static_cast<double>(epoch));
   loss_ = 0;

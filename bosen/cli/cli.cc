@@ -93,6 +93,7 @@ int run(std::span<char* const> arguments) {
   app.prefix_command();
   Request request;
   add_run(app, request);
+  add_sim(app, request);
   add_check(app, request);
   add_doctor(app, request);
   int code = 0;

@@ -18,6 +18,8 @@
 namespace bosen::launch {
 namespace {
 
+constexpr const char* kSimulationFile = "BOSEN_SIM";
+
 constexpr const char* kLoopback = "127.0.0.1";
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorKind::kConfiguration, message); }
@@ -285,6 +287,13 @@ void validate(const Placement& placement) {
 GetEnv process_environment() {
   return [](const char* name) -> const char* { return std::getenv(name); };
 }
+
+std::string simulation_file(const GetEnv& env) {
+  const char* const file = env(kSimulationFile);
+  return file == nullptr ? "" : file;
+}
+
+void set_simulation_file(const std::string& path) { ::setenv(kSimulationFile, path.c_str(), 1); }
 
 std::uint16_t port_of_job(std::string_view job) {
   std::uint64_t hash = 0xcbf29ce484222325U;

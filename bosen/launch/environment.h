@@ -55,6 +55,11 @@ GetEnv process_environment();
 /// each other.
 Placement detect_placement(const GetEnv& env);
 
+/// The file that describes the simulated cluster in which the program shall run (BOSEN_SIM); empty: it runs for real.
+std::string simulation_file(const GetEnv& env);
+/// Sets it for the programs that this process becomes or starts.
+void set_simulation_file(const std::string& path);
+
 /// Variables to set for every process: "NAME=VALUE" as it stands, "NAME" with its value in `env`. Throws Error(kUsage).
 std::vector<std::pair<std::string, std::string>> exported_variables(const std::vector<std::string>& exports,
                                                                     const GetEnv& env);

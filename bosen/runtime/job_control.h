@@ -14,6 +14,8 @@
 
 #include "bosen/base/error.h"
 #include "bosen/base/types.h"
+#include "bosen/runtime/job_spec.h"
+#include "bosen/runtime/participation.h"
 
 namespace bosen::runtime {
 
@@ -29,24 +31,8 @@ struct Member {
   std::vector<std::string> addresses;  ///< of its transport
 };
 
-/// Where a process stands in its job.
-struct JobSpec {
-  Rank rank = 0;
-  int size = 1;
-  std::string job;        ///< token shared by the job's processes
-  double timeout_s = 60;  ///< how long joining may take
-  /// Rank 0: where to listen ("host:port", port 0: the system picks one). Others: where rank 0 listens, asked for once
-  /// and allowed to block for timeout_s.
-  std::string listen;
-  std::function<std::string()> find_coordinator;
-  /// Rank 0: told the address that was bound. May block; empty where the others know the address.
-  std::function<void(const std::string&)> publish_coordinator;
-  /// Told, a line at a time, for whom this process has waited for long; called by the control thread. Empty: stderr.
-  std::function<void(const std::string&)> notice;
-};
-
 /// Owned by the process, of which it is one; not for a job of one process. Its functions may be called from any thread.
-class JobControl {
+class JobControl final : public Participation {
  public:
   /// Called at most once, by the control thread, when the job can't go on; its text names rank, host and cause. It
   /// must not block, nor destroy the JobControl, and may come before the constructor has returned. It isn't called for
@@ -59,7 +45,7 @@ class JobControl {
   JobControl(const JobSpec& spec, const Member& own, OnFailure on_failure);
   /// Ends the connection; the others take this process for dead unless it comes after `leave` or `abort`. Rank 0 waits
   /// until the others know how the job has ended, at most a few seconds.
-  ~JobControl();
+  ~JobControl() override;
   JobControl(const JobControl&) = delete;
   JobControl& operator=(const JobControl&) = delete;
 
@@ -68,12 +54,12 @@ class JobControl {
 
   /// Says that this process is done with the job, and waits until every other is, so that no process closes connections
   /// that another still needs. Returns false where the job failed meanwhile.
-  bool leave();
+  bool leave() override;
 
   /// Tells all processes that this one ends the job, and why ("rank 2 (host node3) ended the job: CAUSE"); to them it
   /// is an error of the same kind, so that all end with the same exit code. Returns when the coordinator has taken
   /// note, or after a few seconds. Does nothing where the job is over.
-  void abort(const Error& cause);
+  void abort(const Error& cause) override;
 
  private:
   class Impl;

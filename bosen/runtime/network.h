@@ -1,21 +1,21 @@
 #pragma once
 
-// The process's connections to all others: a link each over one transport, and the thread that receives, acknowledges
-// and sends again.
+// The process's connections to all others: a link each over one transport. It has no thread of its own: a NetworkDriver
+// brings it what arrives.
 //
 // Thread safety: send by any thread; messages to one process keep the order of the calls. `deliver` is called by the
-// network's thread, in order for each peer.
+// driver, in order for each peer.
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "bosen/core/link.h"
 #include "bosen/net/transport.h"
+#include "bosen/runtime/platform.h"
 
 namespace bosen::runtime {
 
@@ -29,23 +29,33 @@ class Network {
   };
   using Deliver = std::function<void(std::vector<wire::Envelope>&)>;
 
-  Network(const Options& options, net::Transport& transport, Deliver deliver);
+  Network(const Options& options, Platform& platform, net::Transport& transport, Deliver deliver);
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
   /// Starts to receive; to be called once, when `deliver` may be called.
-  void start();
+  void start() { driver_ = platform_.drive(*this); }
 
-  /// Ends the receiving thread; afterwards `deliver` is not called any more.
-  void stop();
+  /// Ends receiving; afterwards `deliver` is not called any more.
+  void stop() { driver_.reset(); }
 
   void send(Rank peer, wire::Envelope envelope);
 
   /// Bytes that wait for peers that do not keep up.
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
-  /// Whether everything was acknowledged.
-  [[nodiscard]] bool idle();
+
+  // For the driver.
+
+  [[nodiscard]] Rank rank() const { return options_.rank; }
+  [[nodiscard]] net::Transport& transport() { return transport_; }
+  [[nodiscard]] core::TimeNs now() const { return platform_.now(); }
+  /// A frame has arrived.
+  void step(net::ReceivedFrame received);
+  /// Does what is due on all links; returns when something is again.
+  core::TimeNs tick();
+  /// The same for the link to one process.
+  core::TimeNs tick(Rank peer);
 
  private:
   struct Peer {
@@ -54,18 +64,16 @@ class Network {
     core::Link link;
   };
 
-  void receive_all(const std::stop_token& stop);
-  core::TimeNs tick(core::TimeNs now);
-  void step(net::ReceivedFrame received);
   void transmit(Rank peer, std::vector<wire::Frame>& frames);
   void count_waiting(std::size_t before, std::size_t after);
 
   const Options options_;
+  Platform& platform_;
   net::Transport& transport_;
   const Deliver deliver_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::atomic<std::size_t> waiting_bytes_{0};
-  std::jthread thread_;
+  std::unique_ptr<NetworkDriver> driver_;  // goes first: it uses all of the above
 };
 
 }  // namespace bosen::runtime

@@ -1,9 +1,7 @@
 #include "bosen/runtime/process.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <thread>
 
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
@@ -11,10 +9,10 @@
 
 namespace bosen::runtime {
 
-using SteadyClock = std::chrono::steady_clock;
 using wire::NodeId;
 
-Process::Process(ProcessSpec spec) : spec_(std::move(spec)) {
+Process::Process(ProcessSpec spec, Platform& platform)
+    : spec_(std::move(spec)), platform_(platform), waiter_(platform.make_waiter()) {
   if (spec_.job.size == 1) {
     start_embedded();
   } else {
@@ -25,7 +23,7 @@ Process::Process(ProcessSpec spec) : spec_(std::move(spec)) {
 Process::~Process() {
   if (network_) network_->stop();  // its thread uses everything else, this pointer included
   network_.reset();
-  control_.reset();
+  participation_.reset();
 }
 
 void Process::start_embedded() {
@@ -35,6 +33,23 @@ void Process::start_embedded() {
   members_.workers = {workers};
   members_.rank_of_shard.assign(static_cast<std::size_t>(shards), 0);
   make_actors();
+}
+
+void Process::join() {
+  if (spec_.servers >= spec_.job.size) {
+    throw Error(ErrorKind::kConfiguration, "the job has " + std::to_string(spec_.job.size) + " processes and " +
+                                               std::to_string(spec_.servers) +
+                                               " of them shall be servers: at least one must have workers");
+  }
+  Joined joined = platform_.join(spec_, shapes_, pool_, [this](const Error& cause) { fail(cause); });
+  members_ = std::move(joined.members);
+  transport_ = std::move(joined.transport);
+  participation_ = std::move(joined.participation);
+  make_actors();
+  const Network::Options options{.rank = members_.rank, .processes = spec_.job.size, .job = joined.job, .epoch = 1};
+  network_ = std::make_unique<Network>(options, platform_, *transport_,
+                                       [this](std::vector<wire::Envelope>& envelopes) { deliver(envelopes); });
+  network_->start();
 }
 
 void Process::make_actors() {
@@ -60,7 +75,7 @@ void Process::make_actors() {
       [this] {
         client_->collect();
         barriers_passed_.store(client_->barriers_passed());
-        waiter_.wake_all();
+        waiter_->wake_all();
       });
 }
 
@@ -93,7 +108,7 @@ void Process::deliver(std::vector<wire::Envelope>& envelopes) {
     receiver.post(std::move(envelope));
   }
   pump();
-  waiter_.wake_all();
+  waiter_->wake_all();
 }
 
 void Process::pump() {
@@ -129,7 +144,7 @@ void Process::advance_tables(int local_worker, std::span<core::ClientTable* cons
     client_->collect();
   }
   if (shards_.empty()) return;
-  if (shards_.size() > 1) waiter_.wake_all();  // workers that wait can take a shard each
+  if (shards_.size() > 1) waiter_->wake_all();  // workers that wait can take a shard each
   // What this process updates must show in its own next read: shards in this process apply it before that. Only exact
   // tables hold it back anyway.
   const bool must_show =
@@ -181,7 +196,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
 // Every process is told of the same problem and comes here: they leave together, so that each can say what it is
 // instead of being ended by the first one that does.
 void Process::refuse(const std::string& problem) {
-  if (control_) control_->leave();
+  if (participation_) participation_->leave();
   throw Error(ErrorKind::kUsage, problem);
 }
 
@@ -220,20 +235,19 @@ std::uint64_t Process::arrive_at_barrier() {
 bool Process::barrier_passed(std::uint64_t barrier) { return barriers_passed_.load() >= barrier; }
 
 void Process::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
-  const auto quiet = std::chrono::nanoseconds(limits::kQuietWaitNs);
-  const auto start = SteadyClock::now();
-  auto next_word = start + quiet;
+  const core::TimeNs start = platform_.now();
+  core::TimeNs next_word = start + limits::kQuietWaitNs;
   while (!ready()) {
-    const std::uint64_t ticket = waiter_.ticket();
+    const std::uint64_t ticket = waiter_->ticket();
     pump();
     if (ready()) return;
     throw_if_failed();
-    waiter_.wait(ticket, next_word);
-    if (SteadyClock::now() < next_word) continue;
-    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start).count();
-    std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(), static_cast<long long>(waited),
-                 describe_drops().c_str());
-    next_word += quiet;
+    waiter_->wait(ticket, next_word);
+    const core::TimeNs now = platform_.now();
+    if (now < next_word) continue;
+    std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(),
+                 static_cast<long long>((now - start) / 1'000'000'000), describe_drops().c_str());
+    next_word += limits::kQuietWaitNs;
   }
 }
 
@@ -256,7 +270,7 @@ void Process::fail(const Error& cause) {
     failure_ = cause;
     failed_.store(true);
   }
-  waiter_.wake_all();
+  waiter_->wake_all();
 }
 
 void Process::throw_if_failed() {
@@ -287,11 +301,11 @@ Traffic Process::channel_traffic(std::uint32_t channel) const {
 }
 
 void Process::leave() {
-  if (control_ && !control_->leave()) throw_if_failed();
+  if (participation_ && !participation_->leave()) throw_if_failed();
 }
 
 void Process::abort(const Error& cause) {
-  if (control_) control_->abort(cause);
+  if (participation_) participation_->abort(cause);
 }
 
 }  // namespace bosen::runtime

@@ -7,7 +7,8 @@
 //        ▲                                │
 //        └──── waiter ◀── network thread ◀┴──▶ other processes
 //
-// Whoever posts to an actor drives it; so does the network's thread for what arrives, and a worker that waits.
+// Whoever posts to an actor drives it; so does the network's thread for what arrives, and a worker that waits. Threads
+// and time are the platform's: real ones, or a simulation's.
 
 #include <atomic>
 #include <functional>
@@ -24,9 +25,10 @@
 #include "bosen/core/server_shard.h"
 #include "bosen/runtime/actor.h"
 #include "bosen/runtime/channel_handle.h"
-#include "bosen/runtime/job_control.h"
 #include "bosen/runtime/job_statistics.h"
 #include "bosen/runtime/network.h"
+#include "bosen/runtime/platform.h"
+#include "bosen/runtime/process_spec.h"
 #include "bosen/runtime/shape_registry.h"
 #include "bosen/runtime/table_handle.h"
 #include "bosen/runtime/waiter.h"
@@ -34,23 +36,15 @@
 
 namespace bosen::runtime {
 
-/// What a process is told when it starts.
-struct ProcessSpec {
-  Options options;
-  JobSpec job;
-  int servers = 0;                 ///< how many of the last ranks are dedicated servers
-  std::string host = "127.0.0.1";  ///< name by which other processes reach this host
-  core::UpdaterCatalog updaters;
-};
-
 class Process {
  public:
   /// Joins the job. Throws Error where that fails.
-  explicit Process(ProcessSpec spec);
+  Process(ProcessSpec spec, Platform& platform);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  [[nodiscard]] Platform& platform() const { return platform_; }
   [[nodiscard]] const Options& options() const { return spec_.options; }
   [[nodiscard]] const std::string& host() const { return spec_.host; }
   [[nodiscard]] int processes() const { return spec_.job.size; }
@@ -95,7 +89,7 @@ class Process {
   void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
   /// Waits while peers do not take what this process sends.
   void wait_for_room();
-  void wake_workers() { waiter_.wake_all(); }
+  void wake_workers() { waiter_->wake_all(); }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   [[nodiscard]] double straggler_factor(WorkerId worker) const;
   void notify_advance(const WorkerContext& worker) const;
@@ -116,10 +110,11 @@ class Process {
   void gather_statistics(ChannelHandle& channel);
 
   ProcessSpec spec_;
+  Platform& platform_;
   BufferPool pool_;  // before everything that holds buffers
   core::Membership members_;
   ShapeRegistry shapes_;
-  ThreadWaiter waiter_;
+  const std::unique_ptr<Waiter> waiter_;
 
   std::unique_ptr<core::ClientCore> client_;
   std::unique_ptr<Actor> client_actor_;
@@ -150,7 +145,7 @@ class Process {
 
   // The network goes first when the process ends: its thread uses all of the above.
   std::unique_ptr<net::Transport> transport_;
-  std::unique_ptr<JobControl> control_;
+  std::unique_ptr<Participation> participation_;
   std::unique_ptr<Network> network_;
 };
 

@@ -1,7 +1,6 @@
 // Process's part that runs the app's workers and adds up what they did.
 
 #include <exception>
-#include <thread>
 
 #include "bosen/base/error.h"
 #include "bosen/runtime/process.h"
@@ -40,23 +39,18 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
   }
   ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
   std::exception_ptr failure;
-  {
-    std::mutex failure_mutex;  // guards failure while the threads run
-    std::vector<std::jthread> threads;
-    for (int local_id = 0; local_id < local_workers(); ++local_id) {
-      threads.emplace_back([&, local_id] {
-        try {
-          run_worker(local_id, body);
-        } catch (const std::exception& error) {
-          {
-            const std::lock_guard lock(failure_mutex);
-            if (!failure) failure = std::current_exception();
-          }
-          fail(as_error(error));
-        }
-      });
+  std::mutex failure_mutex;  // guards failure while the workers run
+  platform_.run_side_by_side(local_workers(), [&](int local_id) {
+    try {
+      run_worker(local_id, body);
+    } catch (const std::exception& error) {
+      {
+        const std::lock_guard lock(failure_mutex);
+        if (!failure) failure = std::current_exception();
+      }
+      fail(as_error(error));
     }
-  }
+  });
   if (failure) std::rethrow_exception(failure);
   gather_statistics(channel);
 }

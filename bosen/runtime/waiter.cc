@@ -1,14 +1,17 @@
 #include "bosen/runtime/waiter.h"
 
+#include <chrono>
+
 namespace bosen::runtime {
 
 std::uint64_t ThreadWaiter::ticket() { return epoch_.load(); }
 
-void ThreadWaiter::wait(std::uint64_t ticket, Time deadline) {
+void ThreadWaiter::wait(std::uint64_t ticket, core::TimeNs deadline) {
+  const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(deadline)};
   sleepers_.fetch_add(1);
   {
     std::unique_lock lock(mutex_);
-    condition_.wait_until(lock, deadline, [&] { return epoch_.load() != ticket; });
+    condition_.wait_until(lock, until, [&] { return epoch_.load() != ticket; });
   }
   sleepers_.fetch_sub(1);
 }

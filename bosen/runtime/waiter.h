@@ -9,23 +9,23 @@
 //     }
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+
+#include "bosen/core/link.h"
 
 namespace bosen::runtime {
 
 class Waiter {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-
   virtual ~Waiter() = default;
 
   /// To be taken before the condition is looked at.
   virtual std::uint64_t ticket() = 0;
-  /// Returns when wake_all was called after the ticket was taken, or at the deadline.
-  virtual void wait(std::uint64_t ticket, Time deadline) = 0;
+  /// Returns when wake_all was called after the ticket was taken, or at the deadline (platform time). Only a wait that
+  /// says for people what it waits for has use for a deadline, so a simulation takes no notice of it.
+  virtual void wait(std::uint64_t ticket, core::TimeNs deadline) = 0;
   virtual void wake_all() = 0;
 };
 
@@ -33,7 +33,7 @@ class Waiter {
 class ThreadWaiter final : public Waiter {
  public:
   std::uint64_t ticket() override;
-  void wait(std::uint64_t ticket, Time deadline) override;
+  void wait(std::uint64_t ticket, core::TimeNs deadline) override;
   void wake_all() override;
 
  private:

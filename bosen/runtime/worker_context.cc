@@ -1,24 +1,14 @@
 #include "bosen/runtime/worker_context.h"
 
-#include <thread>
+#include <algorithm>
 #include <vector>
 
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
 
-using SteadyClock = std::chrono::steady_clock;
-
-namespace {
-
-std::int64_t ns_since(SteadyClock::time_point start) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now() - start).count();
-}
-
-}  // namespace
-
 WorkerContext::WorkerContext(Process& process, const Place& place)
-    : process_(process), place_(place), computing_since_(SteadyClock::now()) {}
+    : process_(process), place_(place), computing_since_(process.platform().now()) {}
 
 void WorkerContext::advance() {
   lag();
@@ -33,17 +23,24 @@ void WorkerContext::advance() {
   process_.notify_advance(*this);
 }
 
+core::TimeNs WorkerContext::measured_computing() const {
+  return process_.platform().now() - computing_since_ - (times_.wait_ns - waited_before_ns_);
+}
+
+void WorkerContext::count_computing(core::TimeNs duration) {
+  times_.compute_ns += duration;
+  waited_before_ns_ = times_.wait_ns;
+  computing_since_ = process_.platform().now();
+}
+
 // A straggler's computing takes `straggler_factor` times as long: the rest of it is slept away.
 void WorkerContext::lag() {
-  std::int64_t computed_ns = ns_since(computing_since_) - (times_.wait_ns - waited_before_ns_);
-  if (place_.straggler_factor > 1) {
-    const auto extra = static_cast<std::int64_t>(static_cast<double>(computed_ns) * (place_.straggler_factor - 1));
-    std::this_thread::sleep_for(std::chrono::nanoseconds(extra));
-    computed_ns += extra;
-  }
-  times_.compute_ns += computed_ns;
-  waited_before_ns_ = times_.wait_ns;
-  computing_since_ = SteadyClock::now();
+  Platform& platform = process_.platform();
+  const core::TimeNs measured = measured_computing();
+  const auto duration = static_cast<core::TimeNs>(
+      static_cast<double>(platform.computing_time(place_.id, clock_, measured)) * place_.straggler_factor);
+  if (duration > measured) platform.rest(duration - measured);
+  count_computing(std::max(duration, measured));
 }
 
 void WorkerContext::barrier() {
@@ -60,15 +57,15 @@ void WorkerContext::finish() {
   if (has_updates) {
     advance();
   } else {
-    lag();
+    count_computing(measured_computing());
   }
   process_.advance_tables(place_.local_id, tables, true);
 }
 
 void WorkerContext::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
-  const auto start = SteadyClock::now();
+  const core::TimeNs start = process_.platform().now();
   process_.wait_until(ready, [&] { return "worker " + std::to_string(place_.id) + " waits for " + what(); });
-  times_.wait_ns += ns_since(start);
+  times_.wait_ns += process_.platform().now() - start;
 }
 
 }  // namespace bosen::runtime

@@ -2,12 +2,12 @@
 
 // One worker as the runtime sees it: its clock, its waits, and what it was told to simulate.
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "bosen/base/types.h"
+#include "bosen/core/link.h"
 
 namespace bosen::runtime {
 
@@ -46,6 +46,8 @@ class WorkerContext {
   void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
 
  private:
+  [[nodiscard]] core::TimeNs measured_computing() const;
+  void count_computing(core::TimeNs duration);
   void lag();
 
   Process& process_;
@@ -53,7 +55,7 @@ class WorkerContext {
   Clock clock_ = 0;
   WorkerTimes times_;
   std::int64_t waited_before_ns_ = 0;  // at the last advance
-  std::chrono::steady_clock::time_point computing_since_;
+  core::TimeNs computing_since_;
 };
 
 }  // namespace bosen::runtime

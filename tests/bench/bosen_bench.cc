@@ -17,6 +17,7 @@
 
 #include "bosen/bosen.h"
 #include "bosen/job_report.h"
+#include "bosen/runtime/machine_platform.h"
 #include "bosen/runtime/process.h"
 
 namespace {
@@ -49,7 +50,7 @@ bosen::runtime::ProcessSpec process_spec(const RoundOptions& options) {
 }
 
 void run_rounds(const RoundOptions& options, bosen::runtime::Process& process) {
-  bosen::JobReport report("bosen-bench", process.options(), bosen::JobReport::Progress::kHidden);
+  bosen::JobReport report("bosen-bench", process.options(), process.platform(), bosen::JobReport::Progress::kHidden);
   bosen::Cluster cluster(process, report);
   const auto table = cluster.create_table<float>("rows", {.width = options.columns});
   std::vector<double> seconds(static_cast<std::size_t>(options.workers));
@@ -88,13 +89,15 @@ void serve(const RoundOptions& options, int coordinator_pipe) {
     if (::read(coordinator_pipe, address, sizeof address - 1) <= 0) ::_exit(1);
     return std::string(address);
   };
-  bosen::runtime::Process process(std::move(spec));
+  bosen::runtime::MachinePlatform platform;
+  bosen::runtime::Process process(std::move(spec), platform);
   process.leave();
 }
 
 int run(const RoundOptions& options) {
+  bosen::runtime::MachinePlatform platform;
   if (options.processes == 1) {
-    bosen::runtime::Process process(process_spec(options));
+    bosen::runtime::Process process(process_spec(options), platform);
     run_rounds(options, process);
     return 0;
   }
@@ -111,7 +114,7 @@ int run(const RoundOptions& options) {
     if (::write(pipe_ends[1], address.data(), address.size()) < 0) ::_exit(1);
   };
   {
-    bosen::runtime::Process process(std::move(spec));
+    bosen::runtime::Process process(std::move(spec), platform);
     run_rounds(options, process);
     process.leave();
   }

@@ -17,44 +17,11 @@ import sys
 import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.append(os.path.join(ROOT, "tests", "support"))
+from shaped_nodes import Nodes  # noqa: E402
+
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"], "auto": ["--scheme", "auto"]}
-
-
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-
-class Nodes:
-    """Namespaces on one bridge, each link held to a rate in both directions."""
-
-    def __init__(self, count, rate):
-        self.prefix = f"pb{os.getpid() % 10000}"
-        self.names = [f"{self.prefix}n{i}" for i in range(count)]
-        self.addresses = [f"10.97.{os.getpid() % 250}.{i + 1}" for i in range(count)]
-        self.rate = rate
-
-    def __enter__(self):
-        hub = f"{self.prefix}hub"
-        ip("netns", "add", hub)
-        ip("-n", hub, "link", "add", "bridge", "type", "bridge")
-        ip("-n", hub, "link", "set", "bridge", "up")
-        for name, address in zip(self.names, self.addresses):
-            ip("netns", "add", name)
-            ip("-n", hub, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("-n", hub, "link", "set", name, "master", "bridge", "up")
-            ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-            for device in ("lo", "eth0"):
-                ip("-n", name, "link", "set", device, "up")
-            if self.rate:
-                for namespace, device in ((name, "eth0"), (hub, name)):
-                    subprocess.run(["tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", self.rate,
-                                    "burst", "1mb", "latency", "100ms"], check=True)
-        return self
-
-    def __exit__(self, *_):
-        for name in [*self.names, f"{self.prefix}hub"]:
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
 def write_net(path, arguments):
@@ -83,14 +50,10 @@ def train(nodes, solver, scheme, folder, port):
     """Images a second of all nodes together."""
     metrics = os.path.join(folder, "metrics.jsonl")
     ranks = []
-    for rank, name in enumerate(nodes.names):
-        environment = [f"BOSEN_RANK={rank}", f"BOSEN_SIZE={len(nodes.names)}",
-                       f"BOSEN_HOST={nodes.addresses[rank]}", f"BOSEN_COORDINATOR={nodes.addresses[0]}:{port}",
-                       f"BOSEN_JOB=bench-{port}"]
+    for rank in range(len(nodes.names)):
         ranks.append(subprocess.Popen(
-            ["ip", "netns", "exec", name, "env", *environment, POSEIDON, "train", solver, "--data", "synthetic",
-             "--metrics", metrics, "--transport", "tcp", *scheme],
-            stderr=subprocess.PIPE, text=True))
+            [*nodes.inside(rank, f"bench-{port}", port), POSEIDON, "train", solver, "--data", "synthetic", "--metrics",
+             metrics, "--transport", "tcp", *scheme], stderr=subprocess.PIPE, text=True))
     for rank in ranks:
         _, errors = rank.communicate(timeout=120)
         if rank.returncode != 0:

@@ -7,6 +7,7 @@
 
 #include "bosen/bosen.h"
 #include "bosen/job_report.h"
+#include "bosen/runtime/machine_platform.h"
 #include "bosen/runtime/process.h"
 
 namespace {
@@ -17,8 +18,9 @@ constexpr bosen::RowId kRows = 8;  // all in the first-level cache, as in a work
 // Runs `measure` in the only worker of an embedded job.
 template <class Measure>
 void with_worker(const Measure& measure) {
-  bosen::runtime::Process process({});
-  bosen::JobReport report("bench", process.options(), bosen::JobReport::Progress::kHidden);
+  bosen::runtime::MachinePlatform platform;
+  bosen::runtime::Process process({}, platform);
+  bosen::JobReport report("bench", process.options(), platform, bosen::JobReport::Progress::kHidden);
   bosen::Cluster cluster(process, report);
   const auto table = cluster.create_table<float>("rows", {.width = kWidth});
   cluster.run_workers([&](bosen::Worker& worker) {
@@ -96,8 +98,9 @@ BENCHMARK(floor_round);
 
 void memory_per_row(benchmark::State& state) {
   constexpr bosen::RowId kManyRows = 100'000;
-  bosen::runtime::Process process({});
-  bosen::JobReport report("bench", process.options(), bosen::JobReport::Progress::kHidden);
+  bosen::runtime::MachinePlatform platform;
+  bosen::runtime::Process process({}, platform);
+  bosen::JobReport report("bench", process.options(), platform, bosen::JobReport::Progress::kHidden);
   bosen::Cluster cluster(process, report);
   static_cast<void>(cluster.create_table<float>("rows", {.width = 4}));
   bosen::core::ClientTable* const handle = process.tables().front();

@@ -1,5 +1,6 @@
 """Tables in real processes: the guarantee read by read, misuse, lost processes, joining without bosen run."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,20 @@ def run(command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, **options)
 
 
+def jobs():
+    """Processes, workers of each, model and transport: all there are. Under sanitizers, where a job takes long, every number
+    of processes with every number of workers, and the rest in turns, so that every model also meets every number of either
+    and both transports; all of them with BOSEN_TEST_FULL=1."""
+    full = not SANITIZED or os.environ.get("BOSEN_TEST_FULL")
+    for processes, workers in itertools.product(range(1, 9), range(1, 5)):
+        transports = ["tcp", "ipc"] if processes > 1 else ["auto"]
+        if full:
+            yield from itertools.product([processes], [workers], MODELS, transports)
+        else:
+            model = (processes + workers) % len(MODELS)
+            yield processes, workers, MODELS[model], transports[(processes // 4 + model // 2) % len(transports)]
+
+
 class GuaranteeTest(unittest.TestCase):
     """consistency_check itself looks at every read; here it must only end well."""
 
@@ -32,21 +47,12 @@ class GuaranteeTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, f"{launcher} {arguments}\n{result.stdout}\n{result.stderr}")
         self.assertIn("kept the guarantee", result.stdout)
 
-    def test_one_process(self):
-        for model in MODELS:
-            for workers in ["1", "2", "4"]:
-                with self.subTest(model=model, workers=workers):
-                    self.check([], ["--consistency", model, "--staleness", "2", "--workers", workers])
-
-    def test_processes_and_transports(self):
-        for processes in ["2", "8"] if SANITIZED else ["2", "3", "8"]:
-            for transport in ["tcp", "ipc"]:
-                for model in MODELS:
-                    with self.subTest(processes=processes, transport=transport, model=model):
-                        workers = "1" if processes == "8" else "2"
-                        self.check([BOSEN, "run", "-n", processes, "--"],
-                                   ["--consistency", model, "--staleness", "1", "--workers", workers, "--transport",
-                                    transport])
+    def test_every_number_of_processes_and_workers(self):
+        for processes, workers, model, transport in jobs():
+            with self.subTest(processes=processes, workers=workers, model=model, transport=transport):
+                launcher = [] if processes == 1 else [BOSEN, "run", "-n", str(processes), "--"]
+                self.check(launcher, ["--consistency", model, "--staleness", "1", "--workers", str(workers),
+                                      "--transport", transport])
 
     def test_dedicated_servers(self):
         for model in MODELS:

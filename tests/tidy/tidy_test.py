@@ -65,6 +65,10 @@ VIOLATIONS = {
         {"bosen/a.h": "// What it is for.\n#pragma once\n"},
         {"tests/support/a.h": "#ifndef A\n#define A\n#endif\n"},
     ],
+    "own_header_first": [
+        {"bosen/a.h": "", "bosen/a.cc": '#include <vector>\n\n#include "bosen/a.h"\n'},
+        {"apps/mf/a.h": "", "apps/mf/a.cc": "int a;\n"},
+    ],
     "no_sleeping": [
         {"bosen/net/a.cc": "void f() { std::this_thread::sleep_for(1ms); }\n"},
         {"tests/unit/core/a_test.cc": "void f() { usleep(10); }\n"},
@@ -125,8 +129,13 @@ IN_ORDER = {
     },
     "short_files": {"bosen/a.cc": "\n" * MAX_FILE_LINES, "docs/a.md": "\n" * 1000},
     "headers_guarded_once": {"bosen/a.h": "#pragma once\n\n// What it is for.\n"},
+    "own_header_first": {
+        "bosen/a.h": "",
+        "bosen/a.cc": '// Why.\n\n#include "bosen/a.h"\n\n#include <vector>\n',
+        "bosen/main.cc": "#include <vector>\n",
+    },
     "no_sleeping": {
-        "bosen/runtime/worker_context.cc": "void f() { std::this_thread::sleep_for(1ms); }\n",
+        "bosen/runtime/machine_platform.cc": "void f() { std::this_thread::sleep_for(1ms); }\n",
         "bosen/net/a.cc": "bool sleep_until(Time);  // nobody has to usleep(1)\n",
         "tests/integration/a_test.py": "process.wait(timeout=10)\n",
     },

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/random.h"
+#include "bosen/random.h"
 
 namespace mf {
 namespace {
@@ -145,7 +145,7 @@ class LaggingCluster {
     }
     std::vector<std::uint32_t> order(slice.ratings.size());
     std::iota(order.begin(), order.end(), 0U);
-    apps::Random(3, worker, static_cast<std::uint64_t>(clock)).shuffle(std::span(order));
+    bosen::Random(3, worker, static_cast<std::uint64_t>(clock)).shuffle(std::span(order));
     factorizer_.learn(slice, order);
     std::vector<float> change(static_cast<std::size_t>(rank_) + 1);
     for (std::size_t i = 0; i < slice.users.size(); ++i) {

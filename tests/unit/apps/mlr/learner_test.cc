@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/random.h"
+#include "bosen/random.h"
 
 namespace mlr {
 namespace {
@@ -22,12 +22,12 @@ std::vector<std::span<const float>> spans_of(const Weights& weights) { return {w
 /// Examples of `classes` overlapping clouds of points, none of their coordinates centred.
 Examples clouds(std::size_t count, int classes, std::int64_t features, std::uint64_t seed) {
   Examples examples{.features = features, .classes = classes, .labels = {}, .nonzeros = {}};
-  apps::Random random(seed);
+  bosen::Random random(seed);
   for (std::size_t i = 0; i < count; ++i) {
     const auto label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(classes)));
     for (std::uint32_t column = 0; column < static_cast<std::uint32_t>(features); ++column) {
       if (random.uniform() < 0.3) continue;
-      const double centre = 1 + apps::Random(99, column, static_cast<std::uint64_t>(label)).normal();
+      const double centre = 1 + bosen::Random(99, column, static_cast<std::uint64_t>(label)).normal();
       examples.nonzeros.push_back({column, static_cast<float>(centre + random.normal())});
     }
     examples.close_example(label);
@@ -37,7 +37,7 @@ Examples clouds(std::size_t count, int classes, std::int64_t features, std::uint
 
 Weights random_weights(int classes, std::size_t width, std::uint64_t seed) {
   Weights weights(static_cast<std::size_t>(classes), std::vector<float>(width));
-  apps::Random random(seed);
+  bosen::Random random(seed);
   for (auto& row : weights) {
     for (float& weight : row) weight = static_cast<float>(random.normal() * 0.3);
   }

@@ -1,11 +1,11 @@
-#include "poseidon/spec/node.h"
+#include "bosen/base/spec_node.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/configuration_error.h"
 
-namespace poseidon {
+namespace bosen {
 namespace {
 
 using ::testing::AllOf;
@@ -13,49 +13,49 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-Node parsed(const std::string& text) { return Node::parse(text, "a.yaml"); }
+SpecNode parsed(const std::string& text) { return SpecNode::parse(text, "a.yaml"); }
 
-TEST(NodeTest, KnowsWhereAValueStands) {
-  const Node root = parsed("name: x\nlayer:\n  - {type: ReLU}\n");
+TEST(SpecNodeTest, KnowsWhereAValueStands) {
+  const SpecNode root = parsed("name: x\nlayer:\n  - {type: ReLU}\n");
   EXPECT_EQ(root.find("name")->place(), "a.yaml:1:7");
   EXPECT_EQ(root.find("layer")->items()[0].find("type")->place(), "a.yaml:3:12");
 }
 
-TEST(NodeTest, KeepsTheOrderOfAMap) {
+TEST(SpecNodeTest, KeepsTheOrderOfAMap) {
   std::vector<std::string> keys;
-  const Node map = parsed("{b: 1, a: 2, c: 3}");
+  const SpecNode map = parsed("{b: 1, a: 2, c: 3}");
   for (const auto& [key, value] : map.fields()) keys.push_back(key);
   EXPECT_THAT(keys, ElementsAre("b", "a", "c"));
 }
 
-TEST(NodeTest, TakesOneValueForAListOfItself) {
+TEST(SpecNodeTest, TakesOneValueForAListOfItself) {
   EXPECT_EQ(parsed("data").items().size(), 1U);
   EXPECT_EQ(parsed("data").items()[0].text(), "data");
   EXPECT_EQ(parsed("[a, b]").items().size(), 2U);
   EXPECT_TRUE(parsed("").items().empty());
 }
 
-TEST(NodeTest, SaysWhereYamlIsMalformed) {
+TEST(SpecNodeTest, SaysWhereYamlIsMalformed) {
   EXPECT_THAT(configuration_error([] { parsed("layer: [a, b\nname: x\n"); }), StartsWith("a.yaml:"));
   EXPECT_THAT(configuration_error([] { parsed("a: 1\n\tb: 2\n"); }), StartsWith("a.yaml:2:"));
 }
 
-TEST(NodeTest, RefusesAKeyGivenTwice) {
+TEST(SpecNodeTest, RefusesAKeyGivenTwice) {
   EXPECT_THAT(configuration_error([] { parsed("top: a\nbottom: b\ntop: c\n"); }),
               AllOf(StartsWith("a.yaml:3:1: "), HasSubstr("'top'")));
 }
 
-TEST(NodeTest, RefusesAFileThatIsNotThere) {
-  EXPECT_THAT(configuration_error([] { Node::read_file("/nowhere/net.yaml"); }), HasSubstr("/nowhere/net.yaml"));
-  EXPECT_THAT(configuration_error([] { Node::read_file("/tmp"); }), HasSubstr("/tmp"));
+TEST(SpecNodeTest, RefusesAFileThatIsNotThere) {
+  EXPECT_THAT(configuration_error([] { SpecNode::read_file("/nowhere/net.yaml"); }), HasSubstr("/nowhere/net.yaml"));
+  EXPECT_THAT(configuration_error([] { SpecNode::read_file("/tmp"); }), HasSubstr("/tmp"));
 }
 
-TEST(NodeTest, RefusesToBeNestedWithoutEnd) {
+TEST(SpecNodeTest, RefusesToBeNestedWithoutEnd) {
   EXPECT_THAT(configuration_error([] { parsed(std::string(200, '[') + std::string(200, ']')); }),
               StartsWith("a.yaml:"));
 }
 
-TEST(NodeTest, RefusesAliasesThatUnfoldWithoutEnd) {
+TEST(SpecNodeTest, RefusesAliasesThatUnfoldWithoutEnd) {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 9; ++i) {
     const std::string below = "*a" + std::to_string(i - 1);
@@ -73,14 +73,14 @@ class FieldsTest : public ::testing::Test {
   template <class Read>
   std::string error_of(const std::string& text, const Read& read) {
     return configuration_error([&] {
-      Fields fields(parsed(text), "pooling_param");
+      SpecFields fields(parsed(text), "pooling_param");
       read(fields);
     });
   }
 };
 
 TEST_F(FieldsTest, ReadsValuesByType) {
-  Fields fields(parsed("{a: -3, b: 2.5e-1, c: TRUE, d: some words, e: ave}"), "pooling_param");
+  SpecFields fields(parsed("{a: -3, b: 2.5e-1, c: TRUE, d: some words, e: ave}"), "pooling_param");
   EXPECT_EQ(fields.integer("a", std::nullopt), -3);
   EXPECT_EQ(fields.number("b", std::nullopt), 0.25);
   EXPECT_TRUE(fields.boolean("c", std::nullopt));
@@ -90,7 +90,7 @@ TEST_F(FieldsTest, ReadsValuesByType) {
 }
 
 TEST_F(FieldsTest, FallsBackWhereAKeyIsAbsentOrEmpty) {
-  Fields fields(parsed("{a: }"), "pooling_param");
+  SpecFields fields(parsed("{a: }"), "pooling_param");
   EXPECT_EQ(fields.integer("a", 4), 4);
   EXPECT_EQ(fields.number("b", 0.5), 0.5);
   EXPECT_FALSE(fields.boolean("c", false));
@@ -100,7 +100,7 @@ TEST_F(FieldsTest, FallsBackWhereAKeyIsAbsentOrEmpty) {
 }
 
 TEST_F(FieldsTest, ReadsRepeatedFieldsFromAListOrOneValue) {
-  Fields fields(parsed("{a: [1, 2], b: 3, c: [x], d: 0.5}"), "pooling_param");
+  SpecFields fields(parsed("{a: [1, 2], b: 3, c: [x], d: 0.5}"), "pooling_param");
   EXPECT_THAT(fields.integers("a"), ElementsAre(1, 2));
   EXPECT_THAT(fields.integers("b"), ElementsAre(3));
   EXPECT_THAT(fields.texts("c"), ElementsAre("x"));
@@ -108,7 +108,7 @@ TEST_F(FieldsTest, ReadsRepeatedFieldsFromAListOrOneValue) {
 }
 
 TEST_F(FieldsTest, TakesALikeKeyForTheMissingOne) {
-  const std::string error = error_of("{pool: MAX, kernel_sizes: 3}", [](Fields& fields) {
+  const std::string error = error_of("{pool: MAX, kernel_sizes: 3}", [](SpecFields& fields) {
     static_cast<void>(fields.text("pool", std::nullopt));
     static_cast<void>(fields.integer("kernel_size", std::nullopt));
   });
@@ -116,12 +116,12 @@ TEST_F(FieldsTest, TakesALikeKeyForTheMissingOne) {
 }
 
 TEST_F(FieldsTest, SaysWhichRequiredKeyIsMissing) {
-  EXPECT_THAT(error_of("{a: 1}", [](Fields& fields) { fields.integer("kernel_size", std::nullopt); }),
+  EXPECT_THAT(error_of("{a: 1}", [](SpecFields& fields) { fields.integer("kernel_size", std::nullopt); }),
               AllOf(StartsWith("a.yaml:1:1: "), HasSubstr("pooling_param"), HasSubstr("kernel_size")));
 }
 
 TEST_F(FieldsTest, SaysWhatAValueMustBe) {
-  const auto integer = [](Fields& fields) { fields.integer("stride", std::nullopt, {1, 8}); };
+  const auto integer = [](SpecFields& fields) { fields.integer("stride", std::nullopt, {1, 8}); };
   for (const char* value : {"two", "1.5", "[1]", "{}", "''", "99999999999999999999"}) {
     EXPECT_THAT(error_of(std::string("{stride: ") + value + "}", integer),
                 AllOf(StartsWith("a.yaml:1:10: "), HasSubstr("pooling_param.stride")))
@@ -129,17 +129,17 @@ TEST_F(FieldsTest, SaysWhatAValueMustBe) {
   }
   EXPECT_THAT(error_of("{stride: 0}", integer), AllOf(StartsWith("a.yaml:1:10: "), HasSubstr("from 1 to 8")));
   EXPECT_THAT(error_of("{stride: 9}", integer), HasSubstr("from 1 to 8"));
-  const auto number = [](Fields& fields) { fields.number("stride", std::nullopt, {.minimum = 0}); };
+  const auto number = [](SpecFields& fields) { fields.number("stride", std::nullopt, {.minimum = 0}); };
   for (const char* value : {".nan", "nan", "inf", "-1", "1e999", "0x10", "1 2"}) {
     EXPECT_THAT(error_of(std::string("{stride: ") + value + "}", number), StartsWith("a.yaml:1:10: ")) << value;
   }
-  EXPECT_THAT(error_of("{stride: perhaps}", [](Fields& fields) { fields.boolean("stride", true); }),
+  EXPECT_THAT(error_of("{stride: perhaps}", [](SpecFields& fields) { fields.boolean("stride", true); }),
               AllOf(HasSubstr("true or false"), HasSubstr("perhaps")));
 }
 
 TEST_F(FieldsTest, SaysWhatThereIsToChooseFrom) {
   EXPECT_THAT(error_of("{pool: MEAN}",
-                       [](Fields& fields) {
+                       [](SpecFields& fields) {
                          fields.choice("pool", {"MAX", "AVE"}, 0);
                        }),
               AllOf(StartsWith("a.yaml:1:8: "), HasSubstr("MAX or AVE"), HasSubstr("MEAN")));
@@ -147,7 +147,7 @@ TEST_F(FieldsTest, SaysWhatThereIsToChooseFrom) {
 
 TEST_F(FieldsTest, NamesTheNearestKeyForOneItDoesNotKnow) {
   EXPECT_THAT(error_of("{kernel_size: 3,\n  strid: 2}",
-                       [](Fields& fields) {
+                       [](SpecFields& fields) {
                          fields.integer("kernel_size", std::nullopt);
                          fields.integer("stride", 1);
                          fields.finish();
@@ -156,18 +156,18 @@ TEST_F(FieldsTest, NamesTheNearestKeyForOneItDoesNotKnow) {
 }
 
 TEST_F(FieldsTest, RefusesWhatIsNoMap) {
-  EXPECT_THAT(configuration_error([] { Fields(parsed("[1, 2]"), "pooling_param"); }),
+  EXPECT_THAT(configuration_error([] { SpecFields(parsed("[1, 2]"), "pooling_param"); }),
               AllOf(StartsWith("a.yaml:1:1: "), HasSubstr("pooling_param")));
 }
 
 TEST_F(FieldsTest, SaysWhereAMapIsMissingThatHasARequiredKey) {
   EXPECT_THAT(configuration_error([] {
-                Fields layer(parsed("name: x\ntype: Pooling\n"), "layer");
-                Fields own(layer.child("pooling_param"), "pooling_param");
+                SpecFields layer(parsed("name: x\ntype: Pooling\n"), "layer");
+                SpecFields own(layer.child("pooling_param"), "pooling_param");
                 own.integer("kernel_size", std::nullopt);
               }),
               AllOf(StartsWith("a.yaml:"), HasSubstr("pooling_param.kernel_size")));
 }
 
 }  // namespace
-}  // namespace poseidon
+}  // namespace bosen

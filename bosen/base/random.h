@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-namespace apps {
+namespace bosen {
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014). Cheap to make, so
 /// everything that needs numbers of its own makes a generator from the seed and its own coordinates.
@@ -55,4 +55,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace apps
+}  // namespace bosen

@@ -1,4 +1,4 @@
-#include "apps/common/random.h"
+#include "bosen/base/random.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-namespace apps {
+namespace bosen {
 namespace {
 
 TEST(RandomTest, GivesTheSameNumbersForTheSameSeed) {
@@ -60,4 +60,4 @@ TEST(RandomTest, ShufflesWithoutLosingAnything) {
 }
 
 }  // namespace
-}  // namespace apps
+}  // namespace bosen

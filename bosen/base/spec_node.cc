@@ -1,4 +1,4 @@
-#include "poseidon/spec/node.h"
+#include "bosen/base/spec_node.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
@@ -13,22 +13,22 @@
 #include <fstream>
 #include <iterator>
 
-#include "bosen/error.h"
-#include "bosen/suggestion.h"
+#include "bosen/base/error.h"
+#include "bosen/base/suggestion.h"
 
-namespace poseidon {
+namespace bosen {
 
 /// One value, with everything below it.
-struct Node::Data {
+struct SpecNode::Data {
   Kind kind = Kind::kEmpty;
   std::string place;
   std::string text;
-  std::vector<Node> items;
-  std::vector<std::pair<std::string, Node>> fields;
+  std::vector<SpecNode> items;
+  std::vector<std::pair<std::string, SpecNode>> fields;
 
-  static Node make(const YAML::Node& yaml, const std::string& file);
+  static SpecNode make(const YAML::Node& yaml, const std::string& file);
   /// No value, at a place that can be named.
-  static Node nothing_at(const std::string& place);
+  static SpecNode nothing_at(const std::string& place);
 };
 
 namespace {
@@ -39,7 +39,7 @@ constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 /// With aliases a short file can unfold to any number of values.
 constexpr std::size_t kValuesMax = 1'000'000;
 
-[[noreturn]] void refuse(const std::string& message) { throw bosen::Error(bosen::ErrorKind::kConfiguration, message); }
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::kConfiguration, message); }
 
 std::string place_of(const std::string& file, const YAML::Mark& mark) {
   return mark.is_null() ? file : fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
@@ -63,7 +63,7 @@ void check_size(const YAML::Node& yaml, const std::string& file, int depth, std:
 
 }  // namespace
 
-Node Node::Data::make(const YAML::Node& yaml, const std::string& file) {
+SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file) {
   auto data = std::make_shared<Data>();
   data->place = place_of(file, yaml.Mark());
   if (yaml.IsScalar()) {
@@ -85,20 +85,20 @@ Node Node::Data::make(const YAML::Node& yaml, const std::string& file) {
       data->fields.emplace_back(key, make(field.second, file));
     }
   }
-  Node node;
+  SpecNode node;
   node.data_ = std::move(data);
   return node;
 }
 
-Node Node::Data::nothing_at(const std::string& place) {
+SpecNode SpecNode::Data::nothing_at(const std::string& place) {
   auto data = std::make_shared<Data>();
   data->place = place;
-  Node node;
+  SpecNode node;
   node.data_ = std::move(data);
   return node;
 }
 
-Node Node::parse(const std::string& text, const std::string& file) {
+SpecNode SpecNode::parse(const std::string& text, const std::string& file) {
   try {
     const YAML::Node yaml = YAML::Load(text);
     std::size_t values = 0;
@@ -109,7 +109,7 @@ Node Node::parse(const std::string& text, const std::string& file) {
   }
 }
 
-Node Node::read_file(const std::string& path) {
+SpecNode SpecNode::read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) refuse(fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
   std::string text;
@@ -122,34 +122,34 @@ Node Node::read_file(const std::string& path) {
   return parse(text, path);
 }
 
-Node::Kind Node::kind() const { return data_ ? data_->kind : Kind::kEmpty; }
+SpecNode::Kind SpecNode::kind() const { return data_ ? data_->kind : Kind::kEmpty; }
 
-std::string Node::place() const { return data_ ? data_->place : "?"; }
+std::string SpecNode::place() const { return data_ ? data_->place : "?"; }
 
-const std::string& Node::text() const {
+const std::string& SpecNode::text() const {
   static const std::string kNone;
   return data_ ? data_->text : kNone;
 }
 
-std::vector<Node> Node::items() const {
+std::vector<SpecNode> SpecNode::items() const {
   if (kind() == Kind::kList) return data_->items;
   if (kind() == Kind::kEmpty) return {};
   return {*this};
 }
 
-const std::vector<std::pair<std::string, Node>>& Node::fields() const {
-  static const std::vector<std::pair<std::string, Node>> kNone;
+const std::vector<std::pair<std::string, SpecNode>>& SpecNode::fields() const {
+  static const std::vector<std::pair<std::string, SpecNode>> kNone;
   return data_ ? data_->fields : kNone;
 }
 
-const Node* Node::find(std::string_view key) const {
+const SpecNode* SpecNode::find(std::string_view key) const {
   for (const auto& [name, value] : fields()) {
     if (name == key) return &value;
   }
   return nullptr;
 }
 
-void Node::fail(const std::string& message) const { refuse(place() + ": " + message); }
+void SpecNode::fail(const std::string& message) const { refuse(place() + ": " + message); }
 
 namespace {
 
@@ -165,7 +165,7 @@ std::string shown(double value) {
   return value == std::floor(value) && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
 }
 
-void check_range(const Node& node, const std::string& name, double value, Range range) {
+void check_range(const SpecNode& node, const std::string& name, double value, SpecRange range) {
   if (value >= range.minimum && value <= range.maximum) return;
   const std::string limit = std::isinf(range.maximum)
                                 ? fmt::format("at least {}", shown(range.minimum))
@@ -173,12 +173,12 @@ void check_range(const Node& node, const std::string& name, double value, Range 
   node.fail(fmt::format("{}: must be {}, not {}", name, limit, node.text()));
 }
 
-const std::string& text_of(const Node& node, const std::string& name, const char* what) {
-  if (node.kind() != Node::Kind::kText) node.fail(fmt::format("{}: must be {}", name, what));
+const std::string& text_of(const SpecNode& node, const std::string& name, const char* what) {
+  if (node.kind() != SpecNode::Kind::kText) node.fail(fmt::format("{}: must be {}", name, what));
   return node.text();
 }
 
-std::int64_t integer_of(const Node& node, const std::string& name, Range range) {
+std::int64_t integer_of(const SpecNode& node, const std::string& name, SpecRange range) {
   std::int64_t value = 0;
   if (!parse_whole(text_of(node, name, "a whole number"), value)) {
     node.fail(fmt::format("{}: '{}' is not a whole number", name, node.text()));
@@ -187,7 +187,7 @@ std::int64_t integer_of(const Node& node, const std::string& name, Range range) 
   return value;
 }
 
-double number_of(const Node& node, const std::string& name, Range range) {
+double number_of(const SpecNode& node, const std::string& name, SpecRange range) {
   double value = 0;
   if (!parse_whole(text_of(node, name, "a number"), value) || !std::isfinite(value)) {
     node.fail(fmt::format("{}: '{}' is not a number", name, node.text()));
@@ -198,50 +198,50 @@ double number_of(const Node& node, const std::string& name, Range range) {
 
 }  // namespace
 
-Fields::Fields(const Node& node, std::string what) : node_(node), what_(std::move(what)) {
-  if (node.kind() != Node::Kind::kMap && node.kind() != Node::Kind::kEmpty) {
+SpecFields::SpecFields(const SpecNode& node, std::string what) : node_(node), what_(std::move(what)) {
+  if (node.kind() != SpecNode::Kind::kMap && node.kind() != SpecNode::Kind::kEmpty) {
     node.fail(what_ + ": must be keys with values");
   }
 }
 
-std::string Fields::name_of(std::string_view key) const {
+std::string SpecFields::name_of(std::string_view key) const {
   return what_.empty() ? std::string(key) : fmt::format("{}.{}", what_, key);
 }
 
-const Node* Fields::look_up(std::string_view key, bool required) {
+const SpecNode* SpecFields::look_up(std::string_view key, bool required) {
   known_.emplace(key);
-  const Node* const value = node_.find(key);
-  if (value != nullptr && value->kind() != Node::Kind::kEmpty) return value;
+  const SpecNode* const value = node_.find(key);
+  if (value != nullptr && value->kind() != SpecNode::Kind::kEmpty) return value;
   if (required) refuse_missing(key);
   return nullptr;
 }
 
 // A key that nobody knows and that looks like the missing one was meant for it.
-void Fields::refuse_missing(std::string_view key) const {
+void SpecFields::refuse_missing(std::string_view key) const {
   for (const auto& [name, value] : node_.fields()) {
-    const std::string hint = bosen::suggestion(name, std::vector<std::string>{std::string(key)});
+    const std::string hint = suggestion(name, std::vector<std::string>{std::string(key)});
     if (!known_.contains(name) && !hint.empty()) value.fail(fmt::format("unknown key '{}'{}", name_of(name), hint));
   }
   node_.fail(fmt::format("{} is missing", name_of(key)));
 }
 
-bool Fields::has(std::string_view key) const {
-  const Node* const value = node_.find(key);
-  return value != nullptr && value->kind() != Node::Kind::kEmpty;
+bool SpecFields::has(std::string_view key) const {
+  const SpecNode* const value = node_.find(key);
+  return value != nullptr && value->kind() != SpecNode::Kind::kEmpty;
 }
 
-std::int64_t Fields::integer(std::string_view key, std::optional<std::int64_t> otherwise, Range range) {
-  const Node* const value = look_up(key, !otherwise);
+std::int64_t SpecFields::integer(std::string_view key, std::optional<std::int64_t> otherwise, SpecRange range) {
+  const SpecNode* const value = look_up(key, !otherwise);
   return value == nullptr ? *otherwise : integer_of(*value, name_of(key), range);
 }
 
-double Fields::number(std::string_view key, std::optional<double> otherwise, Range range) {
-  const Node* const value = look_up(key, !otherwise);
+double SpecFields::number(std::string_view key, std::optional<double> otherwise, SpecRange range) {
+  const SpecNode* const value = look_up(key, !otherwise);
   return value == nullptr ? *otherwise : number_of(*value, name_of(key), range);
 }
 
-bool Fields::boolean(std::string_view key, std::optional<bool> otherwise) {
-  const Node* const value = look_up(key, !otherwise);
+bool SpecFields::boolean(std::string_view key, std::optional<bool> otherwise) {
+  const SpecNode* const value = look_up(key, !otherwise);
   if (value == nullptr) return *otherwise;
   const std::string word = lower(text_of(*value, name_of(key), "true or false"));
   if (word != "true" && word != "false")
@@ -249,14 +249,14 @@ bool Fields::boolean(std::string_view key, std::optional<bool> otherwise) {
   return word == "true";
 }
 
-std::string Fields::text(std::string_view key, std::optional<std::string> otherwise) {
-  const Node* const value = look_up(key, !otherwise);
+std::string SpecFields::text(std::string_view key, std::optional<std::string> otherwise) {
+  const SpecNode* const value = look_up(key, !otherwise);
   return value == nullptr ? *otherwise : text_of(*value, name_of(key), "a text");
 }
 
-std::size_t Fields::choice(std::string_view key, const std::vector<std::string>& choices,
-                           std::optional<std::size_t> otherwise) {
-  const Node* const value = look_up(key, !otherwise);
+std::size_t SpecFields::choice(std::string_view key, const std::vector<std::string>& choices,
+                               std::optional<std::size_t> otherwise) {
+  const SpecNode* const value = look_up(key, !otherwise);
   if (value == nullptr) return *otherwise;
   const std::string word = lower(text_of(*value, name_of(key), "a word"));
   std::string known;
@@ -267,46 +267,46 @@ std::size_t Fields::choice(std::string_view key, const std::vector<std::string>&
   value->fail(fmt::format("{}: must be {}, not '{}'", name_of(key), known, value->text()));
 }
 
-std::vector<std::int64_t> Fields::integers(std::string_view key, Range range) {
+std::vector<std::int64_t> SpecFields::integers(std::string_view key, SpecRange range) {
   std::vector<std::int64_t> values;
-  const Node* const node = look_up(key, false);
+  const SpecNode* const node = look_up(key, false);
   if (node == nullptr) return values;
-  for (const Node& item : node->items()) values.push_back(integer_of(item, name_of(key), range));
+  for (const SpecNode& item : node->items()) values.push_back(integer_of(item, name_of(key), range));
   return values;
 }
 
-std::vector<double> Fields::numbers(std::string_view key, Range range) {
+std::vector<double> SpecFields::numbers(std::string_view key, SpecRange range) {
   std::vector<double> values;
-  const Node* const node = look_up(key, false);
+  const SpecNode* const node = look_up(key, false);
   if (node == nullptr) return values;
-  for (const Node& item : node->items()) values.push_back(number_of(item, name_of(key), range));
+  for (const SpecNode& item : node->items()) values.push_back(number_of(item, name_of(key), range));
   return values;
 }
 
-std::vector<std::string> Fields::texts(std::string_view key) {
+std::vector<std::string> SpecFields::texts(std::string_view key) {
   std::vector<std::string> values;
-  const Node* const node = look_up(key, false);
+  const SpecNode* const node = look_up(key, false);
   if (node == nullptr) return values;
-  for (const Node& item : node->items()) values.push_back(text_of(item, name_of(key), "a text, or a list of them"));
+  for (const SpecNode& item : node->items()) values.push_back(text_of(item, name_of(key), "a text, or a list of them"));
   return values;
 }
 
-Node Fields::child(std::string_view key) {
-  const Node* const value = look_up(key, false);
-  return value == nullptr ? Node::Data::nothing_at(node_.place()) : *value;
+SpecNode SpecFields::child(std::string_view key) {
+  const SpecNode* const value = look_up(key, false);
+  return value == nullptr ? SpecNode::Data::nothing_at(node_.place()) : *value;
 }
 
-void Fields::finish() const {
+void SpecFields::finish() const {
   for (const auto& [key, value] : node_.fields()) {
     if (known_.contains(key)) continue;
     const std::vector<std::string> names(known_.begin(), known_.end());
-    value.fail(fmt::format("unknown key '{}'{}", name_of(key), bosen::suggestion(key, names)));
+    value.fail(fmt::format("unknown key '{}'{}", name_of(key), suggestion(key, names)));
   }
 }
 
-void Fields::fail(std::string_view key, const std::string& message) const {
-  const Node* const value = node_.find(key);
+void SpecFields::fail(std::string_view key, const std::string& message) const {
+  const SpecNode* const value = node_.find(key);
   (value == nullptr ? node_ : *value).fail(fmt::format("{}: {}", name_of(key), message));
 }
 
-}  // namespace poseidon
+}  // namespace bosen

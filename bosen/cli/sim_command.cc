@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "bosen/base/error.h"
+#include "bosen/cli/cli.h"
+#include "bosen/launch/environment.h"
+#include "bosen/sim/sim_spec.h"
+
+namespace bosen::cli {
+namespace {
+
+struct SimFlags {
+  std::string spec;
+  std::string output;
+  std::optional<std::uint64_t> seed;
+};
+
+/// A name without a folder is looked for beside this program, then by the shell's rules.
+std::string find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path beside = own.parent_path() / name;
+  return !error && std::filesystem::exists(beside, error) ? beside.string() : name;
+}
+
+std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& flags,
+                                      const std::vector<std::string>& further) {
+  std::vector<std::string> command = {find_program(spec.program), fmt::format("--workers={}", spec.workers),
+                                      fmt::format("--shards={}", spec.shards),
+                                      fmt::format("--seed={}", flags.seed.value_or(spec.seed))};
+  if (!flags.output.empty()) command.push_back("--output=" + flags.output);
+  for (const auto& [name, value] : spec.flags) command.push_back(fmt::format("--{}={}", name, value));
+  command.insert(command.end(), further.begin(), further.end());
+  return command;
+}
+
+/// Becomes the app's own program, which finds the specification in its environment.
+int run_simulated(const SimFlags& flags, const std::vector<std::string>& further) {
+  const sim::SimSpec spec = sim::read_sim_spec(flags.spec);
+  std::vector<std::string> command = command_line(spec, flags, further);
+  std::vector<char*> words;
+  for (std::string& word : command) words.push_back(word.data());
+  words.push_back(nullptr);
+  launch::set_simulation_file(std::filesystem::absolute(flags.spec).string());
+  ::execvp(words.front(), words.data());
+  throw Error(ErrorKind::kUsage, fmt::format("cannot start the program '{}' that {} names: {}", spec.program,
+                                             flags.spec, std::strerror(errno)));
+}
+
+}  // namespace
+
+void add_sim(CLI::App& app, Request& request) {
+  CLI::App* const command = app.add_subcommand(
+      "sim",
+      "Run an app's own code on a simulated cluster, in virtual time: bosen sim SPEC.yaml [-- FLAGS OF THE APP]");
+  const auto flags = std::make_shared<SimFlags>();
+  command->add_option("spec", flags->spec, "YAML file that names the app and describes the cluster")
+      ->required()
+      ->type_name("SPEC.yaml");
+  command->add_option("--output", flags->output, "folder for the app's results, metrics.jsonl and simulation.json");
+  command->add_option("--seed", flags->seed, "instead of the file's seed");
+  command->footer(
+      "Example: bosen sim config/sweeps/mf-256.yaml --output mf-256\n\n"
+      "The same file and seed give the same results, byte for byte. Times in the results are the simulated cluster's.");
+  command->callback(
+      [flags, &request] { request.action = [flags, &request] { return run_simulated(*flags, request.command); }; });
+}
+
+}  // namespace bosen::cli

@@ -1,0 +1,134 @@
+#include "bosen/runtime/machine_platform.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "bosen/base/error.h"
+#include "bosen/base/limits.h"
+#include "bosen/base/version.h"
+#include "bosen/net/address.h"
+#include "bosen/net/zmq/zmq_transport.h"
+#include "bosen/runtime/job_control.h"
+#include "bosen/runtime/network_thread.h"
+
+namespace bosen::runtime {
+namespace {
+
+/// FNV-1a: frames of another job on a reused port are recognised by it.
+std::uint64_t hash_of(const std::string& token) {
+  std::uint64_t hash = 0xCBF29CE484222325;
+  for (const char c : token) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return hash;
+}
+
+/// libzmq takes memory for every large frame that it receives; given back to the system each time, its pages would have
+/// to be cleared again for every frame, which costs more than receiving it.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kKeptBytesMax = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBytesMax);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
+core::Membership membership(const std::vector<Member>& members, Rank rank, int servers) {
+  core::Membership membership;
+  membership.rank = rank;
+  const auto clients = members.size() - static_cast<std::size_t>(servers);
+  for (const Member& member : members) {
+    if (static_cast<std::size_t>(member.rank) < clients) membership.workers.push_back(member.workers);
+    membership.rank_of_shard.insert(membership.rank_of_shard.end(), static_cast<std::size_t>(member.shards),
+                                    member.rank);
+  }
+  return membership;
+}
+
+wire::DecodeContext decode_context(const core::Membership& members, std::uint64_t job, int processes) {
+  wire::DecodeContext context;
+  context.job = job;
+  context.epoch = 1;
+  context.processes = processes;
+  context.shards = members.shards();
+  context.workers = members.worker_count();
+  context.rank = members.rank;
+  for (WorkerId worker = 0; worker < members.worker_count(); ++worker) {
+    context.rank_of_worker.push_back(members.rank_of_worker(worker));
+  }
+  context.rank_of_shard = members.rank_of_shard;
+  return context;
+}
+
+std::unique_ptr<net::ZmqTransport> make_transport(const ProcessSpec& spec, BufferPool& pool) {
+  const bool one_host = net::is_loopback("tcp://" + spec.host + ":0");
+  net::ZmqOptions options;
+  options.rank = spec.job.rank;
+  options.bind_host = one_host ? "127.0.0.1" : "*";
+  options.public_host = one_host ? "" : spec.host;
+  options.ipc = spec.options.transport != TransportChoice::kTcp;
+  options.checksum = one_host ? wire::BlockChecksum::kNone : wire::BlockChecksum::kCrc32c;
+  return std::make_unique<net::ZmqTransport>(options, pool);
+}
+
+Member make_member(const ProcessSpec& spec, const net::Transport& transport) {
+  const bool serves_only = spec.job.rank >= spec.job.size - spec.servers;
+  Member own;
+  own.rank = spec.job.rank;
+  own.host = spec.host;
+  own.machine = net::host_identity();
+  own.pid = ::getpid();
+  own.version = kVersion;
+  own.workers = serves_only ? 0 : spec.options.workers;
+  own.shards = serves_only || spec.servers == 0 ? std::max(1, spec.options.shards) : 0;
+  own.addresses = transport.addresses();
+  return own;
+}
+
+}  // namespace
+
+core::TimeNs MachinePlatform::now() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+void MachinePlatform::rest(core::TimeNs duration) { std::this_thread::sleep_for(std::chrono::nanoseconds(duration)); }
+
+std::unique_ptr<Waiter> MachinePlatform::make_waiter() { return std::make_unique<ThreadWaiter>(); }
+
+void MachinePlatform::run_side_by_side(int count, const std::function<void(int)>& body) {
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back(body, i);
+}
+
+Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, OnFailure on_failure) {
+  keep_freed_memory();
+  auto transport = make_transport(spec, pool);
+  const Member own = make_member(spec, *transport);
+  auto control = std::make_unique<JobControl>(spec.job, own, std::move(on_failure));
+
+  Joined joined;
+  joined.members = membership(control->members(), own.rank, spec.servers);
+  joined.job = hash_of(spec.job.job);
+  wire::DecodeContext context = decode_context(joined.members, joined.job, spec.job.size);
+  context.shape_of = [&shapes](TableId table) { return shapes.find(table); };
+  transport->set_context(std::move(context));
+  for (const Member& peer : control->members()) {
+    if (peer.rank >= own.rank) continue;  // the higher rank connects to the lower
+    transport->connect(
+        peer.rank, net::choose_address(own.machine, {peer.rank, peer.machine, peer.addresses}, spec.options.transport));
+  }
+  joined.transport = std::move(transport);
+  joined.participation = std::move(control);
+  return joined;
+}
+
+std::unique_ptr<NetworkDriver> MachinePlatform::drive(Network& network) {
+  return std::make_unique<NetworkThread>(network);
+}
+
+}  // namespace bosen::runtime

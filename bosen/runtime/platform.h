@@ -1,0 +1,61 @@
+#pragma once
+
+// What a process stands on: time, threads, a way to wait, and a way into its job. Real runs have the machine's
+// (machine_platform.h); a simulation has virtual ones (bosen/sim) under the same client, shards and workers.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "bosen/base/error.h"
+#include "bosen/core/link.h"
+#include "bosen/core/membership.h"
+#include "bosen/net/transport.h"
+#include "bosen/runtime/participation.h"
+#include "bosen/runtime/process_spec.h"
+#include "bosen/runtime/shape_registry.h"
+#include "bosen/runtime/waiter.h"
+
+namespace bosen::runtime {
+
+class Network;
+
+/// What a process has once it has joined a job of several.
+struct Joined {
+  core::Membership members;
+  std::uint64_t job = 0;  ///< marks the job's frames
+  std::unique_ptr<net::Transport> transport;
+  std::unique_ptr<Participation> participation;
+};
+
+/// Brings a network what arrives, and the passing of time, as long as it lives.
+class NetworkDriver {
+ public:
+  virtual ~NetworkDriver() = default;
+};
+
+/// One a process; outlives it. Any thread.
+class Platform {
+ public:
+  /// Told at most once, when the job can't go on. It must not block.
+  using OnFailure = std::function<void(const Error& cause)>;
+
+  virtual ~Platform() = default;
+
+  /// Of a steady clock, real or virtual.
+  [[nodiscard]] virtual core::TimeNs now() const = 0;
+  virtual void rest(core::TimeNs duration) = 0;
+  virtual std::unique_ptr<Waiter> make_waiter() = 0;
+
+  /// Runs body(0) .. body(count - 1) side by side; returns when all have returned. They throw nothing.
+  virtual void run_side_by_side(int count, const std::function<void(int)>& body) = 0;
+
+  /// How long a worker's computing of a clock takes, when it took `measured` here: the rest is slept.
+  [[nodiscard]] virtual core::TimeNs computing_time(WorkerId worker, Clock clock, core::TimeNs measured) = 0;
+
+  /// Joins the job; to be called where it has several processes. Throws Error where that fails.
+  virtual Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, OnFailure on_failure) = 0;
+  virtual std::unique_ptr<NetworkDriver> drive(Network& network) = 0;
+};
+
+}  // namespace bosen::runtime

@@ -1,0 +1,178 @@
+#include "bosen/sim/sim_network.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "bosen/base/assert.h"
+#include "bosen/base/limits.h"
+#include "bosen/wire/codec.h"
+
+namespace bosen::sim {
+namespace {
+
+// The kind of an event stands in the lowest bits of its argument.
+constexpr int kEventBits = 2;
+constexpr std::uint64_t kLossStream = 0x30;
+// What ZeroMQ adds to a frame: a byte of flags and eight of length for each of its parts.
+constexpr std::size_t kPartHeaderBytes = 9;
+
+BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
+  if (!block) return {};
+  BufferRef copy = pool.take(block->size);
+  std::memcpy(copy->data, block->data, block->size);
+  copy->size = block->size;
+  copy->rows = block->rows;
+  return copy;
+}
+
+/// A block belongs to one process: the receiver gets its own.
+void copy_blocks(wire::Frame& frame, BufferPool& pool) {
+  if (!frame.message) return;
+  if (auto* update = std::get_if<wire::Update>(&*frame.message)) update->block = copy_block(update->block, pool);
+  if (auto* rows = std::get_if<wire::Rows>(&*frame.message)) {
+    BOSEN_ASSERT(rows->shared.empty() && rows->blocks.empty());
+    rows->block = copy_block(rows->block, pool);
+  }
+  if (auto* data = std::get_if<wire::ChannelData>(&*frame.message)) data->bytes = copy_block(data->bytes, pool);
+}
+
+std::size_t encoded_bytes(const wire::Frame& frame) {
+  const wire::EncodedFrame encoded = wire::encode(frame, wire::BlockChecksum::kNone);
+  const std::size_t block = encoded.block ? encoded.block->size + kPartHeaderBytes : 0;
+  return encoded.head.size() + kPartHeaderBytes + block;
+}
+
+}  // namespace
+
+/// Passes on to the network.
+class SimTransport final : public net::Transport {
+ public:
+  SimTransport(SimNetwork& network, Rank rank) : network_(network), rank_(rank) {}
+
+  [[nodiscard]] std::vector<std::string> addresses() const override { return {}; }
+  void connect(Rank /*peer*/, const std::string& /*address*/) override {}
+  void send(Rank peer, wire::Frame frame) override { network_.send(rank_, peer, std::move(frame)); }
+  /// Frames are handed to the process's network as they arrive.
+  std::optional<net::ReceivedFrame> receive(std::chrono::steady_clock::time_point /*deadline*/) override { return {}; }
+  void wake() override {}
+  [[nodiscard]] net::TransportStatistics statistics() const override { return network_.node(rank_).statistics; }
+  [[nodiscard]] const net::TrafficMeter& traffic() const override { return network_.node(rank_).traffic; }
+
+ private:
+  SimNetwork& network_;
+  const Rank rank_;
+};
+
+SimNetwork::SimNetwork(Scheduler& scheduler, const SimSpec& spec)
+    : scheduler_(scheduler), spec_(spec), topology_(spec.network, spec.processes()), random_(spec.seed, kLossStream) {
+  for (int rank = 0; rank < spec.processes(); ++rank) {
+    nodes_.push_back(std::make_unique<Node>());
+    nodes_.back()->timers.resize(static_cast<std::size_t>(spec.processes()));
+  }
+}
+
+SimNetwork::~SimNetwork() = default;
+
+void SimNetwork::attach(Rank rank, runtime::Network* network) { node(rank).network = network; }
+
+void SimNetwork::cut_off(Rank rank) { node(rank).dead = true; }
+
+std::unique_ptr<net::Transport> SimNetwork::make_transport(Rank rank) {
+  return std::make_unique<SimTransport>(*this, rank);
+}
+
+void SimNetwork::send(Rank from, Rank to, wire::Frame frame) {
+  const std::size_t bytes = encoded_bytes(frame);
+  Node& sender = node(from);
+  sender.statistics.bytes_sent += bytes;
+  ++sender.statistics.frames_sent;
+  sender.traffic.sent(frame.message, bytes);
+  ++counts_.frames;
+  counts_.bytes += bytes;
+  if (frame.header.sequence != 0) plan_timer(from, to, scheduler_.now() + limits::kRetransmitNs);
+
+  const Passage passage = topology_.enter(from, to, bytes, scheduler_.now());
+  const bool lost = spec_.network.loss > 0 && random_.uniform() < spec_.network.loss;
+  if (lost || topology_.cut(from, to, scheduler_.now()) || sender.dead) {
+    ++counts_.lost;
+    return;
+  }
+  copy_blocks(frame, pool_);
+  if (free_flights_.empty()) {
+    free_flights_.push_back(flights_.size());
+    flights_.emplace_back();
+  }
+  const std::uint64_t slot = free_flights_.back();
+  free_flights_.pop_back();
+  flights_[slot] = {.passage = passage, .bytes = bytes, .frame = std::move(frame)};
+  plan(passage.first, Event::kHop, slot);
+}
+
+void SimNetwork::plan(TimeNs time, Event event, std::uint64_t what) {
+  scheduler_.at(time, *this, what << kEventBits | static_cast<std::uint64_t>(event));
+}
+
+void SimNetwork::happen(std::uint64_t argument) {
+  const std::uint64_t what = argument >> kEventBits;
+  switch (static_cast<Event>(argument & ((1U << kEventBits) - 1))) {
+    case Event::kHop:
+      return hop(what);
+    case Event::kArrived:
+      return arrive(what);
+    case Event::kTimer:
+      return run_timer(what);
+  }
+}
+
+void SimNetwork::hop(std::uint64_t slot) {
+  Flight& flight = flights_[slot];
+  if (topology_.advance(flight.passage)) return plan(flight.passage.first, Event::kHop, slot);
+  // It has come in: the node's processor takes one frame after the other.
+  Node& receiver = node(flight.passage.to);
+  const double work = spec_.network.frame_ns + spec_.network.byte_ns * static_cast<double>(flight.bytes);
+  receiver.processor_free_at = std::max(receiver.processor_free_at, flight.passage.last) + static_cast<TimeNs>(work);
+  plan(receiver.processor_free_at, Event::kArrived, slot);
+}
+
+void SimNetwork::arrive(std::uint64_t slot) {
+  Flight flight = std::move(flights_[slot]);
+  free_flights_.push_back(slot);
+  const Rank from = flight.passage.from;
+  const Rank to = flight.passage.to;
+  Node& receiver = node(to);
+  if (receiver.dead || receiver.network == nullptr) {
+    ++counts_.lost;
+    return;
+  }
+  receiver.statistics.bytes_received += flight.bytes;
+  ++receiver.statistics.frames_received;
+  receiver.traffic.received(flight.frame.message, flight.bytes);
+  const bool sequenced = flight.frame.header.sequence != 0;
+  receiver.network->step({.peer = from, .frame = std::move(flight.frame)});
+  if (sequenced) plan_timer(to, from, scheduler_.now() + limits::kAcknowledgeDelayNs);
+}
+
+// One timer a link: an earlier one is planned beside a later one, which then finds nothing to do.
+void SimNetwork::plan_timer(Rank rank, Rank peer, TimeNs at) {
+  Timer& timer = node(rank).timers[static_cast<std::size_t>(peer)];
+  if (timer.planned && timer.at <= at) return;
+  timer = {.at = at, .planned = true};
+  const auto pair = static_cast<std::uint64_t>(rank) * nodes_.size() + static_cast<std::uint64_t>(peer);
+  plan(at, Event::kTimer, pair);
+}
+
+void SimNetwork::run_timer(std::uint64_t pair) {
+  const auto rank = static_cast<Rank>(pair / nodes_.size());
+  const auto peer = static_cast<Rank>(pair % nodes_.size());
+  Node& owner = node(rank);
+  Timer& timer = owner.timers[static_cast<std::size_t>(peer)];
+  if (!timer.planned || timer.at != scheduler_.now()) return;
+  timer.planned = false;
+  if (owner.dead || owner.network == nullptr) return;
+  const TimeNs next = owner.network->tick(peer);
+  if (next != std::numeric_limits<TimeNs>::max()) plan_timer(rank, peer, next);
+}
+
+}  // namespace bosen::sim

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+
+#include "bosen/runtime/platform.h"
+#include "bosen/sim/compute_model.h"
+#include "bosen/sim/sim_job.h"
+#include "bosen/sim/sim_network.h"
+
+namespace bosen::sim {
+
+/// A node of the simulated cluster, under the process that runs there.
+class SimPlatform final : public runtime::Platform {
+ public:
+  struct Cluster {
+    const SimSpec& spec;
+    Scheduler& scheduler;
+    SimNetwork& network;
+    SimJob& job;
+    ComputeModel& compute;
+  };
+
+  SimPlatform(const Cluster& cluster, Rank rank) : cluster_(cluster), rank_(rank) {}
+
+  [[nodiscard]] TimeNs now() const override { return cluster_.scheduler.now(); }
+  void rest(TimeNs duration) override { cluster_.scheduler.rest(duration); }
+  std::unique_ptr<runtime::Waiter> make_waiter() override;
+  void run_side_by_side(int count, const std::function<void(int)>& body) override;
+  [[nodiscard]] TimeNs computing_time(WorkerId worker, Clock clock, TimeNs measured) override;
+  runtime::Joined join(const runtime::ProcessSpec& spec, runtime::ShapeRegistry& shapes, BufferPool& pool,
+                       OnFailure on_failure) override;
+  std::unique_ptr<runtime::NetworkDriver> drive(runtime::Network& network) override;
+
+ private:
+  const Cluster cluster_;
+  const Rank rank_;
+};
+
+}  // namespace bosen::sim

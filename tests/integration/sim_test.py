@@ -1,0 +1,118 @@
+"""`bosen sim`: an app's own program on a simulated cluster; the same bytes again; mistakes in its file."""
+
+import filecmp
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BIN = os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin"))
+BOSEN = os.path.join(BIN, "bosen")
+PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
+TIMEOUT_S = 100
+
+SPEC = """
+program: mf
+flags: {generate: "60,80,4,2000", rank: 4, epochs: 2, clocks-per-epoch: 5, consistency: MODEL, staleness: 2}
+nodes: 6
+workers: 2
+seed: 3
+network: {bandwidth_mbps: 100, loss: 0.01, racks: {nodes: 3, oversubscription: 2}}
+compute: {distribution: exponential, mean_ms: 5}
+stragglers: [{kind: slow_node, nodes: 1, factor: 3}]
+"""
+
+
+class SimTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def sim(self, text, *arguments):
+        path = os.path.join(self.folder, "spec.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return subprocess.run([BOSEN, "sim", path, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S)
+
+    def results(self, name, text=SPEC.replace("MODEL", "essp"), *arguments):
+        output = os.path.join(self.folder, name)
+        run = self.sim(text, "--output", output, *arguments)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("mf: simulated", run.stderr)
+        return output
+
+    def events(self, output, kind):
+        with open(os.path.join(output, "metrics.jsonl"), encoding="utf-8") as file:
+            return [event for event in map(json.loads, file) if event["event"] == kind]
+
+    def assert_same(self, first, second, same=True):
+        files = sorted(os.listdir(first))
+        self.assertEqual(files, sorted(os.listdir(second)))
+        equal, _, _ = filecmp.cmpfiles(first, second, files, shallow=False)
+        # The metrics file names its own folder.
+        self.assertEqual(sorted(equal) == [name for name in files if name != "metrics.jsonl"], same)
+        if same:
+            self.assertEqual(*[[{**event, "configuration": {}} for kind in ("start", "clock", "eval", "end")
+                                for event in self.events(output, kind)] for output in (first, second)])
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        first = self.results("first")
+        self.assert_same(first, self.results("second"))
+        self.assert_same(first, self.results("third", SPEC.replace("MODEL", "essp"), "--seed", "4"), same=False)
+
+    def test_results_are_in_the_clusters_own_time(self):
+        output = self.results("out")
+        end = self.events(output, "end")[0]
+        with open(os.path.join(output, "simulation.json"), encoding="utf-8") as file:
+            simulation = json.load(file)
+        self.assertEqual(simulation["workers"], 12)
+        # Eleven clocks of the slow node at 15 ms each.
+        self.assertGreater(end["wall_s"], 0.08)
+        self.assertLess(end["wall_s"], simulation["time_s"] + 1e-6)
+        self.assertEqual(end["workers"], 12)
+        rmse = [event["rmse"] for event in self.events(output, "eval")]
+        self.assertEqual(len(rmse), 2)
+
+    def test_every_model(self):
+        for model in ["bsp", "ssp", "asp"]:
+            with self.subTest(model=model):
+                end = self.events(self.results(model, SPEC.replace("MODEL", model)), "end")[0]
+                stale = [int(differential) for differential in end["staleness_histogram"]]
+                self.assertLessEqual(max(stale), 0 if model == "bsp" else 3 if model == "ssp" else 1000)
+
+    def test_an_app_that_checks_every_read(self):
+        spec = f"program: {os.path.join(PROGRAMS, 'consistency_check')}\nnodes: 5\nworkers: 3\nflags: {{clocks: 12}}\n" \
+               "network: {loss: 0.02}\ncompute: {distribution: pareto, mean_ms: 3, exponent: 1.5}\n"
+        for model in ["bsp", "ssp", "essp", "asp"]:
+            run = self.sim(spec, "--", "--consistency", model, "--staleness", "1")
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("kept the guarantee", run.stdout)
+
+    def test_mistakes(self):
+        def refused(text, words, code=2):
+            run = self.sim(text)
+            self.assertEqual(run.returncode, code, run.stderr)
+            self.assertRegex(run.stderr, words)
+            self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+
+        refused("nodes: 3\n", "program is missing")
+        refused("program: mf\nnodes: 0\n", r"spec.yaml:2:8: nodes: must be from 1")
+        refused("program: mfx\nnodes: 2\n", "cannot start the program 'mfx'")
+        refused("program: mf\nnodes: 2\nflags: {rank: x}\n", "--rank")
+        refused("program: mf\nnodes: [2\n", "spec.yaml:")
+        crash = SPEC.replace("MODEL", "essp") + "crashes: [{node: 2, at_s: 0.02}]\n"
+        run = self.sim(crash)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("rank 2 (node 2) crashed", run.stderr)
+
+    def test_a_missing_file(self):
+        run = subprocess.run([BOSEN, "sim", "/nowhere.yaml"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("cannot read '/nowhere.yaml'", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

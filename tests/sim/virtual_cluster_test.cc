@@ -1,0 +1,237 @@
+// A job's real processes on simulated nodes: the guarantee, time, faults, and that a run can be repeated.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "bosen/base/error.h"
+#include "bosen/runtime/process.h"
+#include "bosen/sim/sim_cluster.h"
+
+namespace bosen::sim {
+namespace {
+
+using runtime::Process;
+using runtime::WorkerContext;
+using ::testing::HasSubstr;
+
+constexpr TimeNs kMs = 1'000'000;
+constexpr wire::RowShape kFloats{.kind = RowKind::kDense, .element = ElementType::kFloat, .width = 64};
+
+/// A cluster in which computing takes 10 ms, a way 1 ms, and nothing else any time worth mentioning.
+SimSpec plain_spec(int nodes, int workers) {
+  SimSpec spec;
+  spec.nodes = nodes;
+  spec.workers = workers;
+  spec.network.path = {.bytes_per_s = 1e9, .latency = kMs};
+  spec.network.frame_ns = 0;
+  spec.network.byte_ns = 0;
+  spec.compute.mean_ns = 10e6;
+  return spec;
+}
+
+runtime::ProcessSpec process_spec(const SimSpec& spec, Rank rank, Consistency model, Clock staleness) {
+  runtime::ProcessSpec process;
+  process.options.workers = spec.workers;
+  process.options.consistency = model;
+  process.options.staleness = staleness;
+  process.job.rank = rank;
+  process.job.size = spec.processes();
+  process.servers = spec.servers;
+  return process;
+}
+
+/// Every worker counts its clocks in its own column of every row, and checks what it sees of the others.
+struct CountingJob {
+  Consistency model = Consistency::kSsp;
+  Clock staleness = 2;
+  Clock clocks = 15;
+  int rows = 7;
+  std::vector<std::string> problems = {};
+  std::string trace = {};  ///< who advanced when
+
+  SimResult run(const SimSpec& spec) {
+    return run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+      Process process(process_spec(spec, rank, model, staleness), platform);
+      try {
+        if (!process.is_server()) {
+          runtime::TableHandle& table = process.create_table("counts", kFloats, {.width = kFloats.width});
+          process.run_workers([&](WorkerContext& worker) { work(table, worker, platform); });
+        }
+        process.leave();
+      } catch (const Error& error) {
+        process.abort(error);
+        throw;
+      }
+    });
+  }
+
+  void work(runtime::TableHandle& table, WorkerContext& worker, const runtime::Platform& platform) {
+    const Column own[] = {static_cast<Column>(worker.id())};
+    const float one = 1;
+    while (worker.clock() < clocks) {
+      for (RowId row = 0; row < rows; ++row) {
+        const auto* const counts = reinterpret_cast<const float*>(table.get(worker, row));
+        for (WorkerId other = 0; other < worker.count(); ++other) check(worker, other, counts[other]);
+        table.inc_columns(worker, row, own, reinterpret_cast<const std::byte*>(&one), 1);
+      }
+      worker.advance();
+      trace += fmt::format("{} {} {}\n", platform.now(), worker.id(), worker.clock());
+    }
+  }
+
+  void check(const WorkerContext& worker, WorkerId other, float count) {
+    const auto seen = static_cast<Clock>(count);
+    const Clock clock = worker.clock();
+    const Clock bound = model == Consistency::kBsp ? 0 : staleness;
+    bool fine = model == Consistency::kAsp || (seen >= clock - bound && seen <= clock + bound + 1);
+    if (model == Consistency::kBsp && other != worker.id()) fine = seen == clock;
+    if (other == worker.id()) fine = seen == clock;
+    if (!fine) problems.push_back(fmt::format("worker {} at {} saw {} of {}", worker.id(), clock, seen, other));
+  }
+};
+
+/// A cluster where much goes wrong.
+SimSpec rough_spec() {
+  SimSpec spec = plain_spec(5, 3);
+  spec.servers = 2;
+  spec.shards = 2;
+  spec.network.loss = 0.02;
+  spec.network.rack_nodes = 3;
+  spec.network.oversubscription = 4;
+  spec.network.partitions.push_back({.nodes = {1, 6}, .begin = 30 * kMs, .end = 900 * kMs});
+  spec.compute = {.distribution = ComputeSpec::Distribution::kExponential, .mean_ns = 5e6, .profile_ns = {}};
+  spec.stragglers.push_back({.kind = StragglerSpec::Kind::kSlowNode, .nodes = {2}, .factor = 3});
+  return spec;
+}
+
+TEST(VirtualClusterTest, KeepsTheGuaranteeWhateverGoesWrong) {
+  for (const Consistency model : {Consistency::kBsp, Consistency::kSsp, Consistency::kEssp, Consistency::kAsp}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      SimSpec spec = rough_spec();
+      spec.seed = seed;
+      CountingJob job{.model = model};
+      const SimResult result = job.run(spec);
+      EXPECT_THAT(job.problems, ::testing::IsEmpty()) << to_string(model) << ", seed " << seed;
+      EXPECT_GT(result.lost, 0U);
+    }
+  }
+}
+
+TEST(VirtualClusterTest, TheSameSeedGivesTheSameRun) {
+  CountingJob first;
+  CountingJob again;
+  CountingJob other;
+  SimSpec spec = rough_spec();
+  const SimResult result = first.run(spec);
+  EXPECT_EQ(again.run(spec).time, result.time);
+  EXPECT_EQ(again.trace, first.trace);
+  spec.seed = 99;
+  other.run(spec);
+  EXPECT_NE(other.trace, first.trace);
+}
+
+TEST(VirtualClusterTest, AClockTakesComputingAndTwoWays) {
+  // bsp: to the shard with the update, and back with the answer to the read.
+  CountingJob job{.model = Consistency::kBsp, .clocks = 20, .rows = 1};
+  const SimResult result = job.run(plain_spec(2, 1));
+  const double clock_ms = static_cast<double>(result.time) / 20 / kMs;
+  EXPECT_GT(clock_ms, 12);
+  EXPECT_LT(clock_ms, 13);
+}
+
+TEST(VirtualClusterTest, ASlowNodeSlowsTheOthersByStaleness) {
+  SimSpec spec = plain_spec(3, 1);
+  spec.stragglers.push_back({.kind = StragglerSpec::Kind::kSlowNode, .nodes = {1}, .factor = 5});
+  CountingJob job{.staleness = 3, .clocks = 20};
+  const SimResult result = job.run(spec);
+  EXPECT_NEAR(static_cast<double>(result.time) / kMs, 20 * 50, 60);
+}
+
+TEST(VirtualClusterTest, ALongMessageTakesTheTimeOfItsBytes) {
+  SimSpec spec = plain_spec(2, 1);
+  spec.network.path.bytes_per_s = 1e6;
+  TimeNs arrived = 0;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    runtime::ChannelHandle& channel = process.create_channel("bytes", {});
+    process.run_workers([&](WorkerContext& worker) {
+      const std::vector<std::byte> bytes(1'000'000);
+      if (worker.id() == 0) return channel.send(worker, 1, 0, bytes);
+      const TimeNs begin = platform.now();
+      channel.receive(worker, 0, {});
+      arrived = platform.now() - begin;
+    });
+    process.leave();
+  });
+  // A second for the bytes, and 90 bytes for each of 691 packets.
+  EXPECT_NEAR(static_cast<double>(arrived) / 1e9, 1.062 + 0.001, 0.005);
+}
+
+TEST(VirtualClusterTest, ACrashedNodeEndsTheJobWithItsName) {
+  SimSpec spec = plain_spec(3, 1);
+  spec.crashes.push_back({.node = 2, .at = 55 * kMs});
+  CountingJob job;
+  try {
+    job.run(spec);
+    FAIL() << "the job ended well";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kPeerLost);
+    EXPECT_THAT(error.what(), HasSubstr("rank 2 (node 2) crashed"));
+  }
+}
+
+TEST(VirtualClusterTest, AnErrorOfOneNodeEndsTheJobAsTheSameError) {
+  const SimSpec spec = plain_spec(3, 1);
+  int told = 0;
+  const auto main = [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    try {
+      runtime::ChannelHandle& channel = process.create_channel("silent", {});
+      process.run_workers([&](WorkerContext& worker) {
+        if (worker.id() == 1) throw Error(ErrorKind::kData, "ratings.txt:3: not a number");
+        channel.receive(worker, 0, {});
+      });
+    } catch (const Error& error) {
+      told += error.kind() == ErrorKind::kData ? 1 : 0;
+      process.abort(error);
+      throw;
+    }
+  };
+  EXPECT_THROW(run_cluster(spec, main), Error);
+  EXPECT_EQ(told, 3);
+}
+
+TEST(VirtualClusterTest, SaysWhenNobodyCanGoOn) {
+  const SimSpec spec = plain_spec(2, 1);
+  const auto main = [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    runtime::ChannelHandle& channel = process.create_channel("silent", {});
+    process.run_workers([&](WorkerContext& worker) { channel.receive(worker, 0, {}); });
+  };
+  try {
+    run_cluster(spec, main);
+    FAIL() << "the job ended well";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+    EXPECT_THAT(error.what(), HasSubstr("nothing is under way"));
+  }
+}
+
+TEST(VirtualClusterTest, EndsAtItsTimeLimit) {
+  SimSpec spec = plain_spec(2, 2);
+  spec.time_limit = 40 * kMs;
+  CountingJob job;
+  try {
+    job.run(spec);
+    FAIL() << "the job ended well";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("time_limit_s has passed"));
+  }
+}
+
+}  // namespace
+}  // namespace bosen::sim

@@ -1,0 +1,46 @@
+"""Nodes of a small cluster on one machine: network namespaces whose links `tc tbf` holds to a rate. Needs root and iproute2."""
+
+import os
+import subprocess
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+class Nodes:
+    """Namespaces on one bridge, each link held to a rate in both directions."""
+
+    def __init__(self, count, rate):
+        self.prefix = f"bn{os.getpid() % 10000}"
+        self.names = [f"{self.prefix}n{i}" for i in range(count)]
+        self.addresses = [f"10.97.{os.getpid() % 250}.{i + 1}" for i in range(count)]
+        self.rate = rate
+
+    def __enter__(self):
+        hub = f"{self.prefix}hub"
+        ip("netns", "add", hub)
+        ip("-n", hub, "link", "add", "bridge", "type", "bridge")
+        ip("-n", hub, "link", "set", "bridge", "up")
+        for name, address in zip(self.names, self.addresses):
+            ip("netns", "add", name)
+            ip("-n", hub, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("-n", hub, "link", "set", name, "master", "bridge", "up")
+            ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+            for device in ("lo", "eth0"):
+                ip("-n", name, "link", "set", device, "up")
+            if self.rate:
+                for namespace, device in ((name, "eth0"), (hub, name)):
+                    subprocess.run(["tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", self.rate,
+                                    "burst", "1mb", "latency", "100ms"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        for name in [*self.names, f"{self.prefix}hub"]:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+    def inside(self, rank, job, port):
+        """What to put before a command so that it runs as that rank of a job of all nodes."""
+        environment = [f"BOSEN_RANK={rank}", f"BOSEN_SIZE={len(self.names)}", f"BOSEN_HOST={self.addresses[rank]}",
+                       f"BOSEN_COORDINATOR={self.addresses[0]}:{port}", f"BOSEN_JOB={job}"]
+        return ["ip", "netns", "exec", self.names[rank], "env", *environment]

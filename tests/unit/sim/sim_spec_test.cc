@@ -1,0 +1,102 @@
+#include "bosen/sim/sim_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/configuration_error.h"
+
+namespace bosen::sim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+class SimSpecTest : public ::testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& text) const {
+    const std::string path = (folder_ / name).string();
+    std::ofstream(path) << text;
+    return path;
+  }
+  SimSpec read(const std::string& text) const { return read_sim_spec(write("a.yaml", text)); }
+  std::string problem_of(const std::string& text) const {
+    return configuration_error([&] { read("program: mf\nnodes: 4\n" + text); });
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::path(::testing::TempDir()) /
+      ("sim_spec_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+};
+
+TEST_F(SimSpecTest, ReadsAWholeCluster) {
+  const SimSpec spec = read(R"(
+program: mf
+flags: {rank: 20, straggler: ["0:2", "1:3"]}
+nodes: 8
+workers: 4
+servers: 2
+seed: 7
+network:
+  bandwidth_mbps: 100
+  latency_us: 200
+  loss: 0.01
+  racks: {nodes: 4, oversubscription: 2}
+  links: [{from: 0, to: 9, bandwidth_mbps: 10}]
+  partitions: [{nodes: [1, 2], from_s: 1, to_s: 2.5}]
+compute: {distribution: lognormal, mean_ms: 20, deviation_ms: 5}
+stragglers:
+  - {kind: slow_node, nodes: 3, factor: 4}
+  - {kind: pauses, every_s: 5, lasting_s: 0.5}
+crashes: [{node: 5, at_s: 3}]
+time_limit_s: 60
+)");
+  EXPECT_THAT(spec.flags, ElementsAre(Pair("rank", "20"), Pair("straggler", "0:2"), Pair("straggler", "1:3")));
+  EXPECT_EQ(spec.processes(), 10);
+  EXPECT_DOUBLE_EQ(spec.network.path.bytes_per_s, 12.5e6);
+  EXPECT_EQ(spec.network.path.latency, 200'000);
+  EXPECT_DOUBLE_EQ(spec.network.links.at(0).path.bytes_per_s, 1.25e6);
+  EXPECT_EQ(spec.network.links.at(0).path.latency, 200'000);
+  EXPECT_EQ(spec.network.partitions.at(0).end, 2'500'000'000);
+  EXPECT_DOUBLE_EQ(spec.compute.deviation_ns, 5e6);
+  EXPECT_THAT(spec.stragglers.at(0).nodes, ElementsAre(3));
+  EXPECT_EQ(spec.stragglers.at(1).lasting, 500'000'000);
+  EXPECT_EQ(spec.crashes.at(0).at, 3'000'000'000);
+  EXPECT_EQ(spec.time_limit, 60'000'000'000);
+}
+
+TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {
+  EXPECT_THAT(problem_of("worker: 3\n"), HasSubstr("a.yaml:3:9: unknown key 'worker'"));
+  EXPECT_THAT(problem_of("network: {latency: 3}\n"), HasSubstr("unknown key 'network.latency'"));
+  EXPECT_THAT(problem_of("network: {loss: 2}\n"), HasSubstr("a.yaml:3:17: network.loss: must be from 0 to"));
+  EXPECT_THAT(problem_of("crashes: [{node: 4, at_s: 1}]\n"), HasSubstr("crashes.node: must be from 0 to 3"));
+  EXPECT_THAT(problem_of("stragglers: [{kind: slow_node, factor: 3}]\n"), HasSubstr("must name the slow nodes"));
+  EXPECT_THAT(problem_of("stragglers: [{kind: lazy}]\n"), HasSubstr("slow_node, pauses, random or power_law"));
+  EXPECT_THAT(problem_of("stragglers: [{kind: pauses, every_s: 1, lasting_s: 1}]\n"),
+              HasSubstr("shorter than every_s"));
+  EXPECT_THAT(problem_of("flags: {seed: 3}\n"), HasSubstr("'seed' stands beside 'flags'"));
+  EXPECT_THAT(problem_of("network: {partitions: [{nodes: 1, from_s: 2, to_s: 2}]}\n"), HasSubstr("later than from_s"));
+  EXPECT_THAT(problem_of("compute: {distribution: profile, profile: gone.jsonl}\n"), HasSubstr("cannot be read"));
+}
+
+TEST_F(SimSpecTest, ReadsAProfileFromARealRunsMetrics) {
+  write("run.jsonl",
+        "{\"event\": \"start\", \"workers\": 4}\n"
+        "{\"event\": \"clock\", \"rank\": 0, \"clock\": 1, \"compute_s\": 0.2}\n"
+        "{\"event\": \"clock\", \"rank\": 1, \"clock\": 2, \"compute_s\": 0.4}\n"
+        "{\"event\": \"clock\", \"rank\": 0, \"clock\": 2, \"compute_s\": 0.6}\n");
+  const SimSpec spec = read("program: mf\nnodes: 2\ncompute: {distribution: profile, profile: run.jsonl, scale: 2}\n");
+  // Two workers a process; the second process's event covers two clocks.
+  ASSERT_EQ(spec.compute.profile_ns.size(), 2U);
+  EXPECT_DOUBLE_EQ(spec.compute.profile_ns[0], 2 * 0.1e9);
+  EXPECT_DOUBLE_EQ(spec.compute.profile_ns[1], 2 * 0.2e9);
+}
+
+}  // namespace
+}  // namespace bosen::sim
