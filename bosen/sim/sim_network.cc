@@ -17,6 +17,7 @@ constexpr int kEventBits = 2;
 constexpr std::uint64_t kLossStream = 0x30;
 // What ZeroMQ adds to a frame: a byte of flags and eight of length for each of its parts.
 constexpr std::size_t kPartHeaderBytes = 9;
+constexpr double kChunkBytes = 32 << 10;
 
 BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
   if (!block) return {};
@@ -93,21 +94,36 @@ void SimNetwork::send(Rank from, Rank to, wire::Frame frame) {
   counts_.bytes += bytes;
   if (frame.header.sequence != 0) plan_timer(from, to, scheduler_.now() + limits::kRetransmitNs);
 
-  const Passage passage = topology_.enter(from, to, bytes, scheduler_.now());
   const bool lost = spec_.network.loss > 0 && random_.uniform() < spec_.network.loss;
-  if (lost || topology_.cut(from, to, scheduler_.now()) || sender.dead) {
+  if (lost || sender.dead || topology_.cut(from, to, scheduler_.now())) {
     ++counts_.lost;
     return;
   }
   copy_blocks(frame, pool_);
-  if (free_flights_.empty()) {
-    free_flights_.push_back(flights_.size());
-    flights_.emplace_back();
-  }
-  const std::uint64_t slot = free_flights_.back();
-  free_flights_.pop_back();
-  flights_[slot] = {.passage = passage, .bytes = bytes, .frame = std::move(frame)};
-  plan(passage.first, Event::kHop, slot);
+  std::deque<std::uint64_t>& queue = sender.queues[to];
+  if (queue.empty()) sender.turns.push_back(to);
+  queue.push_back(flights_.add(
+      {.from = from, .to = to, .bytes = bytes, .left = Topology::bytes_on_wire(bytes), .frame = std::move(frame)}));
+  if (!sender.sending) send_chunk(from);
+}
+
+void SimNetwork::send_chunk(Rank from) {
+  Node& sender = node(from);
+  sender.sending = !sender.turns.empty();
+  if (!sender.sending) return;
+  const Rank to = sender.turns.front();
+  sender.turns.pop_front();
+  std::deque<std::uint64_t>& queue = sender.queues[to];
+  const std::uint64_t slot = queue.front();
+  Flight& flight = flights_[slot];
+  const double bytes = std::min(flight.left, kChunkBytes);
+  flight.left -= bytes;
+  const bool last = flight.left <= 0;
+  if (last) queue.pop_front();
+  if (!queue.empty()) sender.turns.push_back(to);
+  const Passage passage = topology_.enter(from, to, bytes, scheduler_.now());
+  plan(passage.first, Event::kHop, chunks_.add({.passage = passage, .flight = slot, .last = last}));
+  plan(topology_.out_free_at(from), Event::kWireFree, static_cast<std::uint64_t>(from));
 }
 
 void SimNetwork::plan(TimeNs time, Event event, std::uint64_t what) {
@@ -117,6 +133,8 @@ void SimNetwork::plan(TimeNs time, Event event, std::uint64_t what) {
 void SimNetwork::happen(std::uint64_t argument) {
   const std::uint64_t what = argument >> kEventBits;
   switch (static_cast<Event>(argument & ((1U << kEventBits) - 1))) {
+    case Event::kWireFree:
+      return send_chunk(static_cast<Rank>(what));
     case Event::kHop:
       return hop(what);
     case Event::kArrived:
@@ -127,20 +145,22 @@ void SimNetwork::happen(std::uint64_t argument) {
 }
 
 void SimNetwork::hop(std::uint64_t slot) {
-  Flight& flight = flights_[slot];
-  if (topology_.advance(flight.passage)) return plan(flight.passage.first, Event::kHop, slot);
-  // It has come in: the node's processor takes one frame after the other.
-  Node& receiver = node(flight.passage.to);
-  const double work = spec_.network.frame_ns + spec_.network.byte_ns * static_cast<double>(flight.bytes);
-  receiver.processor_free_at = std::max(receiver.processor_free_at, flight.passage.last) + static_cast<TimeNs>(work);
-  plan(receiver.processor_free_at, Event::kArrived, slot);
+  Chunk& chunk = chunks_[slot];
+  if (topology_.advance(chunk.passage)) return plan(chunk.passage.first, Event::kHop, slot);
+  const Chunk whole = chunks_.take(slot);
+  if (!whole.last) return;
+  // The frame has come in: the node's processor takes one after the other.
+  Node& receiver = node(whole.passage.to);
+  const double bytes = static_cast<double>(flights_[whole.flight].bytes);
+  const double work = spec_.network.frame_ns + spec_.network.byte_ns * bytes;
+  receiver.processor_free_at = std::max(receiver.processor_free_at, whole.passage.last) + static_cast<TimeNs>(work);
+  plan(receiver.processor_free_at, Event::kArrived, whole.flight);
 }
 
 void SimNetwork::arrive(std::uint64_t slot) {
-  Flight flight = std::move(flights_[slot]);
-  free_flights_.push_back(slot);
-  const Rank from = flight.passage.from;
-  const Rank to = flight.passage.to;
+  Flight flight = flights_.take(slot);
+  const Rank from = flight.from;
+  const Rank to = flight.to;
   Node& receiver = node(to);
   if (receiver.dead || receiver.network == nullptr) {
     ++counts_.lost;

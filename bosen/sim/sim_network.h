@@ -5,7 +5,10 @@
 // others between two nodes.
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "bosen/base/buffer.h"
@@ -40,11 +43,44 @@ class SimNetwork final : private EventHandler {
  private:
   friend class SimTransport;
 
-  /// A frame on its way; its slot is used again afterwards.
+  /// Slots that are used again.
+  template <class T>
+  class Slots {
+   public:
+    std::uint64_t add(T item) {
+      if (free_.empty()) {
+        items_.push_back(std::move(item));
+        return items_.size() - 1;
+      }
+      const std::uint64_t slot = free_.back();
+      free_.pop_back();
+      items_[slot] = std::move(item);
+      return slot;
+    }
+    T take(std::uint64_t slot) {
+      free_.push_back(slot);
+      return std::move(items_[slot]);
+    }
+    T& operator[](std::uint64_t slot) { return items_[slot]; }
+
+   private:
+    std::vector<T> items_;
+    std::vector<std::uint64_t> free_;
+  };
+
+  /// A frame that waits for its sender's wire, or is on its way.
   struct Flight {
-    Passage passage;
+    Rank from = 0;
+    Rank to = 0;
     std::size_t bytes = 0;
+    double left = 0;  ///< bytes that have not entered the sender's wire
     wire::Frame frame;
+  };
+  /// A part of it. Long frames to several nodes share the wire, as connections of TCP do.
+  struct Chunk {
+    Passage passage;
+    std::uint64_t flight = 0;
+    bool last = false;
   };
   /// When a link's timer is planned.
   struct Timer {
@@ -55,16 +91,20 @@ class SimNetwork final : private EventHandler {
     net::TransportStatistics statistics;
     net::TrafficMeter traffic;
     runtime::Network* network = nullptr;
+    std::map<Rank, std::deque<std::uint64_t>> queues;  // flights that have not left, by peer
+    std::deque<Rank> turns;                            // peers with a queue, the next one first
+    bool sending = false;
     TimeNs processor_free_at = 0;
     bool dead = false;
     std::vector<Timer> timers;  // by peer
   };
-  enum class Event : std::uint64_t { kHop, kArrived, kTimer };
+  enum class Event : std::uint64_t { kWireFree, kHop, kArrived, kTimer };
 
   void send(Rank from, Rank to, wire::Frame frame);
   void happen(std::uint64_t argument) override;
   void plan(TimeNs time, Event event, std::uint64_t what);
-  void hop(std::uint64_t flight);
+  void send_chunk(Rank from);
+  void hop(std::uint64_t chunk);
   void arrive(std::uint64_t flight);
   void plan_timer(Rank rank, Rank peer, TimeNs at);
   void run_timer(std::uint64_t pair);
@@ -76,8 +116,8 @@ class SimNetwork final : private EventHandler {
   Topology topology_;
   Random random_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<Flight> flights_;
-  std::vector<std::uint64_t> free_flights_;
+  Slots<Flight> flights_;
+  Slots<Chunk> chunks_;
   Counts counts_;
 };
 

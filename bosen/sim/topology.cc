@@ -11,12 +11,12 @@ namespace {
 constexpr double kPacketPayload = 1448;
 constexpr double kPacketHeaders = 90;
 
-double bytes_on_wire(std::size_t bytes) {
+}  // namespace
+
+double Topology::bytes_on_wire(std::size_t bytes) {
   const auto payload = static_cast<double>(bytes);
   return payload + std::max(1.0, std::ceil(payload / kPacketPayload)) * kPacketHeaders;
 }
-
-}  // namespace
 
 TimeNs Wire::pass(double bytes, TimeNs first, TimeNs last) {
   const auto duration = static_cast<TimeNs>(bytes * ns_per_byte_);
@@ -43,8 +43,8 @@ const PathSpec& Topology::path(int from, int to) const {
   return found == links_.end() ? spec_.path : found->second.first;
 }
 
-Passage Topology::enter(int from, int to, std::size_t bytes, TimeNs now) {
-  Passage passage{.from = from, .to = to, .bytes = bytes_on_wire(bytes)};
+Passage Topology::enter(int from, int to, double bytes, TimeNs now) {
+  Passage passage{.from = from, .to = to, .bytes = bytes};
   Wire& wire = out_[static_cast<std::size_t>(from)];
   const TimeNs begin = wire.begins(now);
   const TimeNs end = wire.pass(passage.bytes, now, now);

@@ -27,7 +27,7 @@ class Wire {
   TimeNs free_at_ = 0;
 };
 
-/// A frame on its way.
+/// A frame on its way, or a part of one.
 struct Passage {
   int from = 0;
   int to = 0;
@@ -41,8 +41,13 @@ class Topology {
  public:
   Topology(const NetworkSpec& spec, int nodes);
 
-  /// Sends a frame of so many bytes now.
-  [[nodiscard]] Passage enter(int from, int to, std::size_t bytes, TimeNs now);
+  /// What so many bytes of ours take on a wire, packet headers included.
+  [[nodiscard]] static double bytes_on_wire(std::size_t bytes);
+
+  /// Sends so many bytes on the wire now.
+  [[nodiscard]] Passage enter(int from, int to, double bytes, TimeNs now);
+  /// When the sender's wire has let them all through.
+  [[nodiscard]] TimeNs out_free_at(int from) const { return out_[static_cast<std::size_t>(from)].begins(0); }
   /// At passage.first: takes it over the next wire. Returns whether there is one more; else it has arrived, at
   /// passage.last.
   bool advance(Passage& passage);

@@ -11,7 +11,6 @@ waiting and bytes of both, and exits with 1 where a median differs by more than 
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -51,11 +50,34 @@ def run_real(nodes, folder, port):
     return metrics
 
 
+ECHO = """import socket, sys
+listener = socket.create_server((sys.argv[1], 24999))
+print(flush=True)
+peer = listener.accept()[0]
+peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+while byte := peer.recv(1): peer.send(byte)
+"""
+ASK = """import socket, sys, time
+peer = socket.create_connection((sys.argv[1], 24999))
+peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+times = []
+for _ in range(300):
+    begin = time.perf_counter()
+    peer.send(b"x")
+    peer.recv(1)
+    times.append(time.perf_counter() - begin)
+print(sorted(times)[150])
+"""
+
+
 def latency_us(nodes):
-    """One way, from the quickest of some round trips."""
-    ping = subprocess.run(["ip", "netns", "exec", nodes.names[0], "ping", "-c", "20", "-i", "0.01", "-q", nodes.addresses[1]],
-                          capture_output=True, text=True, check=True)
-    return 1e3 * float(re.search(r"= ([\d.]+)/", ping.stdout).group(1)) / 2
+    """Half of the median TCP round trip of a byte."""
+    inside = [["ip", "netns", "exec", name, sys.executable, "-c"] for name in nodes.names]
+    address = nodes.addresses[1]
+    with subprocess.Popen([*inside[1], ECHO, address], stdout=subprocess.PIPE) as echo:
+        echo.stdout.readline()
+        asked = subprocess.run([*inside[0], ASK, address], capture_output=True, text=True, check=True)
+    return 1e6 * float(asked.stdout) / 2
 
 
 def run_simulated(nodes, rate, latency, profile, folder):

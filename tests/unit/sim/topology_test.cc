@@ -6,8 +6,7 @@ namespace bosen::sim {
 namespace {
 
 constexpr TimeNs kMs = 1'000'000;
-// A frame of 1448 bytes fills one packet: 1538 bytes on the wire.
-constexpr std::size_t kPacket = 1448;
+constexpr double kPacket = 1538;
 constexpr TimeNs kPacketNs = 1538;  // at 1 byte/ns
 
 NetworkSpec network() {
@@ -21,6 +20,12 @@ TimeNs arrival(Topology& topology, Passage passage) {
   while (topology.advance(passage)) {
   }
   return passage.last;
+}
+
+TEST(TopologyTest, BytesTravelInPackets) {
+  EXPECT_EQ(Topology::bytes_on_wire(1), 1 + 90);
+  EXPECT_EQ(Topology::bytes_on_wire(1448), kPacket);
+  EXPECT_EQ(Topology::bytes_on_wire(1449), 1449 + 2 * 90);
 }
 
 TEST(TopologyTest, AFrameTakesOneTransmissionAndTheLatency) {
