@@ -94,6 +94,7 @@ int run(std::span<char* const> arguments) {
   Request request;
   add_run(app, request);
   add_sim(app, request);
+  add_sweep(app, request);
   add_check(app, request);
   add_doctor(app, request);
   int code = 0;

@@ -11,6 +11,7 @@
 
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
+#include "bosen/cli/own_folder.h"
 #include "bosen/launch/environment.h"
 #include "bosen/sim/sim_spec.h"
 
@@ -26,10 +27,9 @@ struct SimFlags {
 /// A name without a folder is looked for beside this program, then by the shell's rules.
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
+  const std::string beside = own_folder() + "/" + name;
   std::error_code error;
-  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path beside = own.parent_path() / name;
-  return !error && std::filesystem::exists(beside, error) ? beside.string() : name;
+  return std::filesystem::exists(beside, error) ? beside : name;
 }
 
 std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& flags,

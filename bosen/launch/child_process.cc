@@ -37,6 +37,14 @@ Pipe make_pipe() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+/// Where a child's output goes: to us, or to the end of a file.
+Pipe make_output(const std::string& log_file) {
+  if (log_file.empty()) return make_pipe();
+  UniqueFd file(::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file) fail("cannot write '" + log_file + "'", errno);
+  return {UniqueFd(), std::move(file)};
+}
+
 void make_non_blocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -76,8 +84,8 @@ std::optional<rlimit>& original_file_limit() {
 
 ChildProcess start_child(const ChildRequest& request) {
   Pipe in = request.takes_input ? make_pipe() : Pipe{UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), UniqueFd()};
-  Pipe out = make_pipe();
-  Pipe err = make_pipe();
+  Pipe out = make_output(request.log_file);
+  Pipe err = make_output(request.log_file);
   Pipe failure = make_pipe();
   const pid_t parent = ::getpid();
   ChildProcess child;

@@ -15,6 +15,7 @@ struct ChildRequest {
   std::vector<std::string> command;      ///< path of the program (see find_program), then its arguments
   std::vector<std::string> environment;  ///< "NAME=VALUE"; the whole environment of the child
   bool takes_input = false;              ///< its stdin is a pipe from us; otherwise /dev/null
+  std::string log_file = {};             ///< what it says is appended here; empty: it comes to us by pipes
 };
 
 /// A running child: leader of its own process group, killed by the kernel when we die. Our ends of its pipes do not

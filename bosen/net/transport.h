@@ -27,6 +27,7 @@ struct TransportStatistics {
   std::uint64_t frames_received = 0;
   std::uint64_t frames_dropped = 0;  ///< failed a check
   std::string last_drop;             ///< why the latest one did
+  std::string unreached;             ///< which peers were never heard from though they should, and where; empty: none
 };
 
 /// A frame that has arrived, with the process whose connection it came from.

@@ -246,15 +246,19 @@ void Process::wait_until(const std::function<bool()>& ready, const std::function
     const core::TimeNs now = platform_.now();
     if (now < next_word) continue;
     std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(),
-                 static_cast<long long>((now - start) / 1'000'000'000), describe_drops().c_str());
+                 static_cast<long long>((now - start) / 1'000'000'000), describe_network_trouble().c_str());
     next_word += limits::kQuietWaitNs;
   }
 }
 
-std::string Process::describe_drops() const {
+std::string Process::describe_network_trouble() const {
   const net::TransportStatistics network = network_statistics();
-  if (network.frames_dropped == 0) return {};
-  return " (" + std::to_string(network.frames_dropped) + " frames dropped, the last: " + network.last_drop + ")";
+  std::string text;
+  if (!network.unreached.empty()) text += " (" + network.unreached + ": is the way blocked, or the address wrong?)";
+  if (network.frames_dropped > 0) {
+    text += " (" + std::to_string(network.frames_dropped) + " frames dropped, the last: " + network.last_drop + ")";
+  }
+  return text;
 }
 
 void Process::wait_for_room() {

@@ -105,7 +105,7 @@ class Process {
   void pump();
   void fail(const Error& cause);
   void throw_if_failed();
-  [[nodiscard]] std::string describe_drops() const;
+  [[nodiscard]] std::string describe_network_trouble() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
   void gather_statistics(ChannelHandle& channel);
 

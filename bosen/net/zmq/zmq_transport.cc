@@ -1,6 +1,7 @@
 #include "bosen/net/zmq/zmq_transport.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -178,6 +179,7 @@ void ZmqTransport::connect(Rank peer, const std::string& address) {
     throw Error(ErrorKind::kNetwork, fmt::format("rank {}: cannot connect to rank {} at {}: {}", options_.rank, peer,
                                                  address, last_error()));
   }
+  unheard_[peer] = address;
   tell_receiver();
 }
 
@@ -350,6 +352,7 @@ bool ZmqTransport::fetch_one() {
     count_drop(fmt::format("from rank {}: frame in {} parts", *peer, parts));
   } else {
     arrival.peer = *peer;
+    unheard_.erase(*peer);
     arrivals_.push_back(std::move(arrival));
   }
   return true;
@@ -378,7 +381,21 @@ void ZmqTransport::sleep_until(std::chrono::steady_clock::time_point deadline) {
 
 TransportStatistics ZmqTransport::statistics() const {
   const std::lock_guard lock(mutex_);
-  return statistics_;
+  TransportStatistics statistics = statistics_;
+  statistics.unreached = describe_unreached();
+  return statistics;
+}
+
+std::string ZmqTransport::describe_unreached() const {
+  std::vector<std::string> texts;
+  for (const auto& [peer, address] : unheard_)
+    texts.push_back(fmt::format("no answer from rank {} at {}", peer, address));
+  for (const auto& [peer, frames] : waiting_) {
+    if (!connected_.contains(peer)) {
+      texts.push_back(fmt::format("no connection from rank {} to {}", peer, fmt::join(addresses_, " or ")));
+    }
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 }  // namespace bosen::net

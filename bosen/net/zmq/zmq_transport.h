@@ -91,6 +91,7 @@ class ZmqTransport final : public Transport {
   [[nodiscard]] std::optional<Rank> identify(std::span<const std::byte> routing_id) const;
   std::optional<ReceivedFrame> decode(Arrival arrival);
   void count_drop(std::string reason);
+  [[nodiscard]] std::string describe_unreached() const;
   void sleep_until(std::chrono::steady_clock::time_point deadline);
   void kick() const;
 
@@ -113,6 +114,7 @@ class ZmqTransport final : public Transport {
   mutable std::mutex mutex_;
   // All guarded by mutex_.
   std::set<Rank> connected_;                                // peers that this process has connected to
+  std::map<Rank, std::string> unheard_;                     // those of them that have said nothing yet, and where
   std::map<Rank, std::deque<wire::EncodedFrame>> waiting_;  // frames for peers that have not connected yet
   bool receiver_sleeps_ = false;                            // or is about to
   TransportStatistics statistics_;

@@ -18,6 +18,7 @@ namespace {
 using test::barrier_number;
 using test::NetProcess;
 using test::receive_soon;
+using testing::AllOf;
 using testing::HasSubstr;
 using wire::NodeId;
 
@@ -106,6 +107,22 @@ TEST_P(ZmqTransportTest, KeepsFramesForAPeerThatConnectsLater) {
     ASSERT_TRUE(received);
     EXPECT_EQ(barrier_number(*received), i);
   }
+}
+
+TEST_P(ZmqTransportTest, NamesThePeersThatItNeverHeardFrom) {
+  NetProcess lower(0, 2);
+  lower.send_release(1, 1);
+  EXPECT_THAT(lower.transport.statistics().unreached,
+              AllOf(HasSubstr("no connection from rank 1 to "), HasSubstr(lower.address(GetParam()))));
+  NetProcess higher(1, 2);
+  higher.transport.connect(0, lower.address(GetParam()));
+  EXPECT_EQ(higher.transport.statistics().unreached, "no answer from rank 0 at " + lower.address(GetParam()));
+  higher.send_barrier(0, 1);
+  ASSERT_TRUE(receive_soon(lower));
+  lower.send_release(1, 2);
+  ASSERT_TRUE(receive_soon(higher));
+  EXPECT_EQ(lower.transport.statistics().unreached, "");
+  EXPECT_EQ(higher.transport.statistics().unreached, "");
 }
 
 TEST_P(ZmqTransportTest, KeepsFramesThatArriveBeforeItKnowsTheJob) {

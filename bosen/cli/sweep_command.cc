@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "bosen/base/error.h"
+#include "bosen/base/terminal.h"
+#include "bosen/cli/cli.h"
+#include "bosen/cli/own_folder.h"
+#include "bosen/lab/sweep_results.h"
+#include "bosen/launch/child_process.h"
+#include "bosen/monitor/progress.h"
+
+namespace bosen::cli {
+namespace {
+
+constexpr const char* kPython = "/usr/bin/python3";  // the one that Debian's matplotlib belongs to
+constexpr int kStopped = 130;
+
+struct SweepFlags {
+  std::string spec;
+  std::string output;
+  bool dry_run = false;
+  int parallel = 0;
+};
+
+void print_plan(const std::vector<lab::SweepRun>& runs) {
+  int done = 0;
+  for (const lab::SweepRun& run : runs) {
+    const bool is_done = lab::recorded_outcome(run).status != lab::RunStatus::kPending;
+    done += is_done ? 1 : 0;
+    fmt::print("{:04}  {}{}\n      {}\n", run.number, run.title(), is_done ? "  (done)" : "",
+               fmt::join(run.command, " "));
+  }
+  fmt::print(stderr, "bosen sweep: {} runs, {} of them done; nothing was started\n", runs.size(), done);
+}
+
+void show(const lab::SweepRunner::Progress& progress, const lab::SweepRun& run, const lab::RunOutcome& outcome) {
+  std::string text = fmt::format("bosen sweep: {}/{}", progress.done, progress.all);
+  if (progress.done < progress.all) text += fmt::format(", {} left", monitor::duration_text(progress.seconds_left));
+  text += fmt::format("  {}", run.title());
+  if (outcome.status == lab::RunStatus::kDiverged) text += ": diverged";
+  if (outcome.status == lab::RunStatus::kFailed) text += fmt::format(": failed: {}", outcome.last_line);
+  const TerminalStyle style = stderr_style();
+  const bool stays = !style.rewrites_lines || outcome.status != lab::RunStatus::kDone || progress.done == progress.all;
+  if (style.rewrites_lines) text = "\r\x1b[K" + text.substr(0, static_cast<std::size_t>(style.columns));
+  fmt::print(stderr, "{}{}", text, stays ? "\n" : "");
+  std::fflush(stderr);
+}
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  if (!file.flush()) throw Error(ErrorKind::kStorage, fmt::format("cannot write '{}'", path));
+}
+
+/// Whether there is a report now.
+bool make_report(const std::string& output) {
+  const std::string script = shared_file("sweep_report.py");
+  const launch::ChildProcess child = launch::start_child({.command = {kPython, script, output},
+                                                          .environment = launch::own_environment(),
+                                                          .takes_input = false,
+                                                          .log_file = output + "/report.log"});
+  int status = 0;
+  ::waitpid(child.pid, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const std::string& output) {
+  const lab::SweepResults results(spec, runner);
+  write(output + "/results.csv", results.csv());
+  write(output + "/summary.json", results.json());
+  for (const std::string& conclusion : results.conclusions()) fmt::print(stderr, "bosen sweep: {}\n", conclusion);
+  fmt::print(stderr, "bosen sweep: wrote {0}/results.csv (a row an evaluation), {0}/summary.json\n", output);
+  bool reported = false;
+  try {
+    reported = make_report(output);
+  } catch (const Error&) {
+    reported = false;
+  }
+  if (reported) {
+    fmt::print(
+        stderr,
+        "bosen sweep: wrote {0}/report.html and {0}/figures\nbosen sweep: next, look: xdg-open {0}/report.html\n",
+        output);
+  } else {
+    fmt::print(stderr,
+               "bosen sweep: no report, see {0}/report.log; it takes Debian's python3-matplotlib. Afterwards call "
+               "bosen sweep again: what is done is not repeated\n",
+               output);
+  }
+  int failed = 0;
+  for (const lab::RunOutcome& outcome : runner.outcomes()) failed += outcome.status == lab::RunStatus::kFailed ? 1 : 0;
+  if (failed > 0) fmt::print(stderr, "bosen sweep: {} runs failed: see log.txt in their folders\n", failed);
+  return failed > 0 ? 1 : 0;
+}
+
+int run_sweep(const SweepFlags& flags) {
+  lab::SweepSpec spec = lab::read_sweep_spec(flags.spec);
+  if (flags.parallel > 0) spec.parallel = flags.parallel;
+  const std::string output = flags.output.empty() ? spec.name : flags.output;
+  std::vector<lab::SweepRun> runs = lab::plan_runs(spec, output, own_folder());
+  if (flags.dry_run) {
+    print_plan(runs);
+    return 0;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(output, error);
+  std::filesystem::copy_file(flags.spec, output + "/spec.yaml", std::filesystem::copy_options::overwrite_existing,
+                             error);
+  if (error) {
+    throw Error(ErrorKind::kStorage,
+                fmt::format("cannot write to '{}': {}; name another folder with --output", output, error.message()));
+  }
+  lab::SweepRunner runner(std::move(runs), spec.parallel);
+  if (!runner.run(show)) {
+    fmt::print(stderr, "\nbosen sweep: stopped; the same call again goes on where it was\n");
+    return kStopped;
+  }
+  return conclude(spec, runner, output);
+}
+
+}  // namespace
+
+void add_sweep(CLI::App& app, Request& request) {
+  CLI::App* const command =
+      app.add_subcommand("sweep", "Run an app over a grid of settings and compare them: bosen sweep SPEC.yaml");
+  const auto flags = std::make_shared<SweepFlags>();
+  command->add_option("spec", flags->spec, "YAML file that names the app and what is varied")
+      ->required()
+      ->type_name("SPEC.yaml");
+  command->add_option("--output", flags->output, "folder for everything; default: the sweep's name");
+  command->add_flag("--dry-run", flags->dry_run, "only say what would be run");
+  command->add_option("--parallel", flags->parallel, "runs at a time, instead of the file's")
+      ->check(CLI::Range(1, 1024));
+  command->footer(
+      "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
+      "Runs that are done are not repeated: call it again after an interruption. Exit code: 0, or 1 where a run "
+      "failed.");
+  command->callback([flags, &request] { request.action = [flags] { return run_sweep(*flags); }; });
+}
+
+}  // namespace bosen::cli

@@ -1,0 +1,190 @@
+#include "bosen/lab/sweep_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "bosen/base/limits.h"
+
+namespace bosen::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// YAML as JSON, which is YAML too: every scalar a text.
+Json to_json(const SpecNode& node) {
+  switch (node.kind()) {
+    case SpecNode::Kind::kEmpty:
+      return nullptr;
+    case SpecNode::Kind::kText:
+      return node.text();
+    case SpecNode::Kind::kList: {
+      Json list = Json::array();
+      for (const SpecNode& item : node.items()) list.push_back(to_json(item));
+      return list;
+    }
+    case SpecNode::Kind::kMap: {
+      Json map = Json::object();
+      for (const auto& [key, value] : node.fields()) map[key] = to_json(value);
+      return map;
+    }
+  }
+  return nullptr;
+}
+
+/// Sets a value at a path of keys joined by dots, making the maps on the way.
+void set_at(Json& root, const std::string& path, const SpecNode& value) {
+  Json* place = &root;
+  std::string_view rest = path;
+  for (std::size_t dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
+    place = &(*place)[std::string(rest.substr(0, dot))];
+    if (!place->is_object() && !place->is_null()) value.fail("cluster." + path + ": part of it is no map");
+    rest.remove_prefix(dot + 1);
+  }
+  (*place)[std::string(rest)] = to_json(value);
+}
+
+/// Flags by name; a value given later takes the place of an earlier one.
+class Flags {
+ public:
+  void set(const std::string& name, const SpecNode& value) {
+    std::vector<std::string> texts;
+    for (const SpecNode& item : value.items()) {
+      if (item.kind() != SpecNode::Kind::kText) item.fail(name + ": a flag's value is a text or a list of texts");
+      texts.push_back(item.text());
+    }
+    const auto same = [&](const auto& flag) { return flag.first == name; };
+    const auto found = std::find_if(flags_.begin(), flags_.end(), same);
+    if (found != flags_.end()) {
+      found->second = texts;
+    } else {
+      flags_.emplace_back(name, texts);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> words() const {
+    std::vector<std::string> words;
+    for (const auto& [name, texts] : flags_) {
+      for (const std::string& text : texts) words.push_back(fmt::format("--{}={}", name, text));
+    }
+    return words;
+  }
+
+  [[nodiscard]] Json json() const {
+    Json json = Json::object();
+    for (const auto& [name, texts] : flags_) json[name] = texts.size() == 1 ? Json(texts.front()) : Json(texts);
+    return json;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<std::string>>> flags_;
+};
+
+int count_of(const std::string& key, const SpecNode& value, int least) {
+  int count = 0;
+  const std::string& text = value.text();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || end != text.data() + text.size() || count < least || count > limits::kProcessesMax) {
+    value.fail(fmt::format("{}: must be from {} to {}, not '{}'", key, least, limits::kProcessesMax, text));
+  }
+  return count;
+}
+
+/// What the settings of a point of the grid come to.
+struct Point {
+  std::vector<std::pair<std::string, std::string>> labels;
+  Flags flags;
+  int processes = 1;
+  int servers = 0;
+  Json cluster = Json::object();
+
+  void set(const Setting& setting) {
+    const auto& [key, value] = setting;
+    if (key.starts_with("cluster.")) {
+      set_at(cluster, key.substr(std::string_view("cluster.").size()), value);
+    } else if (key == "processes") {
+      processes = count_of(key, value, 1);
+    } else if (key == "servers") {
+      servers = count_of(key, value, 0);
+    } else {
+      flags.set(key, value);
+    }
+  }
+};
+
+Point make_point(const SweepSpec& spec, std::size_t index) {
+  Point point{.labels = {}, .flags = {}, .processes = spec.processes, .servers = spec.servers, .cluster = {}};
+  if (spec.cluster) point.cluster = to_json(*spec.cluster);
+  for (const Setting& flag : spec.flags) point.flags.set(flag.first, flag.second);
+  std::size_t block = spec.settings();
+  for (const Axis& axis : spec.axes) {
+    block /= axis.values.size();
+    const AxisValue& value = axis.values[index / block % axis.values.size()];
+    point.labels.emplace_back(axis.name, value.label);
+    for (const Setting& setting : value.settings) point.set(setting);
+  }
+  return point;
+}
+
+std::string program_path(const std::string& name, const std::string& programs) {
+  std::error_code error;
+  const std::string beside = programs + "/" + name;
+  return name.find('/') == std::string::npos && std::filesystem::exists(beside, error) ? beside : name;
+}
+
+std::vector<std::string> real_command(const Point& point, const std::string& program, const SweepRun& run,
+                                      const std::string& programs) {
+  std::vector<std::string> command;
+  if (point.processes + point.servers > 1) {
+    command = {programs + "/bosen", "run", "-n", std::to_string(point.processes)};
+    if (point.servers > 0) command.insert(command.end(), {"--servers", std::to_string(point.servers)});
+    command.emplace_back("--");
+  }
+  command.push_back(program);
+  const std::vector<std::string> flags = point.flags.words();
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.push_back(fmt::format("--seed={}", run.seed));
+  command.push_back("--output=" + run.folder);
+  return command;
+}
+
+}  // namespace
+
+std::string SweepRun::title() const {
+  std::string text;
+  for (const auto& [axis, label] : labels) text += fmt::format("{} {}, ", axis, label);
+  return text + fmt::format("seed {}", seed);
+}
+
+std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs) {
+  const std::string program = program_path(spec.program, programs);
+  std::vector<SweepRun> runs;
+  for (std::size_t index = 0; index < spec.settings(); ++index) {
+    const Point point = make_point(spec, index);
+    for (const std::uint64_t seed : spec.seeds) {
+      SweepRun run;
+      run.number = static_cast<int>(runs.size()) + 1;
+      run.labels = point.labels;
+      run.seed = seed;
+      run.folder = fmt::format("{}/runs/{:04}", output, run.number);
+      if (spec.cluster) {
+        Json cluster = point.cluster;
+        cluster["program"] = program;
+        cluster["flags"] = point.flags.json();
+        cluster["seed"] = std::to_string(seed);
+        run.cluster = cluster.dump(2) + "\n";
+        run.command = {programs + "/bosen", "sim", run.folder + "/cluster.yaml", "--output", run.folder};
+      } else {
+        run.command = real_command(point, program, run, programs);
+      }
+      runs.push_back(std::move(run));
+    }
+  }
+  return runs;
+}
+
+}  // namespace bosen::lab

@@ -1,0 +1,140 @@
+#include "bosen/lab/sweep_runner.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "bosen/base/error.h"
+#include "bosen/launch/child_process.h"
+#include "bosen/launch/signals.h"
+
+namespace bosen::lab {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+[[noreturn]] void refuse(const std::string& path) {
+  throw Error(ErrorKind::kStorage, fmt::format("cannot write '{}': name another folder with --output", path));
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  if (!file.flush()) refuse(path);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What has to be the same for a result to count again.
+std::string fingerprint(const SweepRun& run) {
+  return fmt::format("{}\n{}", fmt::join(run.command, "\n"), run.cluster);
+}
+
+std::string done_file(const SweepRun& run) { return run.folder + "/done.txt"; }
+std::string log_file(const SweepRun& run) { return run.folder + "/log.txt"; }
+
+std::string last_line(const std::string& text) {
+  const std::size_t end = text.find_last_not_of('\n');
+  if (end == std::string::npos) return {};
+  const std::size_t begin = text.rfind('\n', end);
+  return text.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+}
+
+RunOutcome outcome_of(const SweepRun& run, int status) {
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {.status = RunStatus::kDone, .last_line = {}};
+  const std::string log = read_file(log_file(run));
+  const bool diverged = log.find("diverged") != std::string::npos || log.find("not finite") != std::string::npos;
+  return {.status = diverged ? RunStatus::kDiverged : RunStatus::kFailed, .last_line = last_line(log)};
+}
+
+/// A program under way, its output in its run's log.
+pid_t start(const SweepRun& run) {
+  std::error_code error;
+  std::filesystem::create_directories(run.folder, error);
+  if (error) refuse(run.folder);
+  std::filesystem::remove(done_file(run), error);
+  if (!run.cluster.empty()) write_file(run.folder + "/cluster.yaml", run.cluster);
+  write_file(run.folder + "/command.txt", fmt::format("{}\n", fmt::join(run.command, " ")));
+  write_file(log_file(run), "");
+  launch::ChildProcess child = launch::start_child({.command = run.command,
+                                                    .environment = launch::own_environment(),
+                                                    .takes_input = false,
+                                                    .log_file = log_file(run)});
+  return child.pid;
+}
+
+}  // namespace
+
+RunOutcome recorded_outcome(const SweepRun& run) {
+  const std::string text = read_file(done_file(run));
+  const std::size_t end = text.find('\n');
+  if (end == std::string::npos || text.substr(end + 1) != fingerprint(run)) return {};
+  const bool diverged = text.substr(0, end) == "diverged";
+  return {.status = diverged ? RunStatus::kDiverged : RunStatus::kDone, .last_line = {}};
+}
+
+bool SweepRunner::run(const OnProgress& on_progress) {
+  outcomes_.assign(runs_.size(), {});
+  std::vector<std::size_t> pending;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    outcomes_[i] = recorded_outcome(runs_[i]);
+    if (outcomes_[i].status == RunStatus::kPending) pending.push_back(i);
+  }
+  std::reverse(pending.begin(), pending.end());
+  Progress progress{.done = static_cast<int>(runs_.size() - pending.size()), .all = static_cast<int>(runs_.size())};
+  const int done_before = progress.done;
+  const auto begin = SteadyClock::now();
+  launch::Signals signals;
+  std::map<pid_t, std::size_t> running;
+  bool stopped = false;
+  while (!running.empty() || (!pending.empty() && !stopped)) {
+    while (!stopped && !pending.empty() && std::cmp_less(running.size(), parallel_)) {
+      running[start(runs_[pending.back()])] = pending.back();
+      pending.pop_back();
+    }
+    pollfd wait{signals.poll_fd(), POLLIN, 0};
+    ::poll(&wait, 1, -1);
+    for (const int signal : signals.take()) {
+      if (signal == SIGCHLD) continue;
+      stopped = true;
+      for (const auto& [pid, index] : running) ::kill(-pid, signal);
+    }
+    for (auto child = running.begin(); child != running.end();) {
+      int status = 0;
+      if (::waitpid(child->first, &status, WNOHANG) != child->first) {
+        ++child;
+        continue;
+      }
+      const SweepRun& run = runs_[child->second];
+      RunOutcome& outcome = outcomes_[child->second];
+      child = running.erase(child);
+      if (stopped) continue;
+      outcome = outcome_of(run, status);
+      if (outcome.status != RunStatus::kFailed) {
+        write_file(done_file(run), (outcome.status == RunStatus::kDone ? "done\n" : "diverged\n") + fingerprint(run));
+      }
+      ++progress.done;
+      const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
+      progress.seconds_left = seconds / (progress.done - done_before) * (progress.all - progress.done);
+      on_progress(progress, run, outcome);
+    }
+  }
+  return !stopped;
+}
+
+}  // namespace bosen::lab

@@ -1,0 +1,106 @@
+#include "bosen/lab/sweep_spec.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "bosen/base/limits.h"
+
+namespace bosen::lab {
+namespace {
+
+constexpr std::size_t kRunsMax = 100'000;
+
+AxisValue read_scalar(const std::string& axis, const SpecNode& value) {
+  if (value.kind() != SpecNode::Kind::kText) value.fail("grid." + axis + ": a value is a text or a number");
+  return {.label = value.text(), .settings = {{axis, value}}};
+}
+
+AxisValue read_bundle(const std::string& axis, const std::string& label, const SpecNode& settings) {
+  AxisValue value{.label = label, .settings = {}};
+  if (settings.kind() != SpecNode::Kind::kMap && settings.kind() != SpecNode::Kind::kEmpty) {
+    settings.fail("grid." + axis + "." + label + ": must be keys with values, or {}");
+  }
+  for (const auto& [key, node] : settings.fields()) value.settings.emplace_back(key, node);
+  return value;
+}
+
+/// A list of values of the key that the axis is named after, or names with what each sets.
+Axis read_axis(const std::string& name, const SpecNode& node) {
+  Axis axis{.name = name, .values = {}};
+  if (node.kind() == SpecNode::Kind::kMap) {
+    for (const auto& [label, settings] : node.fields()) axis.values.push_back(read_bundle(name, label, settings));
+  } else {
+    for (const SpecNode& item : node.items()) axis.values.push_back(read_scalar(name, item));
+  }
+  if (axis.values.empty()) node.fail("grid." + name + ": has no values");
+  return axis;
+}
+
+std::optional<Target> read_target(const SpecNode& node) {
+  if (node.kind() == SpecNode::Kind::kEmpty) return {};
+  SpecFields fields(node, "target");
+  Target target;
+  target.measure = fields.text("measure", {});
+  target.at_least = fields.has("at_least");
+  if (target.at_least == fields.has("at_most")) fields.fail("measure", "needs either at_most or at_least beside it");
+  target.value = fields.number(target.at_least ? "at_least" : "at_most", {});
+  fields.finish();
+  return target;
+}
+
+void check_settings(const SweepSpec& spec) {
+  for (const Axis& axis : spec.axes) {
+    for (const AxisValue& value : axis.values) {
+      for (const auto& [key, node] : value.settings) {
+        if (key == "seed") node.fail("seed: list the seeds as 'seeds', beside 'grid'");
+        const bool of_cluster = key.starts_with("cluster.");
+        if (of_cluster && !spec.cluster) node.fail(key + ": there is no 'cluster' to change, the runs are real");
+        if (spec.cluster && (key == "processes" || key == "servers" || key == "workers")) {
+          node.fail(key + ": of a simulated cluster write cluster." + (key == "processes" ? "nodes" : key));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t SweepSpec::settings() const {
+  std::size_t product = 1;
+  for (const Axis& axis : axes) product *= axis.values.size();
+  return product;
+}
+
+SweepSpec read_sweep_spec(const std::string& path) {
+  const SpecNode root = SpecNode::read_file(path);
+  SpecFields fields(root, "");
+  SweepSpec spec;
+  spec.file = path;
+  spec.name = fields.text("name", std::filesystem::path(path).stem().string());
+  spec.program = fields.text("program", {});
+  const SpecNode flags = fields.child("flags");
+  for (const auto& [key, node] : flags.fields()) spec.flags.emplace_back(key, node);
+  spec.processes = static_cast<int>(fields.integer("processes", 1, {1, limits::kProcessesMax}));
+  spec.servers = static_cast<int>(fields.integer("servers", 0, {0, limits::kProcessesMax}));
+  if (fields.has("cluster")) spec.cluster = fields.child("cluster");
+  const SpecNode grid = fields.child("grid");
+  for (const auto& [name, node] : grid.fields()) spec.axes.push_back(read_axis(name, node));
+  for (const std::int64_t seed : fields.integers("seeds", {0, 9e18})) {
+    spec.seeds.push_back(static_cast<std::uint64_t>(seed));
+  }
+  if (spec.seeds.empty()) spec.seeds = {1};
+  spec.target = read_target(fields.child("target"));
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  spec.parallel = static_cast<int>(fields.integer("parallel", spec.cluster ? cores : 1, {1, 1024}));
+  if (spec.cluster && (spec.processes != 1 || spec.servers != 0)) {
+    fields.fail("cluster", "has nodes and servers of its own: leave out processes and servers");
+  }
+  fields.finish();
+  if (spec.axes.empty()) fields.fail("grid", "must name what is varied, as in: {staleness: [0, 2, 8]}");
+  check_settings(spec);
+  if (spec.settings() * spec.seeds.size() > kRunsMax) fields.fail("grid", "makes too many runs");
+  return spec;
+}
+
+}  // namespace bosen::lab

@@ -1,0 +1,129 @@
+"""`bosen sweep`: simulated and real runs, going on after an interruption, the report, mistakes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BOSEN = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "bosen")
+TIMEOUT_S = 100
+
+SIMULATED = """
+program: mf
+flags: {generate: "60,80,4,2000", rank: 4, epochs: 3, clocks-per-epoch: 5}
+cluster: {nodes: 3, compute: {distribution: exponential, mean_ms: 5}}
+grid:
+  staleness: [0, 3]
+  slow: {nobody: {}, one node: {cluster.stragglers: [{kind: slow_node, nodes: 1, factor: 4}]}}
+seeds: [1, 2]
+target: {measure: rmse, at_most: 1.5}
+"""
+REAL = """
+program: mf
+flags: {generate: "60,80,4,2000", rank: 4, epochs: 2}
+grid: {processes: [1, 2], staleness: [0]}
+"""
+
+
+def has_matplotlib():
+    return subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"], capture_output=True, check=False).returncode == 0
+
+
+class SweepTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.output = os.path.join(self.folder, "out")
+
+    def command(self, text, *arguments):
+        path = os.path.join(self.folder, "spec.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return [BOSEN, "sweep", path, "--output", self.output, *arguments]
+
+    def sweep(self, text, *arguments):
+        return subprocess.run(self.command(text, *arguments), capture_output=True, text=True, timeout=TIMEOUT_S)
+
+    def summary(self):
+        with open(os.path.join(self.output, "summary.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_simulated_runs(self):
+        run = self.sweep(SIMULATED)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("8/8", run.stderr)
+        self.assertRegex(run.stderr, r"With slow nobody: staleness \d was fastest to reach rmse of at most 1.5")
+        summary = self.summary()
+        self.assertEqual([r["status"] for r in summary["runs"]], ["done"] * 8)
+        self.assertEqual(len(summary["settings"]), 4)
+        with open(os.path.join(self.output, "results.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), 8 * 3)
+        self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "clock", "time_s", "rmse", "train_rmse"})
+        again = self.sweep(SIMULATED)
+        self.assertNotIn("8/8", again.stderr)
+        self.assertEqual(self.summary(), summary)
+
+    def test_the_report_needs_no_network(self):
+        run = self.sweep(SIMULATED)
+        if not has_matplotlib():
+            self.assertIn("python3-matplotlib", run.stderr)
+            self.skipTest("python3-matplotlib is not installed")
+        with open(os.path.join(self.output, "report.html"), encoding="utf-8") as file:
+            page = file.read()
+        self.assertEqual(page.count("<svg"), 6)
+        for word in ("src=", "<script", "<link"):
+            self.assertNotIn(word, page)
+        figures = sorted(os.listdir(os.path.join(self.output, "figures")))
+        self.assertEqual(len(figures), 12, figures)
+
+    def test_real_processes(self):
+        run = self.sweep(REAL)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual([r["labels"]["processes"] for r in self.summary()["runs"]], ["1", "2"])
+        self.assertGreater(self.summary()["runs"][1]["bytes_sent"], 0)
+
+    def test_a_dry_run_starts_nothing(self):
+        run = self.sweep(SIMULATED, "--dry-run")
+        self.assertEqual(run.returncode, 0)
+        self.assertIn("staleness 3, slow one node, seed 2", run.stdout)
+        self.assertFalse(os.path.exists(self.output))
+
+    def test_an_interrupted_sweep_goes_on(self):
+        slow = SIMULATED.replace("epochs: 3", "epochs: 60")
+        with subprocess.Popen(self.command(slow, "--parallel", "1"), stderr=subprocess.PIPE, text=True) as job:
+            for line in job.stderr:
+                if "2/8" in line:
+                    job.send_signal(signal.SIGINT)
+                    break
+            rest = job.stderr.read()
+            self.assertEqual(job.wait(timeout=TIMEOUT_S), 130)
+        self.assertIn("goes on where it was", rest)
+        run = self.sweep(slow)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertNotIn(" 2/8", run.stderr)
+        self.assertIn("8/8", run.stderr)
+
+    def test_mistakes(self):
+        def refused(text, words):
+            run = self.sweep(text)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertRegex(run.stderr, words)
+            self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+            self.assertFalse(os.path.exists(self.output))
+
+        refused("program: mf\n", "spec.yaml:1:1: grid: must name what is varied")
+        refused(REAL + "target: {measure: rmse, at_mots: 3}\n", "either at_most or at_least")
+        run = self.sweep(REAL.replace("rank: 4", "rank: many"))
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("failed: mf: --rank", run.stderr)
+        self.assertIn("2 runs failed", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

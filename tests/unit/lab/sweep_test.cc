@@ -1,0 +1,184 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "bosen/lab/sweep_results.h"
+#include "bosen/lab/sweep_run.h"
+#include "bosen/lab/sweep_spec.h"
+#include "tests/support/configuration_error.h"
+
+namespace bosen::lab {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+class SweepTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    std::ofstream(folder_ / name) << text;
+  }
+  SweepSpec read(const std::string& text) const {
+    write("a.yaml", text);
+    return read_sweep_spec((folder_ / "a.yaml").string());
+  }
+  std::string problem_of(const std::string& text) const {
+    return configuration_error([&] { plan_runs(read("program: mf\n" + text), "out", "/bin"); });
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::path(::testing::TempDir()) /
+      ("sweep_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+};
+
+TEST_F(SweepTest, PlansTheProductOfTheAxesWithSeedsInnermost) {
+  const SweepSpec spec = read(R"(
+program: mf
+flags: {rank: 20, staleness: 9}
+processes: 2
+grid:
+  staleness: [0, 4]
+  consistency: [ssp, essp, asp]
+seeds: [7, 8]
+)");
+  const auto runs = plan_runs(spec, "out", "/nowhere");
+  ASSERT_THAT(runs, SizeIs(12));
+  EXPECT_THAT(runs[0].labels, ElementsAre(Pair("staleness", "0"), Pair("consistency", "ssp")));
+  EXPECT_EQ(runs[1].title(), "staleness 0, consistency ssp, seed 8");
+  EXPECT_THAT(runs[2].labels, ElementsAre(Pair("staleness", "0"), Pair("consistency", "essp")));
+  EXPECT_THAT(runs[11].command,
+              ElementsAre("/nowhere/bosen", "run", "-n", "2", "--", "mf", "--rank=20", "--staleness=4",
+                          "--consistency=asp", "--seed=8", "--output=out/runs/0012"));
+}
+
+TEST_F(SweepTest, AValueMaySetSeveralKeys) {
+  const SweepSpec spec = read(R"(
+program: mf
+cluster: {nodes: 4, network: {bandwidth_mbps: 100}}
+grid:
+  pattern:
+    none: {}
+    rough: {cluster.network.loss: 0.1, cluster.stragglers: [{kind: slow_node, nodes: 1, factor: 3}], staleness: 2}
+)");
+  const auto runs = plan_runs(spec, "out", "/nowhere");
+  ASSERT_THAT(runs, SizeIs(2));
+  EXPECT_THAT(runs[0].cluster, Not(HasSubstr("loss")));
+  EXPECT_THAT(runs[1].cluster, HasSubstr(R"("loss": "0.1")"));
+  EXPECT_THAT(runs[1].cluster, HasSubstr(R"("bandwidth_mbps": "100")"));
+  EXPECT_THAT(runs[1].cluster, HasSubstr(R"("staleness": "2")"));
+  EXPECT_THAT(runs[1].command,
+              ElementsAre("/nowhere/bosen", "sim", "out/runs/0002/cluster.yaml", "--output", "out/runs/0002"));
+}
+
+TEST_F(SweepTest, ARunOfOneProcessNeedsNoLauncher) {
+  const auto runs = plan_runs(read("program: ./mf\ngrid: {processes: [1, 2]}\n"), "out", "/nowhere");
+  EXPECT_EQ(runs[0].command.front(), "./mf");
+  EXPECT_THAT(runs[1].command, Contains("run"));
+}
+
+TEST_F(SweepTest, SaysWhatIsWrongAndWhere) {
+  EXPECT_THAT(problem_of(""), HasSubstr("grid: must name what is varied"));
+  EXPECT_THAT(problem_of("gird: {staleness: 1}\n"), HasSubstr("a.yaml:2:7: unknown key 'gird'"));
+  EXPECT_THAT(problem_of("grid: {staleness: []}\n"), HasSubstr("grid.staleness: has no values"));
+  EXPECT_THAT(problem_of("grid: {seed: [1, 2]}\n"), HasSubstr("list the seeds as 'seeds'"));
+  EXPECT_THAT(problem_of("grid: {cluster.nodes: [1, 2]}\n"), HasSubstr("there is no 'cluster' to change"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {workers: [1, 2]}\n"), HasSubstr("write cluster.workers"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\nprocesses: 3\ngrid: {staleness: 1}\n"),
+              HasSubstr("leave out processes"));
+  EXPECT_THAT(problem_of("grid: {processes: [0]}\n"), HasSubstr("a.yaml:2:20: processes: must be from 1"));
+  EXPECT_THAT(problem_of("target: {measure: rmse}\ngrid: {staleness: 1}\n"), HasSubstr("either at_most or at_least"));
+}
+
+TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
+  EXPECT_DOUBLE_EQ(estimate({3}).mean, 3);
+  EXPECT_DOUBLE_EQ(estimate({3}).half_width, 0);
+  // Student's t of 2 degrees of freedom times the standard error.
+  const Estimate three = estimate({1, 2, 3});
+  EXPECT_DOUBLE_EQ(three.mean, 2);
+  EXPECT_NEAR(three.half_width, 4.303 / std::sqrt(3.0), 1e-9);
+}
+
+/// Runs of a program that writes what it is told, so that results are known.
+class SweepResultsTest : public SweepTest {
+ protected:
+  /// The program copies script/STALENESS-SEED.jsonl, and fails where there is none.
+  SweepRunner run(const SweepSpec& spec) const {
+    SweepRunner runner(plan_runs(spec, (folder_ / "out").string(), "/nowhere"), 2);
+    EXPECT_TRUE(runner.run([](const auto&...) {}));
+    return runner;
+  }
+  SweepSpec spec(const std::string& further) const {
+    write("app",
+          "#!/bin/sh\nfor flag; do eval \"${flag#--}\"; done\n[ \"$staleness\" != 9 ] || { echo training diverged; "
+          "exit 2; }\n"
+          "cp " +
+              (folder_ / "script").string() + "/$staleness-$seed.jsonl $output/metrics.jsonl\n");
+    std::filesystem::permissions(folder_ / "app", std::filesystem::perms::owner_all);
+    return read("program: " + (folder_ / "app").string() + "\nseeds: [1, 2]\n" + further);
+  }
+  void script(const std::string& name, double reached_s, double wait_s) const {
+    write("script/" + name + ".jsonl",
+          "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 1, \"rmse\": 2.0}\n"
+          "{\"event\": \"eval\", \"clock\": 5, \"time_s\": " +
+              std::to_string(reached_s) +
+              ", \"rmse\": 0.9}\n"
+              "{\"event\": \"end\", \"wall_s\": 50, \"clocks\": 9, \"compute_s\": 10, \"wait_s\": " +
+              std::to_string(wait_s) + ", \"bytes_sent\": 2000000, \"staleness_histogram\": {\"-1\": 3, \"0\": 1}}\n");
+  }
+};
+
+TEST_F(SweepResultsTest, ComparesTheValuesOfTheFirstAxis) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  script("4-1", 10, 10);
+  script("4-2", 10.2, 10);
+  const SweepSpec sweep = spec("grid: {staleness: [0, 4, 9]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const SweepRunner runner = run(sweep);
+  const SweepResults results(sweep, runner);
+  ASSERT_THAT(results.settings(), SizeIs(3));
+  EXPECT_DOUBLE_EQ(results.settings()[0].cost->mean, 21);
+  EXPECT_DOUBLE_EQ(results.settings()[1].waiting->mean, 0.5);
+  EXPECT_EQ(results.settings()[2].diverged, 2);
+  ASSERT_THAT(results.conclusions(), SizeIs(1));
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 4 was fastest to reach rmse of at most 1: 10.1 s"));
+  // Seed by seed, 20 / 10 and 22 / 10.2 times; Student's t of 1 degree of freedom: 12.7 * 0.078.
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 0 took 2.08 +- 1 times as long."));
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 9 diverged"));
+  EXPECT_THAT(results.csv(), HasSubstr("run,staleness,seed,clock,time_s,rmse\n1,0,1,1,1,2\n1,0,1,5,20,0.9\n"));
+  EXPECT_THAT(results.json(), HasSubstr(R"("target_clock": 5)"));
+}
+
+TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {
+  script("0-1", 20, 30);
+  const SweepSpec sweep = spec("grid: {staleness: [0]}\n");
+  const SweepRunner first = run(sweep);
+  EXPECT_EQ(first.outcomes()[0].status, RunStatus::kDone);
+  EXPECT_EQ(first.outcomes()[1].status, RunStatus::kFailed);
+  EXPECT_THAT(first.outcomes()[1].last_line, HasSubstr("0-2.jsonl"));
+  script("0-2", 20, 30);
+  int repeated = 0;
+  SweepRunner second(first.runs(), 1);
+  EXPECT_TRUE(second.run([&](const auto&...) { ++repeated; }));
+  EXPECT_EQ(repeated, 1);
+  EXPECT_EQ(second.outcomes()[1].status, RunStatus::kDone);
+  EXPECT_EQ(recorded_outcome(first.runs()[0]).status, RunStatus::kDone);
+  SweepRun other = first.runs()[0];
+  other.command.emplace_back("--rank=3");
+  EXPECT_EQ(recorded_outcome(other).status, RunStatus::kPending);
+}
+
+}  // namespace
+}  // namespace bosen::lab
