@@ -94,6 +94,10 @@ void add_output_options(OptionReader& reader, const std::string& heading, Option
                        &options.metrics,
                        "file for metrics, a JSON object a line (default: metrics.jsonl in --output's folder)",
                        {.value_name = "FILE.jsonl"}});
+  reader.add(heading, {"tensorboard",
+                       &options.tensorboard,
+                       "folder for an event file that TensorBoard reads, made where there is none",
+                       {.value_name = "DIR"}});
   reader.add(heading, {"json", &options.json, "print a summary as JSON on stdout at the end"});
 }
 

@@ -28,6 +28,10 @@ void write_summary(const std::string& path, const sim::SimSpec& spec, const sim:
 
 int simulate_job(const App& app, const Options& options, const std::string& spec_file,
                  const std::function<void(Cluster&)>& body) {
+  if (options.servers > 0) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("--servers: a simulated cluster's servers stand in its file, {}", spec_file));
+  }
   sim::SimSpec spec = sim::read_sim_spec(spec_file);
   spec.workers = options.workers;
   spec.shards = options.shards;

@@ -36,7 +36,12 @@ void JobReport::open(monitor::OpenMode mode) {
 }
 
 void JobReport::started(const runtime::Process& process, const App& app) {
-  if (!log_ || process.rank() != 0) return;
+  if (process.rank() != 0) return;
+  if (!options_.tensorboard.empty()) {
+    const double epoch_s = platform_.epoch_s() + seconds(start_);
+    tensorboard_ = std::make_unique<monitor::TensorboardLog>(options_.tensorboard, process.host(), epoch_s);
+  }
+  if (!log_) return;
   const core::Membership& members = process.members();
   log_->start({.program = program_,
                .version = kVersion,
@@ -51,6 +56,7 @@ void JobReport::evaluation(Clock clock, const Measures& measures) {
   if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});
   const std::lock_guard lock(mutex_);
   measures_ = measures;
+  if (tensorboard_) tensorboard_->scalars(clock, now_s(), measures);
   show(clock);
 }
 
@@ -106,6 +112,13 @@ void JobReport::ended(const runtime::JobStatistics& job) {
     const Clock differential = static_cast<Clock>(i) - core::StalenessHistogram::kOldest;
     if (job.staleness[i] > 0) end.staleness_histogram[differential] = job.staleness[i];
   }
+  if (const auto straggler = runtime::find_straggler(job.by_worker)) {
+    end.slowest = {.worker = straggler->worker,
+                   .rank = straggler->rank,
+                   .compute_s = straggler->compute_s,
+                   .times_median = straggler->times_median,
+                   .others_wait_s = straggler->others_wait_s};
+  }
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
   if (log_) log_->end(end);
@@ -119,6 +132,13 @@ void JobReport::print_summary(const monitor::EndEvent& end) const {
   const double busy = end.compute_s + end.wait_s;
   fmt::print(stderr, "{}: {} clocks by {} workers in {}, {:.0f}% of their time waiting\n", program_, end.clocks,
              end.workers, monitor::duration_text(end.wall_s), busy > 0 ? 100 * end.wait_s / busy : 0.0);
+  if (!end.slowest) return;
+  fmt::print(
+      stderr,
+      "{}: the slowest was worker {} (rank {}), {:.3g} ms a clock, {:.2f} times the median; the others waited {} "
+      "longer than it, together\n",
+      program_, end.slowest->worker, end.slowest->rank, 1e3 * end.slowest->compute_s, end.slowest->times_median,
+      monitor::duration_text(end.slowest->others_wait_s));
 }
 
 }  // namespace bosen

@@ -15,6 +15,7 @@
 #include "bosen/base/types.h"
 #include "bosen/monitor/event_log.h"
 #include "bosen/monitor/progress.h"
+#include "bosen/monitor/tensorboard_log.h"
 #include "bosen/runtime/process.h"
 
 namespace bosen {
@@ -56,6 +57,7 @@ class JobReport {
   const core::TimeNs start_;
   std::unique_ptr<monitor::EventLog> log_;
   std::unique_ptr<monitor::Progress> progress_;
+  std::unique_ptr<monitor::TensorboardLog> tensorboard_;  ///< rank 0's; guarded by mutex_
 
   // By local worker; each entry belongs to its worker's thread.
   std::vector<runtime::WorkerTimes> reported_;

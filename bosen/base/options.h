@@ -31,6 +31,7 @@ struct Options {
   std::uint64_t seed = 1;                        ///< of everything random
   std::string output;                            ///< folder for results; empty: none
   std::string metrics;                           ///< file for metrics, a JSON object a line; empty: none
+  std::string tensorboard;                       ///< folder for an event file that TensorBoard reads; empty: none
   std::map<WorkerId, double> stragglers;         ///< worker -> factor by which its computing time is stretched
   int threads = 1;                               ///< threads that a worker's numeric library may use
   bool json = false;                             ///< print the final summary as JSON on stdout

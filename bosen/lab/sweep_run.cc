@@ -130,6 +130,15 @@ Point make_point(const SweepSpec& spec, std::size_t index) {
   return point;
 }
 
+/// A profile's path is meant from the sweep's file, and read from a run's folder.
+void make_profile_absolute(Json& cluster, const std::string& sweep_file) {
+  const auto compute = cluster.find("compute");
+  if (compute == cluster.end() || !compute->is_object()) return;
+  const auto profile = compute->find("profile");
+  if (profile == compute->end() || !profile->is_string()) return;
+  *profile = (std::filesystem::absolute(sweep_file).parent_path() / profile->get<std::string>()).string();
+}
+
 std::string program_path(const std::string& name, const std::string& programs) {
   std::error_code error;
   const std::string beside = programs + "/" + name;
@@ -176,6 +185,7 @@ std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output
         cluster["program"] = program;
         cluster["flags"] = point.flags.json();
         cluster["seed"] = std::to_string(seed);
+        make_profile_absolute(cluster, spec.file);
         run.cluster = cluster.dump(2) + "\n";
         run.command = {programs + "/bosen", "sim", run.folder + "/cluster.yaml", "--output", run.folder};
       } else {

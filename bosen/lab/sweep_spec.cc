@@ -84,6 +84,9 @@ SweepSpec read_sweep_spec(const std::string& path) {
   spec.processes = static_cast<int>(fields.integer("processes", 1, {1, limits::kProcessesMax}));
   spec.servers = static_cast<int>(fields.integer("servers", 0, {0, limits::kProcessesMax}));
   if (fields.has("cluster")) spec.cluster = fields.child("cluster");
+  if (spec.cluster && spec.cluster->kind() != SpecNode::Kind::kMap) {
+    fields.fail("cluster", "must be keys of a simulated cluster with their values");
+  }
   const SpecNode grid = fields.child("grid");
   for (const auto& [name, node] : grid.fields()) spec.axes.push_back(read_axis(name, node));
   for (const std::int64_t seed : fields.integers("seeds", {0, 9e18})) {

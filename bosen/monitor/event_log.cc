@@ -86,6 +86,13 @@ std::string to_json(const EndEvent& event) {
   Json histogram = Json::object();
   for (const auto& [differential, count] : event.staleness_histogram) histogram[std::to_string(differential)] = count;
   json["staleness_histogram"] = std::move(histogram);
+  if (event.slowest) {
+    json["slowest"] = {{"worker", event.slowest->worker},
+                       {"rank", event.slowest->rank},
+                       {"compute_s", rounded(event.slowest->compute_s)},
+                       {"times_median", rounded(event.slowest->times_median)},
+                       {"others_wait_s", rounded(event.slowest->others_wait_s)}};
+  }
   return dump(json);
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,15 @@ struct ClockEvent {
   std::int64_t bytes_received = 0;
 };
 
+/// The worker that computed longest a clock, where it was notably longer than the others.
+struct SlowestWorker {
+  WorkerId worker = 0;
+  Rank rank = 0;
+  double compute_s = 0;      ///< a clock
+  double times_median = 0;   ///< as long as the median worker
+  double others_wait_s = 0;  ///< what the others waited longer than it did, in all
+};
+
 /// A run ends. Everything but `wall_s` and `clocks` is summed over all workers of the job.
 struct EndEvent {
   double wall_s = 0;
@@ -59,6 +69,7 @@ struct EndEvent {
   std::vector<std::pair<std::string, double>> measures = {};  ///< those of the last evaluation
   std::map<Clock, std::int64_t> staleness_histogram =
       {};  ///< clock differential of a read -> how often it was observed
+  std::optional<SlowestWorker> slowest = {};
 };
 
 /// The event as a line of JSON, without its end.

@@ -5,6 +5,15 @@
 #include <type_traits>
 
 namespace bosen::runtime {
+namespace {
+
+constexpr double kStragglerFactor = 1.1;
+
+double compute_s_of(const WorkerTotals& worker) {
+  return static_cast<double>(worker.compute_ns) / 1e9 / static_cast<double>(std::max<std::int64_t>(1, worker.clocks));
+}
+
+}  // namespace
 
 void JobStatistics::add(const JobStatistics& other) {
   workers += other.workers;
@@ -16,21 +25,48 @@ void JobStatistics::add(const JobStatistics& other) {
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
   for (std::size_t i = 0; i < staleness.size(); ++i) staleness[i] += other.staleness[i];
+  by_worker.insert(by_worker.end(), other.by_worker.begin(), other.by_worker.end());
 }
 
-// All processes of a job run the same build on machines of the same byte order: the struct is its own format.
+// All processes of a job run the same build on machines of the same byte order: the structs are their own format.
 std::vector<std::byte> JobStatistics::to_bytes() const {
-  static_assert(std::is_trivially_copyable_v<JobStatistics>);
-  std::vector<std::byte> bytes(sizeof *this);
-  std::memcpy(bytes.data(), this, bytes.size());
+  static_assert(std::is_trivially_copyable_v<JobTotals> && std::is_trivially_copyable_v<WorkerTotals>);
+  const JobTotals& totals = *this;
+  std::vector<std::byte> bytes(sizeof totals + by_worker.size() * sizeof(WorkerTotals));
+  std::memcpy(bytes.data(), &totals, sizeof totals);
+  if (!by_worker.empty()) {
+    std::memcpy(bytes.data() + sizeof totals, by_worker.data(), by_worker.size() * sizeof(WorkerTotals));
+  }
   return bytes;
 }
 
 std::optional<JobStatistics> JobStatistics::from_bytes(std::span<const std::byte> bytes) {
   JobStatistics statistics;
-  if (bytes.size() != sizeof statistics) return {};
-  std::memcpy(&statistics, bytes.data(), bytes.size());
+  JobTotals& totals = statistics;
+  if (bytes.size() < sizeof totals || (bytes.size() - sizeof totals) % sizeof(WorkerTotals) != 0) return {};
+  std::memcpy(&totals, bytes.data(), sizeof totals);
+  const auto rest = bytes.subspan(sizeof totals);
+  statistics.by_worker.resize(rest.size() / sizeof(WorkerTotals));
+  if (!rest.empty()) std::memcpy(statistics.by_worker.data(), rest.data(), rest.size());
   return statistics;
+}
+
+std::optional<Straggler> find_straggler(std::span<const WorkerTotals> workers) {
+  if (workers.size() < 2) return {};
+  std::vector<double> times;
+  for (const WorkerTotals& worker : workers) times.push_back(compute_s_of(worker));
+  const auto median = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
+  std::nth_element(times.begin(), median, times.end());
+  const WorkerTotals& slowest =
+      *std::max_element(workers.begin(), workers.end(),
+                        [](const WorkerTotals& a, const WorkerTotals& b) { return compute_s_of(a) < compute_s_of(b); });
+  Straggler straggler{.worker = slowest.worker, .rank = slowest.rank, .compute_s = compute_s_of(slowest)};
+  if (*median <= 0 || straggler.compute_s < kStragglerFactor * *median) return {};
+  straggler.times_median = straggler.compute_s / *median;
+  for (const WorkerTotals& worker : workers) {
+    straggler.others_wait_s += static_cast<double>(std::max<std::int64_t>(0, worker.wait_ns - slowest.wait_ns)) / 1e9;
+  }
+  return straggler;
 }
 
 }  // namespace bosen::runtime

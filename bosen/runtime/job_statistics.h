@@ -11,8 +11,8 @@
 
 namespace bosen::runtime {
 
-/// Totals over workers, of a process or of the whole job. A plain value that can travel as bytes.
-struct JobStatistics {
+/// Totals over workers, of a process or of the whole job.
+struct JobTotals {
   std::int64_t workers = 0;
   std::int64_t clocks = 0;  ///< of the worker that advanced most often
   std::int64_t compute_ns = 0;
@@ -22,11 +22,37 @@ struct JobStatistics {
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
   std::array<std::int64_t, core::StalenessHistogram{}.counts.size()> staleness{};
+};
+
+/// Where one worker's time went.
+struct WorkerTotals {
+  WorkerId worker = 0;
+  Rank rank = 0;
+  std::int64_t clocks = 0;
+  std::int64_t compute_ns = 0;
+  std::int64_t wait_ns = 0;
+};
+
+/// A plain value that can travel as bytes.
+struct JobStatistics : JobTotals {
+  std::vector<WorkerTotals> by_worker;
 
   void add(const JobStatistics& other);
 
   [[nodiscard]] std::vector<std::byte> to_bytes() const;
   static std::optional<JobStatistics> from_bytes(std::span<const std::byte> bytes);
 };
+
+/// The worker that computed longest a clock.
+struct Straggler {
+  WorkerId worker = 0;
+  Rank rank = 0;
+  double compute_s = 0;      ///< a clock
+  double times_median = 0;   ///< as long as the median worker
+  double others_wait_s = 0;  ///< what the others waited longer than it did, in all
+};
+
+/// None where nobody computed a tenth longer than the median worker.
+std::optional<Straggler> find_straggler(std::span<const WorkerTotals> workers);
 
 }  // namespace bosen::runtime

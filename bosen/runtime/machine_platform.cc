@@ -96,6 +96,11 @@ core::TimeNs MachinePlatform::now() const {
       .count();
 }
 
+double MachinePlatform::epoch_s() const {
+  const std::chrono::duration<double> since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return since_1970.count() - static_cast<double>(now()) / 1e9;
+}
+
 void MachinePlatform::rest(core::TimeNs duration) { std::this_thread::sleep_for(std::chrono::nanoseconds(duration)); }
 
 std::unique_ptr<Waiter> MachinePlatform::make_waiter() { return std::make_unique<ThreadWaiter>(); }

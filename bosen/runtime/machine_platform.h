@@ -11,6 +11,7 @@ namespace bosen::runtime {
 class MachinePlatform final : public Platform {
  public:
   [[nodiscard]] core::TimeNs now() const override;
+  [[nodiscard]] double epoch_s() const override;
   void rest(core::TimeNs duration) override;
   std::unique_ptr<Waiter> make_waiter() override;
   void run_side_by_side(int count, const std::function<void(int)>& body) override;

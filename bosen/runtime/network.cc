@@ -32,13 +32,13 @@ core::TimeNs Network::tick() {
   return next;
 }
 
-core::TimeNs Network::tick(Rank rank) {
-  Peer& peer = *peers_[static_cast<std::size_t>(rank)];
+core::TimeNs Network::tick(Rank peer) {
+  Peer& to = *peers_[static_cast<std::size_t>(peer)];
   std::vector<wire::Frame> frames;
-  const std::lock_guard lock(peer.mutex);
-  peer.link.tick(now(), frames);
-  transmit(rank, frames);
-  return peer.link.deadline().value_or(std::numeric_limits<core::TimeNs>::max());
+  const std::lock_guard lock(to.mutex);
+  to.link.tick(now(), frames);
+  transmit(peer, frames);
+  return to.link.deadline().value_or(std::numeric_limits<core::TimeNs>::max());
 }
 
 void Network::step(net::ReceivedFrame received) {

@@ -44,6 +44,8 @@ class Platform {
 
   /// Of a steady clock, real or virtual.
   [[nodiscard]] virtual core::TimeNs now() const = 0;
+  /// Seconds since 1970 as now() was 0, for people; 0 in a simulation, whose runs shall repeat.
+  [[nodiscard]] virtual double epoch_s() const = 0;
   virtual void rest(core::TimeNs duration) = 0;
   virtual std::unique_ptr<Waiter> make_waiter() = 0;
 

@@ -12,12 +12,17 @@ namespace {
 constexpr const char* kStatisticsChannel = "bosen.statistics";
 constexpr std::int64_t kStatisticsTag = 0;
 
-JobStatistics statistics_of(const WorkerContext& worker, std::span<core::ClientTable* const> tables) {
+JobStatistics statistics_of(const WorkerContext& worker, Rank rank, std::span<core::ClientTable* const> tables) {
   JobStatistics statistics;
   statistics.workers = 1;
   statistics.clocks = worker.clock();
   statistics.compute_ns = worker.times().compute_ns;
   statistics.wait_ns = worker.times().wait_ns;
+  statistics.by_worker.push_back({.worker = worker.id(),
+                                  .rank = rank,
+                                  .clocks = statistics.clocks,
+                                  .compute_ns = statistics.compute_ns,
+                                  .wait_ns = statistics.wait_ns});
   for (core::ClientTable* table : tables) {
     const auto& part = table->part(worker.local_id());
     statistics.misses += part.misses;
@@ -72,7 +77,7 @@ void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>
   } const leave{client_->reclaimer(), static_cast<std::size_t>(local_id)};
   body(worker);
   worker.finish();
-  const JobStatistics own = statistics_of(worker, tables());
+  const JobStatistics own = statistics_of(worker, members_.rank, tables());
   const std::lock_guard lock(statistics_mutex_);
   statistics_.add(own);
 }

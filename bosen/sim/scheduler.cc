@@ -14,7 +14,7 @@ void Scheduler::at(TimeNs time, EventHandler& handler, std::uint64_t argument) {
 }
 
 void Scheduler::spawn(int node, std::function<void()> body) {
-  tasks_.push_back(std::make_unique<Task>(node, std::move(body)));
+  tasks_.push_back(std::make_unique<Task>(tasks_.size(), node, std::move(body)));
   ++unended_;
   resume(*tasks_.back());
 }
@@ -22,7 +22,7 @@ void Scheduler::spawn(int node, std::function<void()> body) {
 void Scheduler::suspend() { current_->fibre_.suspend(); }
 
 void Scheduler::rest(TimeNs duration) {
-  at(now_ + duration, *this, reinterpret_cast<std::uint64_t>(current_));
+  at(now_ + duration, *this, current_->number_);
   suspend();
 }
 

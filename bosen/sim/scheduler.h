@@ -30,13 +30,15 @@ class EventHandler {
 /// A fibre of a node.
 class Task {
  public:
-  Task(int node, std::function<void()> body) : node_(node), fibre_(std::move(body)) {}
+  Task(std::size_t number, int node, std::function<void()> body)
+      : number_(number), node_(node), fibre_(std::move(body)) {}
 
   [[nodiscard]] int node() const { return node_; }
 
  private:
   friend class Scheduler;
 
+  const std::size_t number_;
   const int node_;
   Fibre fibre_;
 };
@@ -89,7 +91,7 @@ class Scheduler final : private EventHandler {
     bool operator>(const Event& other) const { return time != other.time ? time > other.time : order > other.order; }
   };
 
-  void happen(std::uint64_t task) override { resume(*reinterpret_cast<Task*>(task)); }
+  void happen(std::uint64_t task) override { resume(*tasks_[task]); }
   void run_ready();
   [[nodiscard]] bool stopped(int node) const;
 

@@ -21,6 +21,7 @@ namespace {
 
 SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
   std::exception_ptr failure;
+  int ended_well = 0;
   SimResult result;
   {
     // In this order: when the run ends early, the scheduler unwinds its tasks first, and they use all the others.
@@ -37,6 +38,7 @@ SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
       scheduler.spawn(rank, [&, rank] {
         try {
           main(rank, *platforms[static_cast<std::size_t>(rank)]);
+          ++ended_well;
         } catch (const std::exception&) {
           if (!failure) failure = std::current_exception();
         }
@@ -45,6 +47,7 @@ SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
     const Scheduler::End end = scheduler.run(spec.time_limit);
     if (!failure && end == Scheduler::End::kStuck) refuse("nothing is under way that anybody waits for", scheduler);
     if (!failure && end == Scheduler::End::kTimeLimit) refuse("time_limit_s has passed", scheduler);
+    if (!failure && ended_well == 0) refuse("all nodes have crashed", scheduler);
     result = {.time = scheduler.now(),
               .events = scheduler.events(),
               .frames = network->counts().frames,

@@ -104,8 +104,8 @@ class SimNetwork final : private EventHandler {
   void happen(std::uint64_t argument) override;
   void plan(TimeNs time, Event event, std::uint64_t what);
   void send_chunk(Rank from);
-  void hop(std::uint64_t chunk);
-  void arrive(std::uint64_t flight);
+  void hop(std::uint64_t slot);
+  void arrive(std::uint64_t slot);
   void plan_timer(Rank rank, Rank peer, TimeNs at);
   void run_timer(std::uint64_t pair);
   Node& node(Rank rank) { return *nodes_[static_cast<std::size_t>(rank)]; }

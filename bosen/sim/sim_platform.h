@@ -23,6 +23,7 @@ class SimPlatform final : public runtime::Platform {
   SimPlatform(const Cluster& cluster, Rank rank) : cluster_(cluster), rank_(rank) {}
 
   [[nodiscard]] TimeNs now() const override { return cluster_.scheduler.now(); }
+  [[nodiscard]] double epoch_s() const override { return 0; }
   void rest(TimeNs duration) override { cluster_.scheduler.rest(duration); }
   std::unique_ptr<runtime::Waiter> make_waiter() override;
   void run_side_by_side(int count, const std::function<void(int)>& body) override;

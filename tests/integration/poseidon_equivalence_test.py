@@ -23,12 +23,12 @@ class EquivalenceTest(PoseidonTest):
     def test_losses_are_the_same_to_rounding(self):
         self.data = self.folder / "fashion"
         self.succeed("data", "--from", "idx", "--images", FASHION_MNIST, "--output", self.data)
-        # At the usual rate of 0.01 rounding alone (one thread or two) grows to 1e-3 within 100 iterations.
-        self.solver.write_text(f"net: {SOURCE}/config/nets/lenet.yaml\nbase_lr: 0.0003\nmomentum: 0.9\n"
+        # At 0.01 and above rounding alone grows beyond the tolerance (docs/design/poseidon.md).
+        self.solver.write_text(f"net: {SOURCE}/config/nets/lenet.yaml\nbase_lr: 0.003\nmomentum: 0.9\n"
                                "weight_decay: 0.0005\nmax_iter: 100\ntest_iter: 1\ndisplay: 1\n")
         expected = self.losses("--batch", 64)
         self.assertEqual(len(expected), ITERATIONS)
-        self.assertLess(expected[-1], 0.8 * expected[0])
+        self.assertLess(expected[-1], 0.4 * expected[0])
         for scheme in ("ps", "sfb", "auto"):
             for processes, workers in ((1, 2), (2, 1)):
                 with self.subTest(scheme=scheme, processes=processes):

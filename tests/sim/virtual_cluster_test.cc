@@ -184,6 +184,18 @@ TEST(VirtualClusterTest, ACrashedNodeEndsTheJobWithItsName) {
   }
 }
 
+TEST(VirtualClusterTest, ACrashOfTheOnlyNodeIsAnError) {
+  SimSpec spec = plain_spec(1, 2);
+  spec.crashes.push_back({.node = 0, .at = 55 * kMs});
+  CountingJob job;
+  try {
+    job.run(spec);
+    FAIL() << "the job ended well";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("all nodes have crashed"));
+  }
+}
+
 TEST(VirtualClusterTest, AnErrorOfOneNodeEndsTheJobAsTheSameError) {
   const SimSpec spec = plain_spec(3, 1);
   int told = 0;

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "core": {"base", "wire"},
     "net": {"base", "wire"},
     "store": {"base", "wire"},
-    "monitor": {"base"},
+    "monitor": {"wire", "base"},
     "launch": {"base"},
     "runtime": {"core", "net", "store", "monitor", "wire", "base"},
     "public": {"base"},

@@ -83,6 +83,13 @@ grid:
               ElementsAre("/nowhere/bosen", "sim", "out/runs/0002/cluster.yaml", "--output", "out/runs/0002"));
 }
 
+TEST_F(SweepTest, FindsAProfileBesideItsOwnFile) {
+  const SweepSpec spec = read(
+      "program: mf\ncluster: {nodes: 2, compute: {distribution: profile, profile: a/run.jsonl}}\ngrid: {staleness: "
+      "1}\n");
+  EXPECT_THAT(plan_runs(spec, "out", "/nowhere")[0].cluster, HasSubstr('"' + (folder_ / "a/run.jsonl").string() + '"'));
+}
+
 TEST_F(SweepTest, ARunOfOneProcessNeedsNoLauncher) {
   const auto runs = plan_runs(read("program: ./mf\ngrid: {processes: [1, 2]}\n"), "out", "/nowhere");
   EXPECT_EQ(runs[0].command.front(), "./mf");

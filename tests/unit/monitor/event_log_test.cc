@@ -76,6 +76,13 @@ TEST(EventJsonTest, WritesAnEndWithItsHistogram) {
             R"("bytes_sent":1,"bytes_received":2,"rmse":0.92,"staleness_histogram":{"-2":3,"0":70}})");
 }
 
+TEST(EventJsonTest, NamesTheSlowestWorker) {
+  const EndEvent event{
+      .slowest = SlowestWorker{.worker = 3, .rank = 1, .compute_s = 0.5, .times_median = 2.5, .others_wait_s = 40}};
+  EXPECT_THAT(to_json(event), testing::HasSubstr(R"("slowest":{"worker":3,"rank":1,"compute_s":0.5,)"
+                                                 R"("times_median":2.5,"others_wait_s":40.0})"));
+}
+
 TEST(EventJsonTest, KeepsALineWhoseTextIsNotUtf8) {
   const StartEvent event{.program = "m\xff", .configuration = {}};
   EXPECT_THAT(to_json(event), testing::HasSubstr("\"m\xef\xbf\xbd\""));
