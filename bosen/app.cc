@@ -237,11 +237,11 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
       break;
   }
   if (!options.output.empty() && options.metrics.empty()) options.metrics = options.output + "/metrics.jsonl";
-  configuration_ = reader.values();
   const std::string simulation = launch::simulation_file(launch::process_environment());
   if (!simulation.empty()) {
     if (check_) check_(options);
     if (!options.output.empty()) internal::prepare_output(options.output);
+    configuration_ = reader.values();
     return internal::simulate_job(*this, options, simulation, body);
   }
   const launch::Placement placement =
@@ -249,6 +249,7 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   const bool has_workers = placement.rank < placement.size - placement.servers;
   if (check_ && has_workers) check_(options);
   if (placement.rank == 0 && !options.output.empty()) internal::prepare_output(options.output);
+  configuration_ = reader.values();
   return internal::run_job(*this, options, placement, body);
 }
 

@@ -112,13 +112,7 @@ void JobReport::ended(const runtime::JobStatistics& job) {
     const Clock differential = static_cast<Clock>(i) - core::StalenessHistogram::kOldest;
     if (job.staleness[i] > 0) end.staleness_histogram[differential] = job.staleness[i];
   }
-  if (const auto straggler = runtime::find_straggler(job.by_worker)) {
-    end.slowest = {.worker = straggler->worker,
-                   .rank = straggler->rank,
-                   .compute_s = straggler->compute_s,
-                   .times_median = straggler->times_median,
-                   .others_wait_s = straggler->others_wait_s};
-  }
+  end.slowest = runtime::find_slowest(job.by_worker);
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
   if (log_) log_->end(end);

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
 #include "bosen/cli/own_folder.h"
+#include "bosen/launch/child_process.h"
 #include "bosen/launch/environment.h"
 #include "bosen/sim/sim_spec.h"
 
@@ -24,19 +24,11 @@ struct SimFlags {
   std::optional<std::uint64_t> seed;
 };
 
-/// A name without a folder is looked for beside this program, then by the shell's rules.
-std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  const std::string beside = own_folder() + "/" + name;
-  std::error_code error;
-  return std::filesystem::exists(beside, error) ? beside : name;
-}
-
 std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& flags,
                                       const std::vector<std::string>& further) {
-  std::vector<std::string> command = {find_program(spec.program), fmt::format("--workers={}", spec.workers),
-                                      fmt::format("--shards={}", spec.shards),
-                                      fmt::format("--seed={}", flags.seed.value_or(spec.seed))};
+  std::vector<std::string> command = {
+      launch::program_beside(own_folder(), spec.program), fmt::format("--workers={}", spec.workers),
+      fmt::format("--shards={}", spec.shards), fmt::format("--seed={}", flags.seed.value_or(spec.seed))};
   if (!flags.output.empty()) command.push_back("--output=" + flags.output);
   for (const auto& [name, value] : spec.flags) command.push_back(fmt::format("--{}={}", name, value));
   command.insert(command.end(), further.begin(), further.end());

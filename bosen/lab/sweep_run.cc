@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "bosen/base/limits.h"
+#include "bosen/launch/child_process.h"
 
 namespace bosen::lab {
 namespace {
@@ -139,12 +140,6 @@ void make_profile_absolute(Json& cluster, const std::string& sweep_file) {
   *profile = (std::filesystem::absolute(sweep_file).parent_path() / profile->get<std::string>()).string();
 }
 
-std::string program_path(const std::string& name, const std::string& programs) {
-  std::error_code error;
-  const std::string beside = programs + "/" + name;
-  return name.find('/') == std::string::npos && std::filesystem::exists(beside, error) ? beside : name;
-}
-
 std::vector<std::string> real_command(const Point& point, const std::string& program, const SweepRun& run,
                                       const std::string& programs) {
   std::vector<std::string> command;
@@ -170,7 +165,7 @@ std::string SweepRun::title() const {
 }
 
 std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs) {
-  const std::string program = program_path(spec.program, programs);
+  const std::string program = launch::program_beside(programs, spec.program);
   std::vector<SweepRun> runs;
   for (std::size_t index = 0; index < spec.settings(); ++index) {
     const Point point = make_point(spec, index);

@@ -135,6 +135,11 @@ std::string find_program(const std::string& name) {
                                              here ? fmt::format("; did you mean './{}'?", printable(name)) : ""));
 }
 
+std::string program_beside(const std::string& folder, const std::string& name) {
+  const std::string beside = folder + "/" + name;
+  return name.find('/') == std::string::npos && ::access(beside.c_str(), X_OK) == 0 ? beside : name;
+}
+
 std::vector<std::string> own_environment() {
   std::vector<std::string> variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) variables.emplace_back(*entry);

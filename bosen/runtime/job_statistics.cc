@@ -7,7 +7,7 @@
 namespace bosen::runtime {
 namespace {
 
-constexpr double kStragglerFactor = 1.1;
+constexpr double kNotablyLonger = 1.1;
 
 double compute_s_of(const WorkerTotals& worker) {
   return static_cast<double>(worker.compute_ns) / 1e9 / static_cast<double>(std::max<std::int64_t>(1, worker.clocks));
@@ -51,22 +51,21 @@ std::optional<JobStatistics> JobStatistics::from_bytes(std::span<const std::byte
   return statistics;
 }
 
-std::optional<Straggler> find_straggler(std::span<const WorkerTotals> workers) {
+std::optional<monitor::SlowestWorker> find_slowest(std::span<const WorkerTotals> workers) {
   if (workers.size() < 2) return {};
   std::vector<double> times;
   for (const WorkerTotals& worker : workers) times.push_back(compute_s_of(worker));
   const auto median = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
   std::nth_element(times.begin(), median, times.end());
-  const WorkerTotals& slowest =
-      *std::max_element(workers.begin(), workers.end(),
-                        [](const WorkerTotals& a, const WorkerTotals& b) { return compute_s_of(a) < compute_s_of(b); });
-  Straggler straggler{.worker = slowest.worker, .rank = slowest.rank, .compute_s = compute_s_of(slowest)};
-  if (*median <= 0 || straggler.compute_s < kStragglerFactor * *median) return {};
-  straggler.times_median = straggler.compute_s / *median;
+  const auto faster = [](const WorkerTotals& a, const WorkerTotals& b) { return compute_s_of(a) < compute_s_of(b); };
+  const WorkerTotals& last = *std::max_element(workers.begin(), workers.end(), faster);
+  monitor::SlowestWorker slowest{.worker = last.worker, .rank = last.rank, .compute_s = compute_s_of(last)};
+  if (*median <= 0 || slowest.compute_s < kNotablyLonger * *median) return {};
+  slowest.times_median = slowest.compute_s / *median;
   for (const WorkerTotals& worker : workers) {
-    straggler.others_wait_s += static_cast<double>(std::max<std::int64_t>(0, worker.wait_ns - slowest.wait_ns)) / 1e9;
+    slowest.others_wait_s += static_cast<double>(std::max<std::int64_t>(0, worker.wait_ns - last.wait_ns)) / 1e9;
   }
-  return straggler;
+  return slowest;
 }
 
 }  // namespace bosen::runtime

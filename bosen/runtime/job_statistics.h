@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bosen/core/client_table.h"
+#include "bosen/monitor/event_log.h"
 
 namespace bosen::runtime {
 
@@ -43,16 +44,7 @@ struct JobStatistics : JobTotals {
   static std::optional<JobStatistics> from_bytes(std::span<const std::byte> bytes);
 };
 
-/// The worker that computed longest a clock.
-struct Straggler {
-  WorkerId worker = 0;
-  Rank rank = 0;
-  double compute_s = 0;      ///< a clock
-  double times_median = 0;   ///< as long as the median worker
-  double others_wait_s = 0;  ///< what the others waited longer than it did, in all
-};
-
-/// None where nobody computed a tenth longer than the median worker.
-std::optional<Straggler> find_straggler(std::span<const WorkerTotals> workers);
+/// The worker that computed longest a clock; none where it was less than a tenth longer than the median worker.
+std::optional<monitor::SlowestWorker> find_slowest(std::span<const WorkerTotals> workers);
 
 }  // namespace bosen::runtime

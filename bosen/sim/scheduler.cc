@@ -60,7 +60,6 @@ Scheduler::End Scheduler::run(TimeNs time_limit) {
     if (event.time > time_limit) return End::kTimeLimit;
     planned_events_.pop();
     now_ = event.time;
-    ++events_;
     event.handler->happen(event.argument);
   }
 }

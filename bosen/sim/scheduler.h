@@ -52,8 +52,6 @@ class Scheduler final : private EventHandler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   [[nodiscard]] TimeNs now() const { return now_; }
-  /// Events so far.
-  [[nodiscard]] std::uint64_t events() const { return events_; }
 
   void at(TimeNs time, EventHandler& handler, std::uint64_t argument);
 
@@ -97,7 +95,6 @@ class Scheduler final : private EventHandler {
 
   TimeNs now_ = 0;
   std::uint64_t planned_ = 0;
-  std::uint64_t events_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> planned_events_;
   std::vector<std::unique_ptr<Task>> tasks_;  // in the order in which they began
   std::deque<Task*> ready_;

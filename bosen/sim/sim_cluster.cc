@@ -49,7 +49,6 @@ SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
     if (!failure && end == Scheduler::End::kTimeLimit) refuse("time_limit_s has passed", scheduler);
     if (!failure && ended_well == 0) refuse("all nodes have crashed", scheduler);
     result = {.time = scheduler.now(),
-              .events = scheduler.events(),
               .frames = network->counts().frames,
               .bytes = network->counts().bytes,
               .lost = network->counts().lost};

@@ -17,7 +17,6 @@ namespace bosen::sim {
 /// What happened in all.
 struct SimResult {
   TimeNs time = 0;  ///< virtual
-  std::uint64_t events = 0;
   std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
   std::uint64_t lost = 0;  ///< frames

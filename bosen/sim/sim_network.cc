@@ -1,13 +1,12 @@
 #include "bosen/sim/sim_network.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
-#include "bosen/base/assert.h"
 #include "bosen/base/limits.h"
 #include "bosen/wire/codec.h"
+#include "bosen/wire/copy_blocks.h"
 
 namespace bosen::sim {
 namespace {
@@ -18,26 +17,6 @@ constexpr std::uint64_t kLossStream = 0x30;
 // What ZeroMQ adds to a frame: a byte of flags and eight of length for each of its parts.
 constexpr std::size_t kPartHeaderBytes = 9;
 constexpr double kChunkBytes = 32 << 10;
-
-BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
-  if (!block) return {};
-  BufferRef copy = pool.take(block->size);
-  std::memcpy(copy->data, block->data, block->size);
-  copy->size = block->size;
-  copy->rows = block->rows;
-  return copy;
-}
-
-/// A block belongs to one process: the receiver gets its own.
-void copy_blocks(wire::Frame& frame, BufferPool& pool) {
-  if (!frame.message) return;
-  if (auto* update = std::get_if<wire::Update>(&*frame.message)) update->block = copy_block(update->block, pool);
-  if (auto* rows = std::get_if<wire::Rows>(&*frame.message)) {
-    BOSEN_ASSERT(rows->shared.empty() && rows->blocks.empty());
-    rows->block = copy_block(rows->block, pool);
-  }
-  if (auto* data = std::get_if<wire::ChannelData>(&*frame.message)) data->bytes = copy_block(data->bytes, pool);
-}
 
 std::size_t encoded_bytes(const wire::Frame& frame) {
   const wire::EncodedFrame encoded = wire::encode(frame, wire::BlockChecksum::kNone);
@@ -99,7 +78,7 @@ void SimNetwork::send(Rank from, Rank to, wire::Frame frame) {
     ++counts_.lost;
     return;
   }
-  copy_blocks(frame, pool_);
+  if (frame.message) frame.message = wire::copy_blocks(*frame.message, pool_);
   std::deque<std::uint64_t>& queue = sender.queues[to];
   if (queue.empty()) sender.turns.push_back(to);
   queue.push_back(flights_.add(
@@ -109,7 +88,7 @@ void SimNetwork::send(Rank from, Rank to, wire::Frame frame) {
 
 void SimNetwork::send_chunk(Rank from) {
   Node& sender = node(from);
-  sender.sending = !sender.turns.empty();
+  sender.sending = !sender.dead && !sender.turns.empty();
   if (!sender.sending) return;
   const Rank to = sender.turns.front();
   sender.turns.pop_front();

@@ -1,11 +1,13 @@
 """Tables in real processes: the guarantee read by read, misuse, lost processes, joining without bosen run."""
 
 import itertools
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -187,6 +189,13 @@ class JoinTest(unittest.TestCase):
         if shutil.which("mpirun") is None:
             self.skipTest("mpirun is not installed")
         self.assert_kept(run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", CHECK]))
+
+    def test_metrics_record_what_the_launcher_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            metrics = os.path.join(folder, "metrics.jsonl")
+            self.assert_kept(run([BOSEN, "run", "-n", "1", "--servers", "1", "--", CHECK, "--metrics", metrics]))
+            with open(metrics, encoding="utf-8") as file:
+                self.assertEqual(json.loads(file.readline())["configuration"]["servers"], 1)
 
     def test_missing_ranks_are_named(self):
         rank = start_rank(0, 3, free_port(), [CHECK, "--timeout", "1"])

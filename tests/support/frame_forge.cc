@@ -1,7 +1,5 @@
 #include "tests/support/frame_forge.h"
 
-#include <cstring>
-
 #include "bosen/wire/checksum.h"
 
 namespace bosen::test {
@@ -29,15 +27,6 @@ std::vector<std::byte> ForgedFrame::as_is() const {
   wire::store_header(std::span(head).first<wire::kHeaderBytes>(), header);
   head.insert(head.end(), meta.begin(), meta.end());
   return head;
-}
-
-BufferRef copy_block(BufferPool& pool, const BufferRef& block) {
-  if (!block) return {};
-  BufferRef copy = pool.take(block->size);
-  std::memcpy(copy->data, block->data, block->size);
-  copy->size = block->size;
-  copy->rows = block->rows;
-  return copy;
 }
 
 }  // namespace bosen::test

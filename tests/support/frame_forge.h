@@ -29,7 +29,4 @@ struct ForgedFrame {
   BufferRef block;
 };
 
-/// A copy of a block that nobody else holds.
-BufferRef copy_block(BufferPool& pool, const BufferRef& block);
-
 }  // namespace bosen::test

@@ -1,7 +1,6 @@
 #include "tests/support/sim_cluster.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "bosen/base/assert.h"
@@ -129,26 +128,6 @@ SimCluster::ShardRow SimCluster::row_on_shard(TableId table, const wire::RowShap
 std::size_t row_bytes(const wire::RowShape& shape, const std::byte* row) {
   if (shape.kind == RowKind::kDense) return shape.row_bytes();
   return wire::SparseRecord::bytes(wire::SparseRecord::count(row), shape.element_bytes());
-}
-
-BufferRef copy_block(const BufferRef& block, BufferPool& pool) {
-  if (!block) return {};
-  BufferRef copy = pool.take(block->size);
-  std::memcpy(copy->data, block->data, block->size);
-  copy->size = block->size;
-  copy->rows = block->rows;
-  return copy;
-}
-
-wire::Message copy_blocks(const wire::Message& message, BufferPool& pool) {
-  wire::Message copy = message;
-  if (auto* update = std::get_if<wire::Update>(&copy)) update->block = copy_block(update->block, pool);
-  if (auto* rows = std::get_if<wire::Rows>(&copy)) {
-    BOSEN_ASSERT(rows->shared.empty() && rows->blocks.empty());
-    rows->block = copy_block(rows->block, pool);
-  }
-  if (auto* data = std::get_if<wire::ChannelData>(&copy)) data->bytes = copy_block(data->bytes, pool);
-  return copy;
 }
 
 }  // namespace bosen::testing

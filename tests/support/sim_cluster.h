@@ -95,10 +95,4 @@ class SimCluster {
 /// Bytes of a dense row or of a sparse record.
 std::size_t row_bytes(const wire::RowShape& shape, const std::byte* row);
 
-/// A private copy of a block, none of none.
-BufferRef copy_block(const BufferRef& block, BufferPool& pool);
-
-/// The message with private copies of its blocks, as a socket would deliver it.
-wire::Message copy_blocks(const wire::Message& message, BufferPool& pool);
-
 }  // namespace bosen::testing

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "bosen/wire/copy_blocks.h"
+
 namespace bosen::testing {
 
 SimNetwork::SimNetwork(const std::vector<ProcessShape>& processes, const FaultPlan& faults, SimRandom random,
@@ -100,7 +102,7 @@ void SimNetwork::hand_over(Flight& flight) {
   if (faults_.transfer == BlockTransfer::kEncodes) return encode_and_decode(flight);
   if (!message) return;
   const bool is_rows = std::holds_alternative<wire::Rows>(*message);
-  if (faults_.transfer == BlockTransfer::kCopies || is_rows) message = copy_blocks(*message, pool_);
+  if (faults_.transfer == BlockTransfer::kCopies || is_rows) message = wire::copy_blocks(*message, pool_);
   if (faults_.transfer == BlockTransfer::kCopies || !is_rows) return;
   held_.push_back(std::get<wire::Rows>(*message).block);
   if (held_.size() > 3) held_.pop_front();
@@ -114,7 +116,7 @@ void SimNetwork::encode_and_decode(Flight& flight) {
   }
   wire::EncodedFrame bytes = wire::encode(flight.frame, wire::BlockChecksum::kCrc32c);
   context_.rank = flight.to;
-  wire::Decoded decoded = wire::decode(bytes.head, copy_block(bytes.block, pool_), flight.from, context_);
+  wire::Decoded decoded = wire::decode(bytes.head, wire::copy_block(bytes.block, pool_), flight.from, context_);
   if (decoded.frame) {
     flight.frame = std::move(*decoded.frame);
   } else if (problem_.empty()) {

@@ -13,6 +13,7 @@
 
 #include "bosen/core/client_core.h"
 #include "bosen/core/server_shard.h"
+#include "bosen/wire/copy_blocks.h"
 #include "tests/support/core_cluster.h"
 #include "tests/support/sim_random.h"
 
@@ -69,7 +70,7 @@ class ThreadedProcess {
   BufferPool& shard_pool() { return is_local_ ? pool_ : shard_pool_; }
 
   wire::Envelope deliverable(wire::Envelope& envelope, BufferPool& receiver) const {
-    if (!is_local_) envelope.message = copy_blocks(envelope.message, receiver);
+    if (!is_local_) envelope.message = wire::copy_blocks(envelope.message, receiver);
     return std::move(envelope);
   }
 

@@ -14,20 +14,20 @@ std::vector<WorkerTotals> four_workers(std::int64_t slow_compute_ns) {
           {.worker = 3, .rank = 1, .clocks = 5, .compute_ns = 10 * kSecond, .wait_ns = 30 * kSecond}};
 }
 
-TEST(JobStatisticsTest, FindsTheStraggler) {
-  const auto straggler = find_straggler(four_workers(50 * kSecond));
-  ASSERT_TRUE(straggler);
-  EXPECT_EQ(straggler->worker, 2);
-  EXPECT_EQ(straggler->rank, 1);
-  EXPECT_DOUBLE_EQ(straggler->compute_s, 5);
-  EXPECT_DOUBLE_EQ(straggler->times_median, 2.5);
-  EXPECT_DOUBLE_EQ(straggler->others_wait_s, 30 + 29 + 29);
+TEST(JobStatisticsTest, FindsTheSlowestWorker) {
+  const auto slowest = find_slowest(four_workers(50 * kSecond));
+  ASSERT_TRUE(slowest);
+  EXPECT_EQ(slowest->worker, 2);
+  EXPECT_EQ(slowest->rank, 1);
+  EXPECT_DOUBLE_EQ(slowest->compute_s, 5);
+  EXPECT_DOUBLE_EQ(slowest->times_median, 2.5);
+  EXPECT_DOUBLE_EQ(slowest->others_wait_s, 30 + 29 + 29);
 }
 
-TEST(JobStatisticsTest, NobodyIsAStragglerWhereAllAreAlike) {
-  EXPECT_FALSE(find_straggler(four_workers(21 * kSecond)));
-  EXPECT_FALSE(find_straggler(std::vector<WorkerTotals>{{.worker = 0, .clocks = 1, .compute_ns = 5}}));
-  EXPECT_FALSE(find_straggler({}));
+TEST(JobStatisticsTest, NobodyIsSlowWhereAllAreAlike) {
+  EXPECT_FALSE(find_slowest(four_workers(21 * kSecond)));
+  EXPECT_FALSE(find_slowest(std::vector<WorkerTotals>{{.worker = 0, .clocks = 1, .compute_ns = 5}}));
+  EXPECT_FALSE(find_slowest({}));
 }
 
 TEST(JobStatisticsTest, TravelAsBytes) {

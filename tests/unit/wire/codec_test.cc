@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bosen/wire/copy_blocks.h"
 #include "bosen/wire/frame_header.h"
 #include "bosen/wire/message_fields.h"
 #include "tests/support/frame_forge.h"
@@ -21,7 +22,7 @@ class CodecTest : public testing::Test {
   Decoded travel(const Frame& frame, BlockChecksum checksum = BlockChecksum::kCrc32c) {
     EncodedFrame encoded = encode(frame, checksum);
     const Rank peer = frame.header.source == NodeId::shard(0) ? 0 : 1;
-    return decode(encoded.head, test::copy_block(pool_, encoded.block), peer, sample_context(2));
+    return decode(encoded.head, copy_block(encoded.block, pool_), peer, sample_context(2));
   }
 
   BufferPool pool_;
@@ -62,7 +63,7 @@ TEST_F(CodecTest, ABlockArrivesWithoutACopy) {
   const Frame frame = sample_frame(NodeId::client(1), NodeId::shard(0),
                                    Update{kDenseFloat, 2, 0, true, sample_block(pool_, kDenseFloat, {1})});
   const EncodedFrame encoded = encode(frame, BlockChecksum::kNone);
-  const BufferRef arriving = test::copy_block(pool_, encoded.block);
+  const BufferRef arriving = copy_block(encoded.block, pool_);
   const Decoded decoded = decode(encoded.head, arriving, 1, sample_context(2));
   ASSERT_TRUE(decoded.frame);
   EXPECT_EQ(test::block_of(*decoded.frame).get(), arriving.get());
@@ -72,7 +73,7 @@ TEST_F(CodecTest, TheCountOfRowsTravelsBesideTheBlock) {
   const Frame frame = sample_frame(NodeId::client(1), NodeId::shard(0),
                                    Update{kDenseFloat, 2, 0, true, sample_block(pool_, kDenseFloat, {1, 2, 3})});
   const EncodedFrame encoded = encode(frame, BlockChecksum::kNone);
-  BufferRef arriving = test::copy_block(pool_, encoded.block);
+  BufferRef arriving = copy_block(encoded.block, pool_);
   arriving->rows = 0;
   const Decoded decoded = decode(encoded.head, arriving, 1, sample_context(2));
   ASSERT_TRUE(decoded.frame);

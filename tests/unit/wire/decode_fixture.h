@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "bosen/wire/codec.h"
+#include "bosen/wire/copy_blocks.h"
 #include "tests/support/frame_forge.h"
 #include "tests/support/wire_samples.h"
 
 namespace bosen::wire {
 
-using test::copy_block;
 using test::ForgedFrame;
 using test::kDenseFloat;
 using test::kSparseInt64;
@@ -31,7 +31,7 @@ class DecodeTest : public ::testing::Test {
  protected:
   /// What decoding says about a frame that came from process 1; "" where it passes.
   std::string problem_of(const std::vector<std::byte>& head, const BufferRef& block) {
-    const Decoded decoded = decode(head, copy_block(pool_, block), peer_, context_);
+    const Decoded decoded = decode(head, copy_block(block, pool_), peer_, context_);
     EXPECT_EQ(decoded.frame.has_value(), decoded.problem.empty());
     return decoded.problem;
   }

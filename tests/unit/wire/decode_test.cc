@@ -110,7 +110,7 @@ TEST_F(DecodeTest, RefusesAChecksumOfABlockThatIsNotThere) {
 
 TEST_F(DecodeTest, RefusesAnEmptyBlock) {
   ForgedFrame forged = update();
-  forged.block = copy_block(pool_, forged.block);
+  forged.block = copy_block(forged.block, pool_);
   forged.block->size = 0;
   EXPECT_THAT(problem_of(forged), HasSubstr("empty block"));
 }
@@ -149,7 +149,7 @@ TEST_F(DecodeTest, RefusesDamagedMeta) {
 
 TEST_F(DecodeTest, RefusesADamagedBlock) {
   const ForgedFrame forged = update();
-  const BufferRef damaged = copy_block(pool_, forged.block);
+  const BufferRef damaged = copy_block(forged.block, pool_);
   damaged->data[3] ^= std::byte{0x80};
   EXPECT_THAT(problem_of(forged.sealed(), damaged), HasSubstr("body checksum"));
 }

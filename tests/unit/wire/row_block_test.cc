@@ -4,13 +4,13 @@
 
 #include <numeric>
 
+#include "bosen/wire/copy_blocks.h"
 #include "tests/support/frame_forge.h"
 #include "tests/support/wire_samples.h"
 
 namespace bosen::wire {
 namespace {
 
-using test::copy_block;
 using test::kDenseDouble;
 using test::kDenseFloat;
 using test::kSparseFloat;
@@ -182,7 +182,7 @@ TEST_F(RowBlockTest, RefusesOffsetsThatOverlapOrLeaveTheBlock) {
   const std::size_t second_offset = good->size - sizeof(std::uint32_t);
   ASSERT_TRUE(check(kSparseInt64, good));
   for (const std::uint32_t offset : {0U, 1U, 1'000'000U, 0x2000'0000U, 0xFFFF'FFFFU}) {
-    const BufferRef block = copy_block(pool_, good);
+    const BufferRef block = copy_block(good, pool_);
     put(block, second_offset, offset);
     EXPECT_FALSE(check(kSparseInt64, block)) << offset;
   }
