@@ -20,6 +20,7 @@
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/version.h"
+#include "bosen/monitor/monitor.h"
 
 namespace bosen {
 namespace internal {
@@ -60,6 +61,12 @@ TransportChoice transport_of(const std::string& name) {
   return TransportChoice::kAutomatic;
 }
 
+std::string checked_monitor(const std::string& text) {
+  if (const auto address = monitor::parse_monitor_address(text)) return to_string(*address);
+  throw Error(ErrorKind::kUsage, fmt::format("'{}' is not PORT, HOST or HOST:PORT, as in {} or 0.0.0.0:{}", text,
+                                             monitor::kDefaultPort, monitor::kDefaultPort));
+}
+
 void add_job_options(OptionReader& reader, const std::string& heading, Options& options) {
   const auto add = [&](const char* name, OptionTarget target, std::string help, OptionRule rule) {
     reader.add(heading, {name, std::move(target), std::move(help), std::move(rule)});
@@ -98,6 +105,12 @@ void add_output_options(OptionReader& reader, const std::string& heading, Option
                        &options.tensorboard,
                        "folder for an event file that TensorBoard reads, made where there is none",
                        {.value_name = "DIR"}});
+  reader.add(heading, {"monitor",
+                       [&options](const std::string& text) { options.monitor = checked_monitor(text); },
+                       fmt::format("show the job live at http://ADDRESS while it runs: HOST:PORT, or PORT of this host "
+                                   "alone; 0: any free one; 'bosen top' reads {}",
+                                   monitor::kDefaultPort),
+                       {.value_name = "ADDRESS"}});
   reader.add(heading, {"json", &options.json, "print a summary as JSON on stdout at the end"});
 }
 

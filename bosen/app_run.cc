@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "bosen/app_internal.h"
 #include "bosen/base/error.h"
 #include "bosen/job_report.h"
+#include "bosen/job_view.h"
 #include "bosen/launch/rendezvous.h"
 #include "bosen/runtime/machine_platform.h"
 #include "bosen/runtime/process.h"
@@ -48,8 +51,12 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
   JobReport report(app.name(), options, platform,
                    is_first ? JobReport::Progress::kShown : JobReport::Progress::kHidden);
   if (is_first) report.open(monitor::OpenMode::kTruncate);
+  std::optional<JobView> view;
+  if (is_first && !options.monitor.empty()) view.emplace(app.name(), options.monitor, platform);
   runtime::Process process(std::move(spec), platform);
   process.on_advance([&](const runtime::WorkerContext& worker) { report.advanced(process, worker); });
+  std::optional<StatusReporter> reporter;
+  if (!options.monitor.empty()) reporter.emplace(process, report, view ? &*view : nullptr);
   try {
     check_stragglers(options, process.members().worker_count());
     if (!process.is_server()) {

@@ -32,6 +32,9 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
     throw Error(ErrorKind::kUsage,
                 fmt::format("--servers: a simulated cluster's servers stand in its file, {}", spec_file));
   }
+  if (!options.monitor.empty()) {
+    throw Error(ErrorKind::kUsage, "--monitor: a simulated job has nothing to watch live; leave it out");
+  }
   sim::SimSpec spec = sim::read_sim_spec(spec_file);
   spec.workers = options.workers;
   spec.shards = options.shards;

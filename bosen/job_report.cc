@@ -12,6 +12,8 @@ namespace {
 
 // A process that finishes clocks faster than this writes one event for several of them.
 constexpr double kClockEventEveryS = 0.02;
+// Evaluations that whoever watches the job can still be told of: more than happen between two reports.
+constexpr std::size_t kEvaluationsKept = 64;
 
 double seconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
 
@@ -56,8 +58,24 @@ void JobReport::evaluation(Clock clock, const Measures& measures) {
   if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});
   const std::lock_guard lock(mutex_);
   measures_ = measures;
+  evaluations_.push_back({.clock = clock, .time_s = now_s(), .measures = measures});
+  if (evaluations_.size() > kEvaluationsKept) {
+    evaluations_.pop_front();
+    ++evaluations_before_;
+  }
   if (tensorboard_) tensorboard_->scalars(clock, now_s(), measures);
   show(clock);
+}
+
+void JobReport::describe(monitor::ProcessStatus& status) {
+  const std::lock_guard lock(mutex_);
+  status.evaluations_before = evaluations_before_;
+  status.evaluations.assign(evaluations_.begin(), evaluations_.end());
+}
+
+Clock JobReport::expected_clocks() {
+  const std::lock_guard lock(mutex_);
+  return clocks_;
 }
 
 void JobReport::expect_clocks(Clock clocks) {
@@ -112,7 +130,7 @@ void JobReport::ended(const runtime::JobStatistics& job) {
     const Clock differential = static_cast<Clock>(i) - core::StalenessHistogram::kOldest;
     if (job.staleness[i] > 0) end.staleness_histogram[differential] = job.staleness[i];
   }
-  end.slowest = runtime::find_slowest(job.by_worker);
+  end.slowest = monitor::find_slowest(job.by_worker);
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
   if (log_) log_->end(end);

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,7 @@
 #include "bosen/app.h"
 #include "bosen/base/types.h"
 #include "bosen/monitor/event_log.h"
+#include "bosen/monitor/process_status.h"
 #include "bosen/monitor/progress.h"
 #include "bosen/monitor/tensorboard_log.h"
 #include "bosen/runtime/process.h"
@@ -41,6 +43,10 @@ class JobReport {
   void expect_clocks(Clock clocks);
   /// A worker has advanced.
   void advanced(const runtime::Process& process, const runtime::WorkerContext& worker);
+
+  /// Adds the latest evaluations to how this process is. Any thread.
+  void describe(monitor::ProcessStatus& status);
+  [[nodiscard]] Clock expected_clocks();
 
   /// All workers of the job have ended; rank 0 alone calls it.
   void ended(const runtime::JobStatistics& job);
@@ -72,6 +78,8 @@ class JobReport {
   Clock clock_ = 0;
   Clock clocks_ = 0;  ///< how many there will be; 0: not known
   Measures measures_;
+  std::int64_t evaluations_before_ = 0;  ///< how many there were before those in evaluations_
+  std::deque<monitor::Evaluation> evaluations_;
 };
 
 }  // namespace bosen

@@ -21,6 +21,8 @@ inline constexpr int kShardsMax = 65'535;
 inline constexpr int kTablesMax = 4096;
 inline constexpr int kChannelsMax = 4096;
 inline constexpr std::size_t kNameBytesMax = 256;
+/// Bytes of a host's name (DNS) with a user in front of it.
+inline constexpr std::size_t kHostBytesMax = 320;
 inline constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kRowsPerRequestMax = std::size_t{1} << 16;
 

@@ -32,6 +32,7 @@ struct Options {
   std::string output;                            ///< folder for results; empty: none
   std::string metrics;                           ///< file for metrics, a JSON object a line; empty: none
   std::string tensorboard;                       ///< folder for an event file that TensorBoard reads; empty: none
+  std::string monitor;                           ///< where rank 0 shows the job over HTTP; empty: nowhere
   std::map<WorkerId, double> stragglers;         ///< worker -> factor by which its computing time is stretched
   int threads = 1;                               ///< threads that a worker's numeric library may use
   bool json = false;                             ///< print the final summary as JSON on stdout

@@ -27,8 +27,8 @@ TerminalStyle terminal_style(int fd, const std::function<const char*(const char*
   return {.rewrites_lines = true, .colors = no_color == nullptr || *no_color == '\0', .columns = columns_of(fd)};
 }
 
-TerminalStyle stderr_style() {
-  return terminal_style(STDERR_FILENO, [](const char* name) { return std::getenv(name); });
-}
+TerminalStyle stdout_style() { return terminal_style(STDOUT_FILENO, &std::getenv); }
+
+TerminalStyle stderr_style() { return terminal_style(STDERR_FILENO, &std::getenv); }
 
 }  // namespace bosen

@@ -16,7 +16,8 @@ struct TerminalStyle {
 /// The style of file descriptor `fd`. `environment` looks up a variable, null where it isn't set (TERM, NO_COLOR).
 TerminalStyle terminal_style(int fd, const std::function<const char*(const char*)>& environment);
 
-/// The style of stderr, by this process's own environment.
+/// The style of stdout and of stderr, by this process's own environment.
+TerminalStyle stdout_style();
 TerminalStyle stderr_style();
 
 }  // namespace bosen

@@ -95,6 +95,7 @@ int run(std::span<char* const> arguments) {
   add_run(app, request);
   add_sim(app, request);
   add_sweep(app, request);
+  add_top(app, request);
   add_check(app, request);
   add_doctor(app, request);
   int code = 0;

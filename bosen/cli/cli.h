@@ -29,6 +29,7 @@ void add_check(CLI::App& app, Request& request);
 void add_doctor(CLI::App& app, Request& request);
 void add_sim(CLI::App& app, Request& request);
 void add_sweep(CLI::App& app, Request& request);
+void add_top(CLI::App& app, Request& request);
 
 /// The flags that name hosts, and how ssh reaches them; shared by `run` and `check`.
 struct HostFlags {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,7 @@ struct StalenessHistogram {
   void add(Clock differential) {
     ++counts[static_cast<std::size_t>(std::clamp(differential, -kOldest, kNewest) + kOldest)];
   }
+  [[nodiscard]] std::int64_t total() const { return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}); }
 };
 
 /// Slots that a bounded cache keeps for one worker until its next advance: rows that it incremented or asked for.

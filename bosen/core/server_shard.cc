@@ -128,6 +128,7 @@ bool ServerShard::subscribes(const Table& table, Rank client) const {
 }
 
 void ServerShard::on_update(Rank client, Update& update, Outbox& outbox) {
+  ++updates_handled_;
   Table* table = find_table(update.table);
   if (table == nullptr) return;
   const auto worker = static_cast<std::size_t>(update.worker);
@@ -209,6 +210,7 @@ void ServerShard::apply_held(Table& table) {
 }
 
 void ServerShard::on_read(Rank client, wire::ReadRequest& request, Outbox& outbox) {
+  ++reads_handled_;
   Table* table = find_table(request.table);
   if (table == nullptr) return;
   if (table->model.may_answer(table->clocks.minimum(), request.needed)) {
@@ -341,6 +343,12 @@ void ServerShard::on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox) 
 std::size_t ServerShard::parked() const {
   std::size_t count = 0;
   for (const auto& table : tables_) count += table ? table->parked.size() : 0;
+  return count;
+}
+
+std::size_t ServerShard::rows() const {
+  std::size_t count = 0;
+  for (const auto& table : tables_) count += table ? table->store.size() : 0;
   return count;
 }
 

@@ -29,8 +29,13 @@ class ServerShard {
   void step(Envelope envelope, Outbox& outbox);
 
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
+  /// Messages with updates, and messages that ask for rows, that it has handled.
+  [[nodiscard]] std::int64_t updates_handled() const { return updates_handled_; }
+  [[nodiscard]] std::int64_t reads_handled() const { return reads_handled_; }
   /// Reads that wait for slower workers.
   [[nodiscard]] std::size_t parked() const;
+  /// Rows that live here, of all tables.
+  [[nodiscard]] std::size_t rows() const;
   /// Rows of a table that live here.
   [[nodiscard]] std::size_t rows(TableId table) const;
   /// Clock of the slowest worker on a table.
@@ -97,6 +102,8 @@ class ServerShard {
   std::vector<Creation> channel_creations_;
   std::map<std::uint64_t, std::size_t> barriers_;  // processes that have arrived
   std::uint64_t rejected_ = 0;
+  std::int64_t updates_handled_ = 0;
+  std::int64_t reads_handled_ = 0;
 };
 
 }  // namespace bosen::core

@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
-#include "bosen/launch/address.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/node_list.h"
 #include "bosen/launch/text.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "bosen/launch/address.h"
+#include "bosen/base/address.h"
 #include "bosen/launch/socket.h"
 #include "bosen/launch/unique_fd.h"
 

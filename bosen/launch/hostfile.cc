@@ -11,9 +11,9 @@
 #include <map>
 #include <optional>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
 #include "bosen/base/suggestion.h"
-#include "bosen/launch/address.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/text.h"
 

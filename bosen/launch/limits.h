@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "bosen/base/limits.h"
+
 namespace bosen::launch {
 
 /// Processes of one job.
@@ -15,9 +17,6 @@ inline constexpr int kMaxSlots = 4096;
 
 /// Bytes of a hostfile.
 inline constexpr std::size_t kMaxHostfileBytes = std::size_t{4} << 20U;
-
-/// Bytes of a host's name (DNS) with a user in front of it.
-inline constexpr std::size_t kMaxHostBytes = 320;
 
 /// Hosts that an expanded Slurm node list may name.
 inline constexpr std::size_t kMaxNodes = 65536;
@@ -44,7 +43,7 @@ inline constexpr std::size_t kMaxOutputLine = std::size_t{64} << 10U;
 /// Bytes waiting for our own stdout or stderr before the job's processes are no longer read.
 inline constexpr std::size_t kMaxPendingOutput = std::size_t{1} << 20U;
 
-static_assert(kMaxHostBytes + kMaxJobBytes + 32 < kMaxRendezvousLine);
+static_assert(limits::kHostBytesMax + kMaxJobBytes + 32 < kMaxRendezvousLine);
 static_assert(kNextNotice <= std::chrono::seconds{10}, "nothing waits silently for longer");
 static_assert(kMaxOutputLine < kMaxPendingOutput);
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
-#include "bosen/launch/address.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/text.h"
 

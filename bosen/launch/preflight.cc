@@ -9,9 +9,9 @@
 #include <map>
 #include <memory>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
 #include "bosen/base/version.h"
-#include "bosen/launch/address.h"
 #include "bosen/launch/agent_link.h"
 #include "bosen/launch/host_route.h"
 #include "bosen/launch/limits.h"

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
 #include "bosen/base/version.h"
-#include "bosen/launch/address.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/socket.h"
 #include "bosen/launch/text.h"

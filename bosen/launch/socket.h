@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "bosen/launch/address.h"
+#include "bosen/base/address.h"
 #include "bosen/launch/unique_fd.h"
 
 namespace bosen::launch {

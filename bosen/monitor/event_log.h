@@ -14,6 +14,7 @@
 
 #include "bosen/base/config.h"
 #include "bosen/base/types.h"
+#include "bosen/monitor/slowest_worker.h"
 
 namespace bosen::monitor {
 
@@ -44,15 +45,6 @@ struct ClockEvent {
   double wait_s = 0;
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
-};
-
-/// The worker that computed longest a clock, where it was notably longer than the others.
-struct SlowestWorker {
-  WorkerId worker = 0;
-  Rank rank = 0;
-  double compute_s = 0;      ///< a clock
-  double times_median = 0;   ///< as long as the median worker
-  double others_wait_s = 0;  ///< what the others waited longer than it did, in all
 };
 
 /// A run ends. Everything but `wall_s` and `clocks` is summed over all workers of the job.

@@ -7,6 +7,11 @@
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
+namespace {
+
+constexpr Wait kOnChannel{.state = monitor::WorkerState::kOnChannel};
+
+}  // namespace
 
 void ChannelHandle::check_worker(const WorkerContext& worker, WorkerId other) const {
   if (other >= 0 && other < worker.count()) return;
@@ -31,7 +36,7 @@ void ChannelHandle::send(WorkerContext& worker, WorkerId to, std::int64_t tag, s
     return sent;
   };
   if (!try_send()) {
-    worker.wait_until(try_send, [&] {
+    worker.wait_until(kOnChannel, try_send, [&] {
       return "worker " + std::to_string(to) + " to receive from channel '" + channel_.name() + "'";
     });
   }
@@ -51,7 +56,7 @@ wire::ChannelData ChannelHandle::receive(WorkerContext& worker, std::int64_t tag
   std::optional<wire::ChannelData> data = try_receive(worker, tag, from);
   if (!data) {
     worker.wait_until(
-        [&] { return (data = try_receive(worker, tag, from)).has_value(); },
+        kOnChannel, [&] { return (data = try_receive(worker, tag, from)).has_value(); },
         [&] { return "a message with tag " + std::to_string(tag) + " on channel '" + channel_.name() + "'"; });
   }
   return std::move(*data);

@@ -136,6 +136,10 @@ struct Encoder {
     object["type"] = "waiting";
     object["text"] = one_line(waiting.text);
   }
+  void operator()(const Status& status) const {
+    object["type"] = "status";
+    object["text"] = status.text;
+  }
   void operator()(const Done&) const { object["type"] = "done"; }
   void operator()(const Released&) const { object["type"] = "released"; }
   void operator()(const Abort& abort) const {
@@ -192,6 +196,14 @@ std::optional<ControlMessage> decode_waiting(const Json& object) {
   return waiting;
 }
 
+std::optional<ControlMessage> decode_status(const Json& object) {
+  Status status;
+  Fields fields(object);
+  fields.read("text", status.text, kControlStatusBytesMax);
+  if (!fields.good()) return std::nullopt;
+  return status;
+}
+
 /// Abort and Failed have the same fields.
 template <class Failure>
 std::optional<ControlMessage> decode_failure(const Json& object) {
@@ -226,6 +238,7 @@ std::optional<ControlMessage> decode(std::string_view line) {
   if (name == "member") return decode_member(object);
   if (name == "start") return decode_start(object);
   if (name == "waiting") return decode_waiting(object);
+  if (name == "status") return decode_status(object);
   if (name == "done") return Done{};
   if (name == "released") return Released{};
   if (name == "abort") return decode_failure<Abort>(object);

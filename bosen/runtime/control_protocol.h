@@ -7,6 +7,7 @@
 //                            heartbeat  nothing but a sign of life
 //                            done       the process needs the others no more, but still serves them
 //                            abort      the process ends the job, with a cause and the kind of error
+//                            status     how the process is, for whoever watches the job; rank 0 is told of it
 //   coordinator -> process   heartbeat  a sign of life; the first one tells that the hello was accepted
 //                            member     one entry of the member list, in the order of ranks, before `start`
 //                            start      all processes are here
@@ -27,9 +28,11 @@
 namespace bosen::runtime {
 
 /// Bytes of a line, its end included.
-inline constexpr std::size_t kControlLineBytesMax = std::size_t{64} << 10;
+inline constexpr std::size_t kControlLineBytesMax = std::size_t{128} << 10;
 /// Bytes of a cause or a text; longer ones are cut.
 inline constexpr std::size_t kControlTextBytesMax = 4096;
+/// Bytes of what a process reports of itself.
+inline constexpr std::size_t kControlStatusBytesMax = std::size_t{60} << 10;
 /// Addresses of one process, and bytes of one of them.
 inline constexpr std::size_t kMemberAddressesMax = 16;
 inline constexpr std::size_t kMemberAddressBytesMax = 512;
@@ -40,6 +43,8 @@ inline constexpr std::size_t kMemberTextBytesMax = 512;
 static_assert(6 * (kMemberAddressesMax * kMemberAddressBytesMax + 4 * kMemberTextBytesMax) + 1024 <
               kControlLineBytesMax);
 static_assert(6 * kControlTextBytesMax + 1024 < kControlLineBytesMax);
+// A status is JSON already, of which a byte takes at most 2.
+static_assert(2 * kControlStatusBytesMax + 1024 < kControlLineBytesMax);
 
 struct Hello {
   std::string job;
@@ -60,6 +65,9 @@ struct Waiting {
   std::string text;
 };
 struct Done {};
+struct Status {
+  std::string text;  ///< JSON
+};
 struct Released {};
 struct Abort {
   ErrorKind kind = ErrorKind::kPeerLost;
@@ -70,7 +78,8 @@ struct Failed {
   std::string cause;
 };
 
-using ControlMessage = std::variant<Hello, MemberEntry, Start, Heartbeat, Waiting, Done, Released, Abort, Failed>;
+using ControlMessage =
+    std::variant<Hello, MemberEntry, Start, Heartbeat, Waiting, Status, Done, Released, Abort, Failed>;
 
 /// The line that says `message`, with its end.
 std::string encode(const ControlMessage& message);

@@ -43,8 +43,8 @@ std::int64_t nanoseconds(double seconds) {
   return static_cast<std::int64_t>(std::clamp(seconds, 0.0, 365.0 * 86400.0) * 1e9);
 }
 
-Endpoint checked_endpoint(const std::string& text, const char* what) {
-  if (auto endpoint = parse_endpoint(text)) return *endpoint;
+Address checked_address(const std::string& text, const char* what) {
+  if (auto address = parse_listen_address(text)) return *address;
   throw Error(ErrorKind::kConfiguration, std::string(what) + " '" + one_line(text) +
                                              "' is not HOST:PORT; write an IPv6 address as [ADDRESS]:PORT");
 }
@@ -68,10 +68,10 @@ Hello checked_hello(const JobSpec& spec, const Member& own) {
 }
 
 std::unique_ptr<CoordinatorLink> open_local(const JobSpec& spec, const Hello& hello, std::int64_t started_ns) {
-  Endpoint endpoint = checked_endpoint(spec.listen, "rank 0's address");
-  TcpListener listener = listen_at(endpoint);
-  endpoint.port = listener.port;
-  const std::string address = to_string(endpoint);
+  Address at = checked_address(spec.listen, "rank 0's address");
+  TcpListener listener = listen_at(at);
+  at.port = listener.port;
+  const std::string address = to_string(at);
   auto link = std::make_unique<LocalCoordinator>(
       std::move(listener), JobCoordinator::Options{spec.job, spec.size, nanoseconds(spec.timeout_s), address}, hello,
       started_ns);
@@ -81,12 +81,12 @@ std::unique_ptr<CoordinatorLink> open_local(const JobSpec& spec, const Hello& he
 
 std::unique_ptr<CoordinatorLink> open_remote(const JobSpec& spec, Hello hello, std::int64_t started_ns,
                                              std::function<void(const std::string&)> notice) {
-  const Endpoint endpoint = checked_endpoint(spec.find_coordinator(), "rank 0's address");
+  const Address at = checked_address(spec.find_coordinator(), "rank 0's address");
   const std::int64_t now_ns = steady_now_ns();
   const std::int64_t timeout_ns = nanoseconds(spec.timeout_s);
   const std::int64_t deadline_ns = std::max(started_ns + timeout_ns, now_ns + std::min(timeout_ns, kConnectMinNs));
   return std::make_unique<RemoteCoordinator>(
-      RemoteCoordinator::Options{endpoint, std::move(hello), started_ns, deadline_ns, std::move(notice)}, now_ns);
+      RemoteCoordinator::Options{at, std::move(hello), started_ns, deadline_ns, std::move(notice)}, now_ns);
 }
 
 std::function<void(const std::string&)> notice_of(const JobSpec& spec, const Member& own) {
@@ -103,7 +103,7 @@ std::function<void(const std::string&)> notice_of(const JobSpec& spec, const Mem
 /// link.
 class JobControl::Impl {
  public:
-  Impl(const JobSpec& spec, const Member& own, OnFailure on_failure);
+  Impl(const JobSpec& spec, const Member& own, JobListener listener);
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -111,6 +111,7 @@ class JobControl::Impl {
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   bool leave();
   void abort(const Error& cause);
+  void report(std::string status);
 
  private:
   void wake() const;
@@ -128,7 +129,7 @@ class JobControl::Impl {
 
   const int size_;
   const std::function<void(const std::string&)> notice_;
-  const OnFailure on_failure_;
+  const JobListener listener_;
   const Descriptor wake_;
   /// Written by the control thread before joined_, constant after it.
   std::vector<Member> members_;
@@ -137,6 +138,7 @@ class JobControl::Impl {
   std::condition_variable changed_;
   bool wants_to_leave_ = false;
   std::optional<Abort> wants_to_abort_;
+  std::optional<Status> wants_to_report_;
   bool aborted_ = false;
   bool joined_ = false;
   bool released_ = false;
@@ -146,10 +148,10 @@ class JobControl::Impl {
   std::jthread thread_;  ///< last, as it uses all of the above
 };
 
-JobControl::Impl::Impl(const JobSpec& spec, const Member& own, OnFailure on_failure)
+JobControl::Impl::Impl(const JobSpec& spec, const Member& own, JobListener listener)
     : size_(spec.size),
       notice_(notice_of(spec, own)),
-      on_failure_(std::move(on_failure)),
+      listener_(std::move(listener)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw Error(ErrorKind::kNetwork, "eventfd: " + std::system_category().message(errno));
   const std::int64_t started_ns = steady_now_ns();
@@ -202,6 +204,13 @@ void JobControl::Impl::abort(const Error& cause) {
   changed_.wait_for(lock, kAbortWait, [&] { return ended_; });
 }
 
+void JobControl::Impl::report(std::string status) {
+  if (status.size() > kControlStatusBytesMax) return;
+  const std::lock_guard lock(mutex_);
+  wants_to_report_ = Status{std::move(status)};
+  wake();
+}
+
 void JobControl::Impl::run(const std::stop_token& stop, std::unique_ptr<CoordinatorLink> link) {
   // Signals are the app's business: its own threads take them.
   sigset_t all;
@@ -251,11 +260,14 @@ void JobControl::Impl::await_work(const CoordinatorLink& link) const {
 void JobControl::Impl::pass_on_wishes(CoordinatorLink& link) {
   bool leaves = false;
   std::optional<Abort> abort;
+  std::optional<Status> report;
   {
     const std::lock_guard lock(mutex_);
+    report = std::exchange(wants_to_report_, std::nullopt);
     leaves = std::exchange(wants_to_leave_, false);
     abort = std::exchange(wants_to_abort_, std::nullopt);
   }
+  if (report) link.send(*report, steady_now_ns());
   if (leaves) link.send(Done{}, steady_now_ns());
   if (abort) link.send(*abort, steady_now_ns());
 }
@@ -270,6 +282,8 @@ void JobControl::Impl::take(const ControlMessage& message) {
     notice_(waiting->text);
   } else if (std::holds_alternative<Released>(message)) {
     release();
+  } else if (const auto* status = std::get_if<Status>(&message)) {
+    if (listener_.on_status) listener_.on_status(status->text);
   } else if (const auto* failed = std::get_if<Failed>(&message)) {
     fail(*failed);
   }
@@ -299,11 +313,11 @@ void JobControl::Impl::fail(const Failed& failure) {
     tell = joined_ && !aborted_;
     changed_.notify_all();
   }
-  if (tell && on_failure_) on_failure_(Error(failure.kind, failure.cause));
+  if (tell && listener_.on_failure) listener_.on_failure(Error(failure.kind, failure.cause));
 }
 
-JobControl::JobControl(const JobSpec& spec, const Member& own, OnFailure on_failure)
-    : impl_(std::make_unique<Impl>(spec, own, std::move(on_failure))) {}
+JobControl::JobControl(const JobSpec& spec, const Member& own, JobListener listener)
+    : impl_(std::make_unique<Impl>(spec, own, std::move(listener))) {}
 
 JobControl::~JobControl() = default;
 
@@ -312,5 +326,7 @@ const std::vector<Member>& JobControl::members() const { return impl_->members()
 bool JobControl::leave() { return impl_->leave(); }
 
 void JobControl::abort(const Error& cause) { impl_->abort(cause); }
+
+void JobControl::report(std::string status) { impl_->report(std::move(status)); }
 
 }  // namespace bosen::runtime

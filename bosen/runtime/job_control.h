@@ -7,7 +7,6 @@
 // sign of life. The coordinator then tells all others; where it is gone itself, they notice so.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,15 +33,14 @@ struct Member {
 /// Owned by the process, of which it is one; not for a job of one process. Its functions may be called from any thread.
 class JobControl final : public Participation {
  public:
-  /// Called at most once, by the control thread, when the job can't go on; its text names rank, host and cause. It
-  /// must not block, nor destroy the JobControl, and may come before the constructor has returned. It isn't called for
-  /// what the constructor throws, nor for the process's own `abort`.
-  using OnFailure = std::function<void(const Error& cause)>;
-
   /// Joins the job: returns when all processes have, or throws: Error(kTimeout) naming who is missing and for how long,
   /// Error(kConfiguration) where versions differ or a rank is there twice, Error(kPeerLost) where another process died
   /// meanwhile, Error(kNetwork) where rank 0 can't listen.
-  JobControl(const JobSpec& spec, const Member& own, OnFailure on_failure);
+  ///
+  /// The control thread calls the listener; it must not destroy the JobControl, and may be called before the
+  /// constructor has returned. A failure's text names rank, host and cause; there is none for what the constructor
+  /// throws, nor for the process's own `abort`.
+  JobControl(const JobSpec& spec, const Member& own, JobListener listener);
   /// Ends the connection; the others take this process for dead unless it comes after `leave` or `abort`. Rank 0 waits
   /// until the others know how the job has ended, at most a few seconds.
   ~JobControl() override;
@@ -60,6 +58,9 @@ class JobControl final : public Participation {
   /// is an error of the same kind, so that all end with the same exit code. Returns when the coordinator has taken
   /// note, or after a few seconds. Does nothing where the job is over.
   void abort(const Error& cause) override;
+
+  /// Does nothing where it is longer than kControlStatusBytesMax bytes.
+  void report(std::string status) override;
 
  private:
   class Impl;

@@ -99,6 +99,7 @@ void JobCoordinator::step(PeerId id, const ControlMessage& message, std::int64_t
   if (peer.standing == Standing::kTold) return;
   if (peer.standing == Standing::kStranger) return reject(id, "did not say who it is", now_ns, output);
   if (std::holds_alternative<Heartbeat>(message)) return;
+  if (std::holds_alternative<Status>(message)) return output.sends.push_back({{kSelf}, message});
   if (std::holds_alternative<Done>(message)) return done(peer.rank, now_ns, output);
   if (const auto* abort = std::get_if<Abort>(&message)) {
     return fail(abort->kind, where(*member(peer.rank)) + " ended the job: " + abort->cause, now_ns, output);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bosen/core/client_table.h"
-#include "bosen/monitor/event_log.h"
+#include "bosen/monitor/slowest_worker.h"
 
 namespace bosen::runtime {
 
@@ -25,26 +25,14 @@ struct JobTotals {
   std::array<std::int64_t, core::StalenessHistogram{}.counts.size()> staleness{};
 };
 
-/// Where one worker's time went.
-struct WorkerTotals {
-  WorkerId worker = 0;
-  Rank rank = 0;
-  std::int64_t clocks = 0;
-  std::int64_t compute_ns = 0;
-  std::int64_t wait_ns = 0;
-};
-
 /// A plain value that can travel as bytes.
 struct JobStatistics : JobTotals {
-  std::vector<WorkerTotals> by_worker;
+  std::vector<monitor::WorkerTotals> by_worker;
 
   void add(const JobStatistics& other);
 
   [[nodiscard]] std::vector<std::byte> to_bytes() const;
   static std::optional<JobStatistics> from_bytes(std::span<const std::byte> bytes);
 };
-
-/// The worker that computed longest a clock; none where it was less than a tenth longer than the median worker.
-std::optional<monitor::SlowestWorker> find_slowest(std::span<const WorkerTotals> workers);
 
 }  // namespace bosen::runtime

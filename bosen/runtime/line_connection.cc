@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <system_error>
@@ -27,16 +26,16 @@ using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 /// strerror is not thread-safe.
 std::string reason(int error) { return std::system_category().message(error); }
 
-/// The addresses of `endpoint`; none, and why, where there is none.
-AddressList resolve(const Endpoint& endpoint, int flags, std::string& problem) {
+/// What the name in `address` stands for; none, and why, where there is none.
+AddressList resolve(const Address& address, int flags, std::string& problem) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
+  const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (error != 0) {
-    problem = "host name '" + endpoint.host + "': " + ::gai_strerror(error);
+    problem = "host name '" + address.host + "': " + ::gai_strerror(error);
     found = nullptr;
   }
   return {found, &::freeaddrinfo};
@@ -75,8 +74,8 @@ Descriptor listen_on_all_interfaces(std::uint16_t port) {
   return try_listen(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
 
-[[noreturn]] void cannot_listen(const Endpoint& endpoint, int error) {
-  const std::string where = "rank 0 cannot listen at " + to_string(endpoint) + ": ";
+[[noreturn]] void cannot_listen(const Address& address, int error) {
+  const std::string where = "rank 0 cannot listen at " + to_string(address) + ": ";
   if (error == EADDRINUSE) {
     throw Error(ErrorKind::kNetwork,
                 where + "the port is in use by another program; end that program ('ss -ltnp' shows it) " +
@@ -112,39 +111,19 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  Endpoint endpoint;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
-  if (digits.empty() || error != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || bracketed != (host.find(':') != std::string_view::npos)) return std::nullopt;
-  endpoint.host = host;
-  return endpoint;
-}
-
-std::string to_string(const Endpoint& endpoint) {
-  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  return (ipv6 ? '[' + endpoint.host + ']' : endpoint.host) + ':' + std::to_string(endpoint.port);
-}
-
-TcpListener listen_at(const Endpoint& endpoint) {
-  const Endpoint literal{endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host, endpoint.port};
+TcpListener listen_at(const Address& wanted) {
+  const Address literal{wanted.host == "localhost" ? "127.0.0.1" : wanted.host, wanted.port};
   std::string not_an_address;
   const AddressList address = resolve(literal, AI_NUMERICHOST, not_an_address);
   Descriptor fd;
   if (address) {
     fd = try_listen(address->ai_family, address->ai_addr, address->ai_addrlen);
     // An address that leads here without being this machine's own, as behind address translation.
-    if (!fd && errno == EADDRNOTAVAIL) fd = listen_on_all_interfaces(endpoint.port);
+    if (!fd && errno == EADDRNOTAVAIL) fd = listen_on_all_interfaces(wanted.port);
   } else {
-    fd = listen_on_all_interfaces(endpoint.port);
+    fd = listen_on_all_interfaces(wanted.port);
   }
-  if (!fd) cannot_listen(endpoint, errno);
+  if (!fd) cannot_listen(wanted, errno);
   const std::uint16_t port = port_of(fd.get());
   return {std::move(fd), port};
 }
@@ -153,11 +132,11 @@ Descriptor accept_from(int listener) {
   return Descriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
-TcpConnector::TcpConnector(const Endpoint& endpoint) {
-  const AddressList found = resolve(endpoint, 0, problem_);
+TcpConnector::TcpConnector(const Address& to) {
+  const AddressList found = resolve(to, 0, problem_);
   for (const addrinfo* address = found.get(); address != nullptr; address = address->ai_next) {
     if (address->ai_addrlen > sizeof(sockaddr_storage)) continue;
-    Address& copy = addresses_.emplace_back();
+    SocketAddress& copy = addresses_.emplace_back();
     std::memcpy(&copy.storage, address->ai_addr, address->ai_addrlen);
     copy.size = address->ai_addrlen;
   }
@@ -167,7 +146,7 @@ TcpConnector::~TcpConnector() = default;
 
 TcpConnector::State TcpConnector::start() {
   while (next_ < addresses_.size()) {
-    const Address& address = addresses_[next_++];
+    const SocketAddress& address = addresses_[next_++];
     fd_ = Descriptor(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fd_ && ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0) {
       return State::kConnected;

@@ -9,11 +9,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
+
+#include "bosen/base/address.h"
 
 namespace bosen::runtime {
 
@@ -36,24 +36,15 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// "host:port" as its parts; the host without brackets, port 0 allowed.
-struct Endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-std::optional<Endpoint> parse_endpoint(std::string_view text);
-std::string to_string(const Endpoint& endpoint);
-
 /// A listening socket and the port that it got.
 struct TcpListener {
   Descriptor fd;
   std::uint16_t port = 0;
 };
 
-/// Listens at `endpoint`: on that address alone where the host is an address of this machine or "localhost", else on
+/// Listens at `wanted`: on that address alone where the host is an address of this machine or "localhost", else on
 /// all interfaces, as a host's own name often resolves to an address that others can't reach. Throws Error(kNetwork).
-TcpListener listen_at(const Endpoint& endpoint);
+TcpListener listen_at(const Address& wanted);
 
 /// The next connection that waits at `listener`; empty where none waits.
 Descriptor accept_from(int listener);
@@ -62,7 +53,7 @@ Descriptor accept_from(int listener);
 class TcpConnector {
  public:
   /// Resolves the host's name, which may block as long as the system's resolver does.
-  explicit TcpConnector(const Endpoint& endpoint);
+  explicit TcpConnector(const Address& to);
   ~TcpConnector();
   TcpConnector(const TcpConnector&) = delete;
   TcpConnector& operator=(const TcpConnector&) = delete;
@@ -82,11 +73,11 @@ class TcpConnector {
  private:
   State start();
 
-  struct Address {
+  struct SocketAddress {
     sockaddr_storage storage;
     socklen_t size;
   };
-  std::vector<Address> addresses_;
+  std::vector<SocketAddress> addresses_;
   std::size_t next_ = 0;  ///< of addresses_
   Descriptor fd_;
   std::string problem_;

@@ -110,11 +110,11 @@ void MachinePlatform::run_side_by_side(int count, const std::function<void(int)>
   for (int i = 0; i < count; ++i) threads.emplace_back(body, i);
 }
 
-Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, OnFailure on_failure) {
+Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) {
   keep_freed_memory();
   auto transport = make_transport(spec, pool);
   const Member own = make_member(spec, *transport);
-  auto control = std::make_unique<JobControl>(spec.job, own, std::move(on_failure));
+  auto control = std::make_unique<JobControl>(spec.job, own, std::move(listener));
 
   Joined joined;
   joined.members = membership(control->members(), own.rank, spec.servers);

@@ -18,7 +18,7 @@ class MachinePlatform final : public Platform {
   [[nodiscard]] core::TimeNs computing_time(WorkerId /*worker*/, Clock /*clock*/, core::TimeNs measured) override {
     return measured;
   }
-  Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, OnFailure on_failure) override;
+  Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) override;
   std::unique_ptr<NetworkDriver> drive(Network& network) override;
 };
 

@@ -1,8 +1,19 @@
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "bosen/base/error.h"
 
 namespace bosen::runtime {
+
+/// What a process is told by its job.
+struct JobListener {
+  /// At most once, when the job can't go on. It must not block.
+  std::function<void(const Error& cause)> on_failure;
+  /// On rank 0: what another process reports of itself. It must not block.
+  std::function<void(const std::string& status)> on_status = {};
+};
 
 /// A process's part in its job. Any thread.
 class Participation {
@@ -15,6 +26,9 @@ class Participation {
 
   /// Tells all processes that this one ends the job, and why.
   virtual void abort(const Error& cause) = 0;
+
+  /// Tells rank 0 how this process is; only the latest word counts.
+  virtual void report(std::string status) = 0;
 };
 
 }  // namespace bosen::runtime

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 
-#include "bosen/base/error.h"
 #include "bosen/core/link.h"
 #include "bosen/core/membership.h"
 #include "bosen/net/transport.h"
@@ -37,9 +36,6 @@ class NetworkDriver {
 /// One a process; outlives it. Any thread.
 class Platform {
  public:
-  /// Told at most once, when the job can't go on. It must not block.
-  using OnFailure = std::function<void(const Error& cause)>;
-
   virtual ~Platform() = default;
 
   /// Of a steady clock, real or virtual.
@@ -56,7 +52,7 @@ class Platform {
   [[nodiscard]] virtual core::TimeNs computing_time(WorkerId worker, Clock clock, core::TimeNs measured) = 0;
 
   /// Joins the job; to be called where it has several processes. Throws Error where that fails.
-  virtual Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, OnFailure on_failure) = 0;
+  virtual Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) = 0;
   virtual std::unique_ptr<NetworkDriver> drive(Network& network) = 0;
 };
 

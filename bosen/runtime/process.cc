@@ -41,7 +41,9 @@ void Process::join() {
                                                std::to_string(spec_.servers) +
                                                " of them shall be servers: at least one must have workers");
   }
-  Joined joined = platform_.join(spec_, shapes_, pool_, [this](const Error& cause) { fail(cause); });
+  Joined joined = platform_.join(spec_, shapes_, pool_,
+                                 {.on_failure = [this](const Error& cause) { fail(cause); },
+                                  .on_status = [this](const std::string& text) { hear_status(text); }});
   members_ = std::move(joined.members);
   transport_ = std::move(joined.transport);
   participation_ = std::move(joined.participation);
@@ -65,6 +67,7 @@ void Process::make_actors() {
     shards_.push_back(std::move(local));
   }
   if (is_server()) return;
+  gauges_ = std::vector<WorkerGauge>(static_cast<std::size_t>(local_workers()));
   client_ = std::make_unique<core::ClientCore>(members_, pool_);
   client_actor_ = std::make_unique<Actor>(
       [this](wire::Envelope envelope) {

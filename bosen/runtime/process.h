@@ -69,11 +69,25 @@ class Process {
   /// What this process did, and (on rank 0, after run_workers) what the whole job did.
   [[nodiscard]] const JobStatistics& statistics() const { return statistics_; }
   [[nodiscard]] const JobStatistics& job_statistics() const { return job_statistics_; }
+
+  // For whoever watches the job. Any thread.
+
+  /// How this process is now; its evaluations are not known here.
+  [[nodiscard]] monitor::ProcessStatus status();
+  /// Tells rank 0 how this process is. Does nothing in a job of one process.
+  void report(const monitor::ProcessStatus& status);
+  /// On rank 0, to be set at once: `listener` is told how other processes are, in a thread of the platform's.
+  void on_status(std::function<void(monitor::ProcessStatus)> listener);
+
   [[nodiscard]] net::TransportStatistics network_statistics() const;
   [[nodiscard]] Traffic table_traffic(TableId table) const;
   [[nodiscard]] Traffic channel_traffic(std::uint32_t channel) const;
 
   // For workers and handles.
+
+  [[nodiscard]] WorkerGauge& gauge(int local_worker) { return gauges_[static_cast<std::size_t>(local_worker)]; }
+  /// Whether anybody watches the job.
+  [[nodiscard]] bool is_watched() const { return !spec_.options.monitor.empty(); }
 
   /// Runs `use` with the client locked, sends what it says, and has it handled as far as that needs no waiting.
   void with_client(const std::function<void(core::Outbox&)>& use);
@@ -105,6 +119,7 @@ class Process {
   void pump();
   void fail(const Error& cause);
   void throw_if_failed();
+  void hear_status(const std::string& text);
   [[nodiscard]] std::string describe_network_trouble() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
   void gather_statistics(ChannelHandle& channel);
@@ -124,6 +139,7 @@ class Process {
     std::unique_ptr<Actor> actor;
   };
   std::vector<LocalShard> shards_;
+  std::vector<WorkerGauge> gauges_;  // by local worker; of a fixed size
 
   std::vector<std::unique_ptr<TableHandle>> tables_;  // grows before run_workers only
   std::vector<std::unique_ptr<ChannelHandle>> channels_;
@@ -138,6 +154,9 @@ class Process {
   std::mutex failure_mutex_;  // a leaf; guards failure_
   std::optional<Error> failure_;
   std::atomic<bool> failed_{false};
+
+  std::mutex status_mutex_;  // a leaf but for the listener's; guards on_status_
+  std::function<void(monitor::ProcessStatus)> on_status_;
 
   std::mutex statistics_mutex_;  // a leaf; guards statistics_ while workers end
   JobStatistics statistics_;

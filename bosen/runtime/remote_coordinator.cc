@@ -49,7 +49,7 @@ void RemoteCoordinator::serve(std::int64_t now_ns, std::vector<ControlMessage>& 
 }
 
 void RemoteCoordinator::attempt(std::int64_t now_ns) {
-  connector_ = std::make_unique<TcpConnector>(options_.endpoint);
+  connector_ = std::make_unique<TcpConnector>(options_.address);
   state_ = State::kConnecting;
   attempt_until_ns_ = now_ns + kAttemptNs;
   go_on_connecting(connector_->step(), now_ns);
@@ -137,7 +137,7 @@ void RemoteCoordinator::mind_the_time(std::int64_t now_ns, std::vector<ControlMe
     return send(Heartbeat{}, now_ns);
   }
   const std::string waited = seconds_text(now_ns - options_.started_ns);
-  const std::string where = "rank 0 at " + to_string(options_.endpoint);
+  const std::string where = "rank 0 at " + to_string(options_.address);
   if (now_ns >= options_.deadline_ns) {
     return end(
         {ErrorKind::kTimeout, describe(options_.hello.member) + " could not reach " + where + " for " + waited + ": " +
@@ -154,7 +154,7 @@ void RemoteCoordinator::mind_the_time(std::int64_t now_ns, std::vector<ControlMe
 }
 
 std::string RemoteCoordinator::name_of_rank_zero() const {
-  return rank_zero_ ? describe(*rank_zero_) : "rank 0 at " + to_string(options_.endpoint);
+  return rank_zero_ ? describe(*rank_zero_) : "rank 0 at " + to_string(options_.address);
 }
 
 }  // namespace bosen::runtime

@@ -18,7 +18,7 @@ namespace bosen::runtime {
 class RemoteCoordinator final : public CoordinatorLink {
  public:
   struct Options {
-    Endpoint endpoint;  ///< where rank 0 listens
+    Address address;  ///< where rank 0 listens
     Hello hello;
     std::int64_t started_ns = 0;   ///< since when the process wants to join, for messages
     std::int64_t deadline_ns = 0;  ///< by when the coordinator must have answered

@@ -26,9 +26,9 @@ JobStatistics statistics_of(const WorkerContext& worker, Rank rank, std::span<co
   for (core::ClientTable* table : tables) {
     const auto& part = table->part(worker.local_id());
     statistics.misses += part.misses;
+    statistics.reads += part.staleness.total();
     for (std::size_t i = 0; i < statistics.staleness.size(); ++i) {
       statistics.staleness[i] += part.staleness.counts[i];
-      statistics.reads += part.staleness.counts[i];
     }
   }
   return statistics;

@@ -18,11 +18,12 @@ const std::byte* TableHandle::fetch(WorkerContext& worker, RowId row) {
   ++part.misses;
   process_.with_client([&](core::Outbox& outbox) { table_.request(part, {&row, 1}, outbox); });
   const std::byte* data = nullptr;
-  worker.wait_until([&] { return (data = table_.read(part, row)) != nullptr; },
-                    [&] {
-                      return "row " + std::to_string(row) + " of table '" + table_.spec().name + "' at clock " +
-                             std::to_string(part.clock);
-                    });
+  worker.wait_until(
+      {.needed = part.needed}, [&] { return (data = table_.read(part, row)) != nullptr; },
+      [&] {
+        return "row " + std::to_string(row) + " of table '" + table_.spec().name + "' at clock " +
+               std::to_string(part.clock);
+      });
   return data;
 }
 

@@ -8,7 +8,10 @@
 namespace bosen::runtime {
 
 WorkerContext::WorkerContext(Process& process, const Place& place)
-    : process_(process), place_(place), computing_since_(process.platform().now()) {}
+    : process_(process),
+      gauge_(process.gauge(place.local_id)),
+      place_(place),
+      computing_since_(process.platform().now()) {}
 
 void WorkerContext::advance() {
   lag();
@@ -19,8 +22,24 @@ void WorkerContext::advance() {
   process_.quiesce(place_.local_id);
   process_.advance_tables(place_.local_id, tables, false);
   ++clock_;
+  show_progress();
   process_.wait_for_room();
   process_.notify_advance(*this);
+}
+
+void WorkerContext::show_progress() {
+  gauge_.clock.store(clock_, std::memory_order_relaxed);
+  gauge_.compute_ns.store(times_.compute_ns, std::memory_order_relaxed);
+  if (!process_.is_watched()) return;
+  std::int64_t reads = 0;
+  std::int64_t misses = 0;
+  for (core::ClientTable* table : process_.tables()) {
+    const auto& part = table->part(place_.local_id);
+    reads += part.staleness.total();
+    misses += part.misses;
+  }
+  gauge_.reads.store(reads, std::memory_order_relaxed);
+  gauge_.misses.store(misses, std::memory_order_relaxed);
 }
 
 core::TimeNs WorkerContext::measured_computing() const {
@@ -45,7 +64,9 @@ void WorkerContext::lag() {
 
 void WorkerContext::barrier() {
   const std::uint64_t barrier = process_.arrive_at_barrier();
-  wait_until([&] { return process_.barrier_passed(barrier); }, [&] { return "barrier " + std::to_string(barrier); });
+  wait_until(
+      {.state = monitor::WorkerState::kAtBarrier}, [&] { return process_.barrier_passed(barrier); },
+      [&] { return "barrier " + std::to_string(barrier); });
 }
 
 void WorkerContext::finish() {
@@ -59,13 +80,22 @@ void WorkerContext::finish() {
   } else {
     count_computing(measured_computing());
   }
+  show_progress();
+  gauge_.state.store(monitor::WorkerState::kFinished, std::memory_order_relaxed);
   process_.advance_tables(place_.local_id, tables, true);
 }
 
-void WorkerContext::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
+void WorkerContext::wait_until(const Wait& wait, const std::function<bool()>& ready,
+                               const std::function<std::string()>& what) {
   const core::TimeNs start = process_.platform().now();
+  const monitor::WorkerState before = gauge_.state.load(std::memory_order_relaxed);
+  gauge_.needed.store(wait.needed, std::memory_order_relaxed);
+  gauge_.waiting_since_ns.store(start, std::memory_order_relaxed);
+  gauge_.state.store(wait.state, std::memory_order_relaxed);
   process_.wait_until(ready, [&] { return "worker " + std::to_string(place_.id) + " waits for " + what(); });
   times_.wait_ns += process_.platform().now() - start;
+  gauge_.state.store(before, std::memory_order_relaxed);
+  gauge_.wait_ns.store(times_.wait_ns, std::memory_order_relaxed);
 }
 
 }  // namespace bosen::runtime

@@ -8,6 +8,7 @@
 
 #include "bosen/base/types.h"
 #include "bosen/core/link.h"
+#include "bosen/runtime/worker_gauge.h"
 
 namespace bosen::runtime {
 
@@ -17,6 +18,12 @@ class Process;
 struct WorkerTimes {
   std::int64_t compute_ns = 0;  ///< between waits; what a straggler sleeps counts as computing
   std::int64_t wait_ns = 0;     ///< inside get, barrier, channels
+};
+
+/// What a worker waits for.
+struct Wait {
+  monitor::WorkerState state = monitor::WorkerState::kReading;
+  Clock needed = 0;  ///< a read's: timestamps below it must show
 };
 
 /// Used by the worker's own thread alone.
@@ -43,14 +50,16 @@ class WorkerContext {
   void finish();
 
   /// Waits until `ready`, helping the process's shards along meanwhile. `what` says what for, should it take long.
-  void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
+  void wait_until(const Wait& wait, const std::function<bool()>& ready, const std::function<std::string()>& what);
 
  private:
   [[nodiscard]] core::TimeNs measured_computing() const;
   void count_computing(core::TimeNs duration);
   void lag();
+  void show_progress();
 
   Process& process_;
+  WorkerGauge& gauge_;
   const Place place_;
   Clock clock_ = 0;
   WorkerTimes times_;

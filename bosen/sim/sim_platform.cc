@@ -45,7 +45,7 @@ TimeNs SimPlatform::computing_time(WorkerId worker, Clock clock, TimeNs /*measur
 }
 
 runtime::Joined SimPlatform::join(const runtime::ProcessSpec& /*spec*/, runtime::ShapeRegistry& /*shapes*/,
-                                  BufferPool& /*pool*/, OnFailure on_failure) {
+                                  BufferPool& /*pool*/, runtime::JobListener listener) {
   const SimSpec& spec = cluster_.spec;
   runtime::Joined joined;
   joined.job = 1;
@@ -56,7 +56,7 @@ runtime::Joined SimPlatform::join(const runtime::ProcessSpec& /*spec*/, runtime:
                                         static_cast<std::size_t>(std::max(1, spec.shards)), rank);
   }
   joined.transport = cluster_.network.make_transport(rank_);
-  joined.participation = cluster_.job.join(rank_, std::move(on_failure));
+  joined.participation = cluster_.job.join(rank_, std::move(listener.on_failure));
   return joined;
 }
 

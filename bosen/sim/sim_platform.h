@@ -29,7 +29,7 @@ class SimPlatform final : public runtime::Platform {
   void run_side_by_side(int count, const std::function<void(int)>& body) override;
   [[nodiscard]] TimeNs computing_time(WorkerId worker, Clock clock, TimeNs measured) override;
   runtime::Joined join(const runtime::ProcessSpec& spec, runtime::ShapeRegistry& shapes, BufferPool& pool,
-                       OnFailure on_failure) override;
+                       runtime::JobListener listener) override;
   std::unique_ptr<runtime::NetworkDriver> drive(runtime::Network& network) override;
 
  private:

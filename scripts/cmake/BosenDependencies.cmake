@@ -40,6 +40,7 @@ bosen_require_package(Boost libboost-context-dev COMPONENTS context)
 bosen_require_module(libzmq libzmq3-dev)
 bosen_require_header(zmq.hpp cppzmq-dev)
 bosen_require_module(libisal libisal-dev)
+bosen_require_module(libevent libevent-dev)
 
 if(BOSEN_BUILD_POSEIDON)
   # Not find_package(dnnl): Debian's insists on OpenCL's headers.

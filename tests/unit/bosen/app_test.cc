@@ -152,7 +152,7 @@ TEST_F(AppTest, RefusesAnUnwritableOutputBeforeAnythingStarts) {
 }
 
 TEST_F(AppTest, KnowsNoFlagsOfFeaturesThatAreNotThere) {
-  for (const char* flag : {"--monitor", "--checkpoint-every", "--resume"}) {
+  for (const char* flag : {"--checkpoint-every", "--resume"}) {
     EXPECT_EQ(run({flag, "x"}), 2);
     EXPECT_THAT(stderr_, HasSubstr("unknown flag"));
   }

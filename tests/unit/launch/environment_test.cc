@@ -5,8 +5,8 @@
 #include <map>
 #include <string>
 
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
-#include "bosen/launch/address.h"
 
 namespace bosen::launch {
 namespace {

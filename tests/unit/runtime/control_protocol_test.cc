@@ -18,6 +18,7 @@ std::vector<ControlMessage> one_of_each() {
           Start{1},
           Heartbeat{},
           Waiting{"for rank 2"},
+          Status{R"({"rank": 3})"},
           Done{},
           Released{},
           Abort{ErrorKind::kData, "out of memory"},

@@ -90,8 +90,10 @@ class JobControlTest : public testing::Test {
       Joined joined;
       try {
         Mailbox& mailbox = failures_[static_cast<std::size_t>(own.rank)];
-        joined.control =
-            std::make_unique<JobControl>(spec, own, [&mailbox](const Error& why) { mailbox.put(why.what()); });
+        joined.control = std::make_unique<JobControl>(
+            spec, own,
+            JobListener{.on_failure = [&mailbox](const Error& why) { mailbox.put(why.what()); },
+                        .on_status = [&mailbox](const std::string& status) { mailbox.put("status " + status); }});
       } catch (const Error& error) {
         joined.kind = error.kind();
         joined.error = error.what();
@@ -151,7 +153,7 @@ class Stranger {
 
  private:
   static Descriptor connect(const std::string& address) {
-    TcpConnector connector(parse_endpoint(address).value());
+    TcpConnector connector(parse_listen_address(address).value());
     TcpConnector::State state = connector.step();
     while (state == TcpConnector::State::kConnecting) {
       pollfd ready{connector.fd(), POLLOUT, 0};
@@ -187,6 +189,15 @@ TEST_F(JobControlTest, EveryProcessLearnsOfAllMembers) {
   }
   leave_together(job);
   for (Rank rank = 0; rank < 4; ++rank) EXPECT_TRUE(failures(rank).empty());
+}
+
+TEST_F(JobControlTest, RankZeroLearnsHowOthersAre) {
+  auto job = start(3);
+  job[2]->report("all is well");
+  EXPECT_EQ(failures(0).take(), "status all is well");
+  job[1]->report(std::string(kControlStatusBytesMax + 1, 'x'));
+  leave_together(job);
+  for (Rank rank = 0; rank < 3; ++rank) EXPECT_TRUE(failures(rank).empty()) << "what is too long is not sent";
 }
 
 TEST_F(JobControlTest, JoinsOverIpv6) {

@@ -26,6 +26,7 @@ Member member(Rank rank) {
 std::string text_of(const ControlMessage& message) {
   if (const auto* failed = std::get_if<Failed>(&message)) return "failed: " + failed->cause;
   if (const auto* waiting = std::get_if<Waiting>(&message)) return "waiting: " + waiting->text;
+  if (const auto* status = std::get_if<Status>(&message)) return "status: " + status->text;
   if (std::holds_alternative<MemberEntry>(message)) return "member";
   if (std::holds_alternative<Start>(message)) return "start";
   if (std::holds_alternative<Released>(message)) return "released";
@@ -131,6 +132,19 @@ TEST(JobCoordinatorTest, SaysEveryTenSecondsWhomItAwaitsOnceForEveryMachine) {
   EXPECT_EQ(job.heard(0), expected);
   EXPECT_EQ(job.heard(1), Texts{}) << "it runs beside rank 0";
   EXPECT_EQ(job.heard(5), expected);
+}
+
+TEST(JobCoordinatorTest, TellsRankZeroAloneHowProcessesAre) {
+  Job job(3);
+  job.everybody_joins();
+  for (const PeerId peer : {0U, 1U, 2U}) job.heard(peer);
+  job.say(2, Status{"fine"});
+  EXPECT_EQ(job.heard(0), Texts{"status: fine"});
+  EXPECT_EQ(job.heard(1), Texts{});
+  job.connect(9);
+  job.say(9, Status{"I am a stranger"});
+  EXPECT_EQ(job.heard(0), Texts{});
+  EXPECT_TRUE(job.is_dropped(9));
 }
 
 TEST(JobCoordinatorTest, SaysEveryTenSecondsWhoIsNotDone) {

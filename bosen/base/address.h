@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace bosen::launch {
+namespace bosen {
 
 struct Address {
   std::string host;  ///< without brackets
@@ -16,6 +16,8 @@ struct Address {
 
 /// Nothing where `text` is not an address with a port from 1 to 65535.
 std::optional<Address> parse_address(std::string_view text);
+/// The same where to listen: port 0 stands for one that the system picks.
+std::optional<Address> parse_listen_address(std::string_view text);
 
 std::string to_string(const Address& address);
 
@@ -23,4 +25,4 @@ std::string to_string(const Address& address);
 /// for IPv6; never with a "-" in front, which a program could take for an option.
 bool is_host_name(std::string_view name);
 
-}  // namespace bosen::launch
+}  // namespace bosen

@@ -1,8 +1,8 @@
-#include "bosen/launch/address.h"
+#include "bosen/base/address.h"
 
 #include <gtest/gtest.h>
 
-namespace bosen::launch {
+namespace bosen {
 namespace {
 
 TEST(AddressTest, ReadsNamesAndBothKindsOfAddresses) {
@@ -20,10 +20,16 @@ TEST(AddressTest, RefusesWhatIsNotHostAndPort) {
   }
 }
 
+TEST(AddressTest, TakesPortZeroOnlyToListen) {
+  EXPECT_EQ(parse_listen_address("127.0.0.1:0")->port, 0);
+  EXPECT_EQ(to_string(*parse_listen_address("[::]:9000")), "[::]:9000");
+  EXPECT_FALSE(parse_listen_address("127.0.0.1"));
+}
+
 TEST(AddressTest, TakesNoHostThatAShellOrAProgramCouldMisread) {
   for (const char* name : {"", "-v", "a;b", "a b", "$(id)", "a'b", "host\n"}) EXPECT_FALSE(is_host_name(name)) << name;
   EXPECT_FALSE(is_host_name(std::string(1000, 'a')));
 }
 
 }  // namespace
-}  // namespace bosen::launch
+}  // namespace bosen

@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "bosen/base/error.h"
+#include "bosen/base/terminal.h"
+#include "bosen/cli/cli.h"
+#include "bosen/cli/top_view.h"
+#include "bosen/monitor/http_client.h"
+#include "bosen/monitor/monitor.h"
+
+namespace bosen::cli {
+namespace {
+
+constexpr int kAnswerTimeoutS = 5;
+constexpr const char* kStatusPath = "/api/status";
+/// Back to the top left, and nothing left of what was shown before.
+constexpr const char* kClear = "\x1b[H\x1b[J";
+
+struct TopFlags {
+  std::string address = "127.0.0.1";
+  double interval_s = 1;
+  bool once = false;
+};
+
+Address address_of(const std::string& text) {
+  const auto address = monitor::parse_monitor_address(text);
+  if (address && address->port > 0) return *address;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("'{}' is not PORT, HOST or HOST:PORT: give what the job's --monitor said", text));
+}
+
+TopStyle style_of_stdout() {
+  TopStyle style;
+  style.colors = stdout_style().colors;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
+    style.columns = size.ws_col;
+    style.lines = size.ws_row - 1;
+  }
+  return style;
+}
+
+std::string status_of(const Address& address) {
+  const monitor::HttpResponse response = monitor::http_get(address, kStatusPath, kAnswerTimeoutS);
+  if (response.code == 200) return response.body;
+  throw Error(ErrorKind::kNetwork, fmt::format("http://{}{} answers {}: is it a bosen job's --monitor?",
+                                               to_string(address), kStatusPath, response.code));
+}
+
+void show(const std::string& status, const char* before) {
+  fmt::print("{}{}", before, render_top(status, style_of_stdout()));
+  std::fflush(stdout);
+}
+
+/// Until the job answers no more, which is its end.
+void follow(const Address& address, double interval_s) {
+  for (;;) {
+    ::poll(nullptr, 0, static_cast<int>(1000 * interval_s));
+    std::string status;
+    try {
+      status = status_of(address);
+    } catch (const Error&) {
+      fmt::print("The job at {} has ended, or can't be reached any more.\n", to_string(address));
+      return;
+    }
+    show(status, kClear);
+  }
+}
+
+int watch(const TopFlags& flags) {
+  const Address address = address_of(flags.address);
+  std::string status;
+  try {
+    status = status_of(address);
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                fmt::format("{}; start the job with --monitor {}, and name its host here", error.what(), address.port));
+  }
+  const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  show(status, is_terminal && !flags.once ? kClear : "");
+  if (is_terminal && !flags.once) follow(address, flags.interval_s);
+  return 0;
+}
+
+}  // namespace
+
+void add_top(CLI::App& app, Request& request) {
+  CLI::App* const command =
+      app.add_subcommand("top", "Watch a running job that was started with --monitor: clocks, lag, waiting, bytes");
+  const auto flags = std::make_shared<TopFlags>();
+  command
+      ->add_option("address", flags->address,
+                   fmt::format("where the job shows itself: PORT, HOST or HOST:PORT (port {} where none is named)",
+                               monitor::kDefaultPort))
+      ->capture_default_str();
+  command->add_option("--interval", flags->interval_s, "seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  command->add_flag("--once", flags->once, "show it once, as where the output is no terminal");
+  command->footer("Example: bosen run -n 4 -- mlr --monitor 8780 ... and, elsewhere on that host, bosen top");
+  command->callback([flags, &request] { request.action = [flags] { return watch(*flags); }; });
+}
+
+}  // namespace bosen::cli

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "bosen/base/address.h"
+#include "bosen/monitor/http_server.h"
+
+namespace bosen::monitor {
+
+/// What a server answers to GET. Blocks. Throws Error(kNetwork) where there is no answer within `timeout_s`.
+HttpResponse http_get(const Address& address, const std::string& path, int timeout_s);
+
+}  // namespace bosen::monitor

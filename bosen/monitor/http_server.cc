@@ -1,0 +1,127 @@
+#include "bosen/monitor/http_server.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "bosen/base/error.h"
+#include "bosen/monitor/event_handles.h"
+
+namespace bosen::monitor {
+namespace {
+
+constexpr int kRequestTimeoutS = 10;
+constexpr std::size_t kRequestBytesMax = 16'384;
+
+std::uint16_t port_of(evutil_socket_t socket) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) return 0;
+  // The port stands at the same place in both kinds of addresses.
+  const auto* address = reinterpret_cast<const sockaddr_in*>(&name);
+  return ntohs(address->sin_port);
+}
+
+void answer(evhttp_request* request, const HttpResponse& response) {
+  evkeyvalq* const headers = evhttp_request_get_output_headers(request);
+  evhttp_add_header(headers, "Content-Type", response.type.c_str());
+  evhttp_add_header(headers, "Cache-Control", "no-store");
+  evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+  evbuffer_add(evhttp_request_get_output_buffer(request), response.body.data(), response.body.size());
+  evhttp_send_reply(request, response.code, nullptr, nullptr);
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(const Address& address, Routes routes);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  [[nodiscard]] const Address& address() const { return address_; }
+
+ private:
+  static void on_request(evhttp_request* request, void* self);
+  static void on_stop(evutil_socket_t socket, short what, void* base);
+
+  Address address_;
+  const Routes routes_;
+  EventBase base_;
+  const int stop_;  ///< an eventfd: written to end the thread
+  EventHandle stop_event_;
+  HttpHandle http_;
+  std::jthread thread_;  ///< last, as it uses all of the above
+};
+
+HttpServer::Impl::Impl(const Address& address, Routes routes)
+    : address_(address),
+      routes_(std::move(routes)),
+      base_(event_base_new()),
+      stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      stop_event_(event_new(base_.get(), stop_, EV_READ, &on_stop, base_.get())),
+      http_(evhttp_new(base_.get())) {
+  event_add(stop_event_.get(), nullptr);
+  evhttp_set_timeout(http_.get(), kRequestTimeoutS);
+  evhttp_set_max_headers_size(http_.get(), kRequestBytesMax);
+  evhttp_set_max_body_size(http_.get(), kRequestBytesMax);
+  evhttp_set_allowed_methods(http_.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+  evhttp_set_gencb(http_.get(), &on_request, this);
+  evhttp_bound_socket* const bound = evhttp_bind_socket_with_handle(http_.get(), address.host.c_str(), address.port);
+  if (bound == nullptr) {
+    const std::string reason = std::strerror(errno);
+    ::close(stop_);
+    throw Error(ErrorKind::kConfiguration, "cannot listen at " + to_string(address) + ": " + reason +
+                                               "; name another address, or port 0 for any free one");
+  }
+  address_.port = port_of(evhttp_bound_socket_get_fd(bound));
+  thread_ = std::jthread([this] {
+    // Signals are the app's business: its own threads take them.
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    ::pthread_setname_np(::pthread_self(), "bosen-monitor");
+    event_base_dispatch(base_.get());
+  });
+}
+
+HttpServer::Impl::~Impl() {
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(stop_, &one, sizeof one));
+  thread_.join();
+  ::close(stop_);
+}
+
+void HttpServer::Impl::on_stop(evutil_socket_t /*socket*/, short /*what*/, void* base) {
+  event_base_loopbreak(static_cast<event_base*>(base));
+}
+
+void HttpServer::Impl::on_request(evhttp_request* request, void* self) {
+  const Routes& routes = static_cast<Impl*>(self)->routes_;
+  const char* const path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+  const auto route = routes.find(path == nullptr || *path == '\0' ? "/" : path);
+  if (route != routes.end()) return answer(request, route->second());
+  std::string known;
+  for (const auto& [name, handler] : routes) known += known.empty() ? name : ", " + name;
+  answer(request, {.code = 404, .body = "there is nothing here; known are " + known + "\n"});
+}
+
+HttpServer::HttpServer(const Address& address, Routes routes)
+    : impl_(std::make_unique<Impl>(address, std::move(routes))) {}
+
+HttpServer::~HttpServer() = default;
+
+const Address& HttpServer::address() const { return impl_->address(); }
+
+}  // namespace bosen::monitor

@@ -1,0 +1,41 @@
+#pragma once
+
+// A small HTTP server for people and monitoring tools: GET on a few fixed paths. libevent does the work, in one thread
+// of the server's own; handlers run in it.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "bosen/base/address.h"
+
+namespace bosen::monitor {
+
+struct HttpResponse {
+  int code = 200;
+  std::string type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+class HttpServer {
+ public:
+  /// By path, such as "/healthz". A handler throws nothing.
+  using Routes = std::map<std::string, std::function<HttpResponse()>>;
+
+  /// Listens at once; port 0 stands for one that the system picks. Throws Error(kConfiguration) where that fails.
+  HttpServer(const Address& address, Routes routes);
+  /// Ends the thread; requests under way are dropped.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Where it listens, with the port that it got.
+  [[nodiscard]] const Address& address() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bosen::monitor

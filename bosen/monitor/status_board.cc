@@ -1,0 +1,159 @@
+#include "bosen/monitor/status_board.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+
+#include "bosen/base/version.h"
+
+namespace bosen::monitor {
+namespace {
+
+/// What counts as "of late".
+constexpr std::int64_t kWindowNs = 10'000'000'000;
+/// A process that has said nothing for so long is not waited for.
+constexpr std::int64_t kLateNs = 2'000'000'000;
+/// Evaluations that are kept; beyond, every other one goes, so that a curve keeps its shape.
+constexpr std::size_t kEvaluationsMax = 2000;
+
+double seconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
+
+std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
+
+template <class Visit>
+void for_each_worker(const std::vector<ProcessView>& processes, const Visit& visit) {
+  for (const ProcessView& process : processes) {
+    for (const WorkerStatus& worker : process.workers) visit(worker);
+  }
+}
+
+void find_spread(JobStatus& status) {
+  bool any = false;
+  for_each_worker(status.processes, [&](const WorkerStatus& worker) {
+    status.clock_most = std::max(status.clock_most, worker.clock);
+    if (worker.state == WorkerState::kFinished) return;
+    status.clock_least = any ? std::min(status.clock_least, worker.clock) : worker.clock;
+    any = true;
+  });
+  if (!any) status.clock_least = status.clock_most;
+}
+
+void find_who_waits_for_whom(std::vector<ProcessView>& processes) {
+  for (ProcessView& process : processes) {
+    for (const WorkerStatus& worker : process.workers) {
+      std::vector<WorkerId>& waits_for = process.waits_for.emplace_back();
+      if (worker.state != WorkerState::kReading) continue;
+      for_each_worker(processes, [&](const WorkerStatus& other) {
+        if (other.clock < worker.needed && other.state != WorkerState::kFinished) waits_for.push_back(other.worker);
+      });
+    }
+  }
+}
+
+}  // namespace
+
+void StatusBoard::job_runs(int ranks) {
+  const std::lock_guard lock(mutex_);
+  status_.phase = JobPhase::kRunning;
+  status_.ranks = ranks;
+}
+
+void StatusBoard::job_ends() {
+  const std::lock_guard lock(mutex_);
+  status_.phase = JobPhase::kEnded;
+}
+
+void StatusBoard::expect_clocks(Clock clocks) {
+  const std::lock_guard lock(mutex_);
+  status_.clocks = clocks;
+}
+
+JobPhase StatusBoard::phase() const {
+  const std::lock_guard lock(mutex_);
+  return status_.phase;
+}
+
+void StatusBoard::update(ProcessStatus process, std::int64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  History& history = processes_[process.rank];
+  add_evaluations(process, history);
+  process.evaluations.clear();
+  history.samples.push_back({now_ns, std::move(process)});
+  while (history.samples.size() > 2 && history.samples[1].time_ns <= now_ns - kWindowNs) history.samples.pop_front();
+}
+
+// A process repeats its latest evaluations, as a report may be overtaken by the next one before it leaves.
+void StatusBoard::add_evaluations(const ProcessStatus& process, History& history) {
+  std::int64_t number = process.evaluations_before;
+  for (const Evaluation& evaluation : process.evaluations) {
+    if (number++ < history.evaluations) continue;
+    history.evaluations = number;
+    status_.evaluations.push_back(evaluation);
+  }
+  if (status_.evaluations.size() <= kEvaluationsMax) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < status_.evaluations.size(); i += 2) {
+    status_.evaluations[kept++] = std::move(status_.evaluations[i]);
+  }
+  status_.evaluations.resize(kept);
+}
+
+const StatusBoard::History::Sample& StatusBoard::History::at(std::int64_t moment_ms) const {
+  const auto later = std::find_if(samples.begin(), samples.end(),
+                                  [&](const Sample& sample) { return sample.process.taken_ms > moment_ms; });
+  return later == samples.begin() ? samples.front() : *std::prev(later);
+}
+
+/// The last moment of which every process that still speaks has told.
+std::int64_t StatusBoard::common_moment_ms(std::int64_t now_ns) const {
+  std::int64_t moment_ms = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [rank, history] : processes_) {
+    const History::Sample& last = history.samples.back();
+    if (now_ns - last.time_ns < kLateNs) moment_ms = std::min(moment_ms, last.process.taken_ms);
+  }
+  return moment_ms;
+}
+
+JobStatus StatusBoard::status(std::int64_t now_ns) const {
+  const std::lock_guard lock(mutex_);
+  JobStatus status = status_;
+  status.version = kVersion;
+  status.time_s = seconds(now_ns - start_ns_);
+  const std::int64_t moment_ms = common_moment_ms(now_ns);
+  for (const auto& [rank, history] : processes_) {
+    const History::Sample& first = history.samples.front();
+    const History::Sample& last = history.at(moment_ms);
+    ProcessView& view = status.processes.emplace_back();
+    static_cast<ProcessStatus&>(view) = last.process;
+    view.age_s = seconds(now_ns - last.time_ns);
+    const double window_s = seconds(last.time_ns - first.time_ns);
+    if (window_s <= 0) continue;
+    view.sent_per_s = static_cast<double>(last.process.bytes_sent - first.process.bytes_sent) / window_s;
+    view.received_per_s = static_cast<double>(last.process.bytes_received - first.process.bytes_received) / window_s;
+  }
+  find_spread(status);
+  find_who_waits_for_whom(status.processes);
+  status.slowest = find_slowest_of_late();
+  return status;
+}
+
+// A worker that has not finished a clock of late has its whole past looked at.
+std::optional<SlowestWorker> StatusBoard::find_slowest_of_late() const {
+  std::vector<WorkerTotals> totals;
+  for (const auto& [rank, history] : processes_) {
+    const std::vector<WorkerStatus>& before = history.samples.front().process.workers;
+    const std::vector<WorkerStatus>& now = history.samples.back().process.workers;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const bool advanced = i < before.size() && now[i].clock > before[i].clock;
+      const WorkerStatus since = advanced ? before[i] : WorkerStatus{};
+      totals.push_back({.worker = now[i].worker,
+                        .rank = rank,
+                        .clocks = now[i].clock - since.clock,
+                        .compute_ns = nanoseconds(now[i].compute_s - since.compute_s),
+                        .wait_ns = nanoseconds(now[i].wait_s - since.wait_s)});
+    }
+  }
+  return find_slowest(totals);
+}
+
+}  // namespace bosen::monitor

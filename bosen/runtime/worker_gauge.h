@@ -1,0 +1,24 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "bosen/base/types.h"
+#include "bosen/monitor/process_status.h"
+
+namespace bosen::runtime {
+
+/// What others may read of a worker while it works. Written by its own thread alone; all relaxed, as a picture of it
+/// need not be exact.
+struct alignas(64) WorkerGauge {
+  std::atomic<Clock> clock{0};
+  std::atomic<std::int64_t> compute_ns{0};
+  std::atomic<std::int64_t> wait_ns{0};
+  std::atomic<monitor::WorkerState> state{monitor::WorkerState::kComputing};
+  std::atomic<std::int64_t> waiting_since_ns{0};
+  std::atomic<Clock> needed{0};
+  std::atomic<std::int64_t> reads{0};
+  std::atomic<std::int64_t> misses{0};
+};
+
+}  // namespace bosen::runtime

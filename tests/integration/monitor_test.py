@@ -1,0 +1,115 @@
+"""--monitor: what a job shows while it runs, to programs, to a browser and in a terminal."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from apps_support import BIN, BOSEN, TIMEOUT_S, AppTest
+
+# Many more clocks than it will run, and one worker that holds all others up.
+FLAGS = ["--generate", "200,150,4,8000", "--rank", "4", "--clocks", "100000000", "--workers", "2", "--straggler", "3:200",
+         "--consistency", "ssp", "--staleness", "2", "--monitor", "0"]
+
+
+class MonitorTest(AppTest):
+    def start(self):
+        """A job of two processes that runs until the test ends; the address at which it shows itself."""
+        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", str(BIN / "mf"), *FLAGS], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(job.stderr.close)
+        self.addCleanup(job.wait)
+        self.addCleanup(job.terminate)
+        for line in job.stderr:
+            found = re.search(r"live view at http://(127\.0\.0\.1:\d+)/", line)
+            if found:
+                return found.group(1)
+        self.fail("the job does not say where it shows itself")
+
+    def get(self, address, path):
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=TIMEOUT_S) as response:
+            return response.read().decode()
+
+    def until(self, address, wanted):
+        """The first status of which `wanted` is true."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            status = json.loads(self.get(address, "/api/status"))
+            if wanted(status):
+                return status
+        self.fail(f"the job never came so far: {status}")
+
+    def test_shows_the_job(self):
+        address = self.start()
+        workers = lambda status: [worker for process in status["processes"] for worker in process["workers"]]
+        status = self.until(address, lambda status: any(worker["waits_for"] == [3] for worker in workers(status)) and
+                            status["slowest"] and status["evaluations"])
+        self.assertEqual(status["program"], "mf")
+        self.assertEqual([worker["worker"] for worker in workers(status)], [0, 1, 2, 3])
+        self.assertLessEqual(status["clock_most"] - status["clock_least"], 3 + 1, "staleness + 1, and a moment's blur")
+        self.assertEqual(status["slowest"]["worker"], 3)
+        self.assertGreater(status["slowest"]["times_median"], 2)
+        self.assertTrue(all(process["bytes_sent"] > 0 for process in status["processes"]))
+        self.assertTrue(all(process["shards"][0]["rows"] > 0 for process in status["processes"]))
+        self.assertIn("rmse", status["evaluations"][-1]["measures"])
+
+        self.assertEqual(self.get(address, "/healthz"), "ok\n")
+        self.assertEqual(self.get(address, "/readyz"), "running\n")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            self.get(address, "/nothing")
+        self.assertEqual(refused.exception.code, 404)
+        refused.exception.close()
+
+        top = subprocess.run([BOSEN, "top", address], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(top.returncode, 0, top.stderr)
+        self.assertRegex(top.stdout, r"^mf  running, .* spread \d+  2 processes\n")
+        self.assertIn("slowest: worker 3 (rank 1)", top.stdout)
+
+        self.check_metrics(self.get(address, "/metrics"))
+        self.check_page(address)
+
+    def check_metrics(self, text):
+        try:
+            from prometheus_client.parser import text_string_to_metric_families
+        except ImportError:
+            print("python3-prometheus-client is not installed: the format of /metrics was not checked")
+            return
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        self.assertEqual(families["bosen_worker_clock"].type, "gauge")
+        self.assertEqual(sorted(sample.labels["worker"] for sample in families["bosen_worker_clock"].samples),
+                         ["0", "1", "2", "3"])
+        self.assertEqual(families["bosen_worker_wait_seconds"].type, "counter")
+        self.assertEqual([sample.value for sample in families["bosen_job_running"].samples], [1])
+
+    def check_page(self, address):
+        browser = shutil.which("chromium") or shutil.which("chromium-browser")
+        if browser is None:
+            print("chromium is not installed: the live page was not checked")
+            return
+        page = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                               f"--user-data-dir={self.folder / 'browser'}", "--virtual-time-budget=4000", "--dump-dom",
+                               f"http://{address}/"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertIn("<title>mf - bosen</title>", page.stdout, page.stderr)
+        body = page.stdout
+        rows = re.search(r'<tbody id="workers">(.*?)</tbody>', body, re.DOTALL).group(1)
+        self.assertEqual(rows.count("<tr"), 4)
+        self.assertRegex(body, r'<section id="slowest">Slowest: worker 3 \(rank 1\)')
+        self.assertRegex(body, r'<svg[^>]*data-measure="rmse"[^>]*>.*?<path[^>]* d="M')
+        self.assertIn('<section id="lost" hidden="">', body)
+        self.assertNotRegex(body, r'(?:src|href)="', "the page needs nothing from elsewhere")
+
+    def test_refuses_what_is_no_address(self):
+        self.assert_refuses("mf", ["--generate", "20,10,2,100", "--monitor", "here:there"], "--monitor", "HOST:PORT")
+
+    def test_says_that_nobody_answers(self):
+        run = subprocess.run([BOSEN, "top", "127.0.0.1:1"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 2)
+        self.assertRegex(run.stderr, r"^bosen top: no answer from http://127.0.0.1:1/api/status; start the job with ")
+
+
+if __name__ == "__main__":
+    unittest.main()
