@@ -61,6 +61,22 @@ TransportChoice transport_of(const std::string& name) {
   return TransportChoice::kAutomatic;
 }
 
+void read_staleness(const std::string& text, Options& options) {
+  options.tunes_staleness = text == "auto";
+  if (options.tunes_staleness) {
+    options.staleness = kTunedStalenessStart;
+    return;
+  }
+  Clock clocks = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), clocks);
+  if (error != std::errc{} || end != text.data() + text.size() || clocks < 0 ||
+      clocks > static_cast<Clock>(kClocksMax)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' must be a whole number from 0 to {:g}, or auto", text, kClocksMax));
+  }
+  options.staleness = clocks;
+}
+
 std::string checked_monitor(const std::string& text) {
   if (const auto address = monitor::parse_monitor_address(text)) return to_string(*address);
   throw Error(ErrorKind::kUsage, fmt::format("'{}' is not PORT, HOST or HOST:PORT, as in {} or 0.0.0.0:{}", text,
@@ -76,8 +92,9 @@ void add_job_options(OptionReader& reader, const std::string& heading, Options& 
   add("consistency", [&options](const std::string& text) { options.consistency = parse_consistency(text); },
       "what reads guarantee",
       {.choices = {"bsp", "ssp", "essp", "asp"}, .default_text = std::string(to_string(options.consistency))});
-  add("staleness", &options.staleness, "clocks by which a read may lag under ssp and essp",
-      {.minimum = 0, .maximum = kClocksMax});
+  add("staleness", [&options](const std::string& text) { read_staleness(text, options); },
+      "clocks by which a read may lag under ssp and essp; auto: as many as the job does best with, found while it runs",
+      {.value_name = "CLOCKS|auto", .default_text = std::to_string(options.staleness)});
   add("clocks", &options.clocks, "clocks to run; 0: as many as the app needs", {.minimum = 0, .maximum = kClocksMax});
   add("seed", &options.seed, "seed of everything random", {});
   add("straggler", [&options](const std::string& text) { options.stragglers = parse_stragglers(text); },
@@ -248,6 +265,11 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
       return 0;
     case OptionReader::Request::kRun:
       break;
+  }
+  if (options.tunes_staleness && options.consistency != Consistency::kSsp &&
+      options.consistency != Consistency::kEssp) {
+    throw Error(ErrorKind::kUsage, fmt::format("--staleness auto: {} has no staleness; use --consistency ssp or essp",
+                                               to_string(options.consistency)));
   }
   if (!options.output.empty() && options.metrics.empty()) options.metrics = options.output + "/metrics.jsonl";
   const std::string simulation = launch::simulation_file(launch::process_environment());

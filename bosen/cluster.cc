@@ -30,6 +30,10 @@ void check_options(const std::string& name, const TableOptions& options) {
   }
 }
 
+bool should_grow(const std::string& measure) {
+  return measure.find("accuracy") != std::string::npos || measure.find("likelihood") != std::string::npos;
+}
+
 }  // namespace
 
 const Options& Cluster::options() const { return process_->options(); }
@@ -80,11 +84,14 @@ void Cluster::run_workers(const std::function<void(Worker&)>& body) {
 }
 
 void Cluster::report(Clock clock, std::initializer_list<std::pair<std::string, double>> measures) {
-  report_->evaluation(clock, measures);
+  report(clock, std::vector(measures));
 }
 
 void Cluster::report(Clock clock, const std::vector<std::pair<std::string, double>>& measures) {
   report_->evaluation(clock, measures);
+  if (measures.empty()) return;
+  const auto& [name, value] = measures.front();
+  process_->measured(clock, should_grow(name) ? -value : value);
 }
 
 void Cluster::expect_clocks(Clock clocks) { report_->expect_clocks(clocks); }

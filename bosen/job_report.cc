@@ -105,7 +105,8 @@ void JobReport::write_clock(const runtime::Process& process, Clock clock) {
                .compute_s = seconds(compute_ns_.exchange(0, std::memory_order_relaxed)),
                .wait_s = seconds(wait_ns_.exchange(0, std::memory_order_relaxed)),
                .bytes_sent = static_cast<std::int64_t>(network.bytes_sent - bytes_sent_),
-               .bytes_received = static_cast<std::int64_t>(network.bytes_received - bytes_received_)});
+               .bytes_received = static_cast<std::int64_t>(network.bytes_received - bytes_received_),
+               .staleness = process.tuned_staleness()});
   bytes_sent_ = network.bytes_sent;
   bytes_received_ = network.bytes_received;
 }

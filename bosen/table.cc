@@ -111,6 +111,16 @@ void SparseTable<T>::advance(Worker& worker) const {
 }
 
 template <class T>
+Clock Table<T>::staleness(Worker& worker) const {
+  return handle_->staleness(worker.context());
+}
+
+template <class T>
+Clock SparseTable<T>::staleness(Worker& worker) const {
+  return handle_->staleness(worker.context());
+}
+
+template <class T>
 Traffic Table<T>::traffic() const {
   return handle_->traffic();
 }

@@ -52,6 +52,9 @@ class Table {
   /// Ends the worker's iteration on this table alone, before its advance().
   void advance(Worker& worker) const;
 
+  /// By how many clocks this worker's reads may lag at its clock; changes from clock to clock under `--staleness auto`.
+  [[nodiscard]] Clock staleness(Worker& worker) const;
+
   /// Elements of a row.
   [[nodiscard]] std::int64_t width() const;
 
@@ -77,6 +80,7 @@ class SparseTable {
   void inc(Worker& worker, RowId row, std::span<const Column> columns, std::span<const T> updates) const;
 
   void advance(Worker& worker) const;
+  [[nodiscard]] Clock staleness(Worker& worker) const;
 
   [[nodiscard]] Traffic traffic() const;
 

@@ -69,12 +69,19 @@ std::string value_name(const AppOption& option) {
   return "N";
 }
 
+ConfigValue whole_number_or_text(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return text;
+  return number;
+}
+
 ConfigValue value_of(const OptionTarget& target, const std::string& parsed_text) {
   return std::visit(
       [&](const auto& held) -> ConfigValue {
         using T = std::decay_t<decltype(held)>;
         if constexpr (std::is_same_v<T, OptionParser>) {
-          return parsed_text;
+          return whole_number_or_text(parsed_text);
         } else if constexpr (std::is_same_v<T, int*>) {
           return std::int64_t{*held};
         } else {

@@ -66,7 +66,8 @@ class OptionReader {
   /// What --help prints.
   [[nodiscard]] std::string help() const;
 
-  /// Every option with its value, for metrics files. Options with a parser of their own show the text they were given.
+  /// Every option with its value, for metrics files. Options with a parser of their own show
+  /// the text they were given, or the whole number that it is.
   [[nodiscard]] std::vector<std::pair<std::string, ConfigValue>> values() const;
 
  private:

@@ -20,10 +20,17 @@ enum class TransportChoice : std::uint8_t {
   kIpc,
 };
 
+/// The staleness with which a job begins that finds its own: where nobody knows yet whether slowness comes and goes or
+/// stays, somewhat too much costs less than too little (docs/guide/staleness.md).
+inline constexpr Clock kTunedStalenessStart = 8;
+/// The most that it tries.
+inline constexpr Clock kTunedStalenessMost = 32;
+
 /// The flags that every app shares; `App` fills them from the command line and the configuration file.
 struct Options {
   int workers = 1;                               ///< worker threads of this process
   Clock staleness = 0;                           ///< default of tables
+  bool tunes_staleness = false;                  ///< changes it while the job runs, of the tables that take the default
   Consistency consistency = Consistency::kEssp;  ///< default of tables
   Clock clocks = 0;                              ///< how many clocks to run; 0: the app decides
   int shards = 0;                                ///< shards of this process; 0: chosen automatically

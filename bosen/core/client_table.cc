@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bosen/base/assert.h"
 #include "bosen/base/limits.h"
 
 namespace bosen::core {
@@ -13,6 +14,7 @@ ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t c
     : id_(id),
       spec_(spec),
       model_(consistency_model(spec.consistency, spec.staleness)),
+      staleness_(model_.staleness),
       cache_rows_(cache_rows),
       members_(members),
       ops_(element_ops(spec.shape.element)),
@@ -108,10 +110,15 @@ void ClientTable::advance(int local_worker, bool finishes, Outbox& outbox) {
   own.pinned.take_all([this](std::uint32_t slot) { cache_.slot(slot).pins.fetch_sub(1, std::memory_order_seq_cst); });
   own.delta.clear();
   own.clock = finishes ? wire::kFinishedClock : own.clock + 1;
-  own.needed = model_.needed(own.clock);
+  own.needed = std::max(own.needed, model_.needed(own.clock, staleness_));
   builder_.take();
   cache_.compact();
   if (cache_rows_ > 0) evict(outbox);
+}
+
+void ClientTable::set_staleness(Clock staleness) {
+  BOSEN_ASSERT(model_.has_staleness() && staleness >= 0);
+  staleness_ = staleness;
 }
 
 // A message for every block; the last one closes the clock (all clocks where the worker finishes), and comes without a

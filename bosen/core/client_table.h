@@ -102,6 +102,11 @@ class ClientTable {
   /// Ends the worker's iteration: its updates leave, its clock grows (to the end of all clocks where it `finishes`).
   void advance(int local_worker, bool finishes, Outbox& outbox);
 
+  /// By how many clocks reads may lag, for each worker from its next advance on. What a worker's reads had to show
+  /// until then they go on to show. For models that have a staleness.
+  void set_staleness(Clock staleness);
+  [[nodiscard]] Clock staleness() const { return staleness_; }
+
   void on_rows(ShardId shard, wire::Rows& rows);
   /// After a barrier nothing read before is fresh enough.
   void on_barrier();
@@ -154,6 +159,7 @@ class ClientTable {
   const TableId id_;
   const wire::TableSpec spec_;
   const ConsistencyModel model_;
+  Clock staleness_;
   const std::int64_t cache_rows_;
   const Membership& members_;
   const ElementOps& ops_;

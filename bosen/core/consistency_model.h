@@ -23,7 +23,11 @@ struct ConsistencyModel {
 
   /// Timestamps below the returned clock must show in a read at `clock`. Never negative: every copy of a row is at
   /// least as new as clock 0.
-  [[nodiscard]] Clock needed(Clock clock) const { return bounded && clock > staleness ? clock - staleness : 0; }
+  [[nodiscard]] Clock needed(Clock clock) const { return needed(clock, staleness); }
+  /// The same with another staleness than the table was made with.
+  [[nodiscard]] Clock needed(Clock clock, Clock other) const { return bounded && clock > other ? clock - other : 0; }
+  /// Whether the staleness means anything.
+  [[nodiscard]] bool has_staleness() const { return bounded && !exact; }
   /// Whether a shard whose slowest worker is at `minimum` may answer a read that needs `needed`.
   [[nodiscard]] bool may_answer(Clock minimum, Clock needed) const { return !bounded || minimum >= needed; }
 };

@@ -67,6 +67,7 @@ std::string to_json(const ClockEvent& event) {
   json["wait_s"] = rounded(event.wait_s);
   json["bytes_sent"] = event.bytes_sent;
   json["bytes_received"] = event.bytes_received;
+  if (event.staleness) json["staleness"] = *event.staleness;
   return dump(json);
 }
 

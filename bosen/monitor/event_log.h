@@ -45,6 +45,7 @@ struct ClockEvent {
   double wait_s = 0;
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
+  std::optional<Clock> staleness = {};  ///< in force now, where the job finds it itself
 };
 
 /// A run ends. Everything but `wall_s` and `clocks` is summed over all workers of the job.

@@ -21,22 +21,36 @@ void ChannelHandle::check_worker(const WorkerContext& worker, WorkerId other) co
 
 Traffic ChannelHandle::traffic() const { return process_.channel_traffic(id_); }
 
-void ChannelHandle::send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes) {
-  check_worker(worker, to);
+BufferRef ChannelHandle::message_of(std::span<const std::byte> bytes) {
   if (bytes.size() > limits::kRowBytesMax) {
     throw Error(ErrorKind::kUsage, "channel '" + channel_.name() + "': a message of " + std::to_string(bytes.size()) +
                                        " bytes is too long, at most " + std::to_string(limits::kRowBytesMax));
   }
-  BufferRef buffer = process_.pool().take(bytes.size());
-  if (!bytes.empty()) std::memcpy(buffer->data, bytes.data(), bytes.size());
-  buffer->size = bytes.size();
-  const auto try_send = [&] {
-    bool sent = false;
-    process_.with_client([&](core::Outbox& outbox) { sent = channel_.send(worker.id(), to, tag, buffer, outbox); });
-    return sent;
-  };
-  if (!try_send()) {
-    worker.wait_until(kOnChannel, try_send, [&] {
+  BufferRef message = process_.pool().take(bytes.size());
+  if (!bytes.empty()) std::memcpy(message->data, bytes.data(), bytes.size());
+  message->size = bytes.size();
+  return message;
+}
+
+bool ChannelHandle::pass_on(WorkerContext& worker, WorkerId to, std::int64_t tag, const BufferRef& message) {
+  bool sent = false;
+  process_.with_client([&](core::Outbox& outbox) { sent = channel_.send(worker.id(), to, tag, message, outbox); });
+  return sent;
+}
+
+bool ChannelHandle::try_send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes) {
+  check_worker(worker, to);
+  const bool sent = pass_on(worker, to, tag, message_of(bytes));
+  if (sent) process_.wake_workers();
+  return sent;
+}
+
+void ChannelHandle::send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes) {
+  check_worker(worker, to);
+  const BufferRef message = message_of(bytes);
+  const auto is_sent = [&] { return pass_on(worker, to, tag, message); };
+  if (!is_sent()) {
+    worker.wait_until(kOnChannel, is_sent, [&] {
       return "worker " + std::to_string(to) + " to receive from channel '" + channel_.name() + "'";
     });
   }

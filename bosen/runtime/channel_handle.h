@@ -20,12 +20,16 @@ class ChannelHandle {
       : process_(process), channel_(channel), id_(id) {}
 
   void send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes);
+  /// Sends unless the receiver has no room for more; returns whether it did.
+  bool try_send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes);
   wire::ChannelData receive(WorkerContext& worker, std::int64_t tag, std::optional<WorkerId> from);
   std::optional<wire::ChannelData> try_receive(WorkerContext& worker, std::int64_t tag, std::optional<WorkerId> from);
 
   [[nodiscard]] Traffic traffic() const;
 
  private:
+  BufferRef message_of(std::span<const std::byte> bytes);
+  bool pass_on(WorkerContext& worker, WorkerId to, std::int64_t tag, const BufferRef& message);
   void check_worker(const WorkerContext& worker, WorkerId other) const;
 
   Process& process_;

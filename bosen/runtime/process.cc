@@ -193,6 +193,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
   wait_until(created, [&] { return "every process to make table '" + name + "'"; });
   if (!creation.problem.empty()) refuse("table '" + name + "': " + creation.problem);
   tables_.push_back(std::make_unique<TableHandle>(*this, *table, id));
+  if (!options.staleness && table->model().has_staleness()) tuned_tables_.push_back(table);
   return *tables_.back();
 }
 
@@ -291,8 +292,24 @@ double Process::straggler_factor(WorkerId worker) const {
   return found == spec_.options.stragglers.end() ? 1 : found->second;
 }
 
-void Process::notify_advance(const WorkerContext& worker) const {
+void Process::notify_advance(WorkerContext& worker) {
+  if (staleness_control_) staleness_control_->advanced(worker);
   if (on_advance_) on_advance_(worker);
+}
+
+void Process::measured(Clock clock, double objective) {
+  if (staleness_control_) staleness_control_->measured(clock, objective);
+}
+
+std::optional<Clock> Process::tuned_staleness() const {
+  if (!staleness_control_) return std::nullopt;
+  return tuned_staleness_.load(std::memory_order_relaxed);
+}
+
+void Process::set_staleness(Clock staleness) {
+  tuned_staleness_.store(staleness, std::memory_order_relaxed);
+  const auto lock = client_actor_->lock();
+  for (core::ClientTable* table : tuned_tables_) table->set_staleness(staleness);
 }
 
 net::TransportStatistics Process::network_statistics() const {

@@ -30,6 +30,7 @@
 #include "bosen/runtime/platform.h"
 #include "bosen/runtime/process_spec.h"
 #include "bosen/runtime/shape_registry.h"
+#include "bosen/runtime/staleness_control.h"
 #include "bosen/runtime/table_handle.h"
 #include "bosen/runtime/waiter.h"
 #include "bosen/runtime/worker_context.h"
@@ -59,6 +60,8 @@ class Process {
   void on_advance(std::function<void(const WorkerContext&)> listener) { on_advance_ = std::move(listener); }
   TableHandle& create_table(const std::string& name, const wire::RowShape& shape, const TableOptions& options);
   ChannelHandle& create_channel(const std::string& name, const ChannelOptions& options);
+  /// The app has measured at a clock what it wants to be small. Any thread.
+  void measured(Clock clock, double objective);
   /// Runs the body in a thread for each local worker; returns when all workers of the job have ended.
   void run_workers(const std::function<void(WorkerContext&)>& body);
   /// Leaves the job together with all other processes; a dedicated server serves until then.
@@ -106,7 +109,11 @@ class Process {
   void wake_workers() { waiter_->wake_all(); }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   [[nodiscard]] double straggler_factor(WorkerId worker) const;
-  void notify_advance(const WorkerContext& worker) const;
+  void notify_advance(WorkerContext& worker);
+  /// Of all tables that were made with the job's staleness.
+  void set_staleness(Clock staleness);
+  /// The staleness in force now; none where nothing changes it. Any thread.
+  [[nodiscard]] std::optional<Clock> tuned_staleness() const;
 
  private:
   void join();
@@ -144,6 +151,9 @@ class Process {
   std::vector<std::unique_ptr<TableHandle>> tables_;  // grows before run_workers only
   std::vector<std::unique_ptr<ChannelHandle>> channels_;
   bool workers_ran_ = false;
+  std::vector<core::ClientTable*> tuned_tables_;
+  std::atomic<Clock> tuned_staleness_{kTunedStalenessStart};  // relaxed: for people
+  std::unique_ptr<StalenessControl> staleness_control_;       // only while workers run with --staleness auto
   std::function<void(const WorkerContext&)> on_advance_;
 
   std::mutex barrier_mutex_;  // a leaf but for the client's; guards the two below

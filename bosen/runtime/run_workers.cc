@@ -11,6 +11,7 @@ namespace {
 // The first channel of every job carries each process's statistics to worker 0 when its workers have ended.
 constexpr const char* kStatisticsChannel = "bosen.statistics";
 constexpr std::int64_t kStatisticsTag = 0;
+constexpr const char* kStalenessChannel = "bosen.staleness";
 
 JobStatistics statistics_of(const WorkerContext& worker, Rank rank, std::span<core::ClientTable* const> tables) {
   JobStatistics statistics;
@@ -43,6 +44,10 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
                 "worker.barrier() between its parts");
   }
   ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
+  if (spec_.options.tunes_staleness && !tuned_tables_.empty()) {
+    ChannelHandle& orders = create_channel(kStalenessChannel, {.capacity = 16});
+    staleness_control_ = std::make_unique<StalenessControl>(*this, orders);
+  }
   std::exception_ptr failure;
   std::mutex failure_mutex;  // guards failure while the workers run
   platform_.run_side_by_side(local_workers(), [&](int local_id) {

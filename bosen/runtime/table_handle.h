@@ -38,6 +38,12 @@ class TableHandle {
 
   void advance(WorkerContext& worker);
 
+  /// By how many clocks the worker's reads may lag at its clock.
+  [[nodiscard]] Clock staleness(const WorkerContext& worker) const {
+    const auto& part = table_.part(worker.local_id());
+    return part.clock - part.needed;
+  }
+
   [[nodiscard]] Traffic traffic() const;
 
  private:

@@ -44,8 +44,8 @@ class GuaranteeTest(unittest.TestCase):
 
     clocks = "15" if SANITIZED else "40"
 
-    def check(self, launcher, arguments):
-        result = run([*launcher, CHECK, "--clocks", self.clocks, *arguments])
+    def check(self, launcher, arguments, clocks=None):
+        result = run([*launcher, CHECK, "--clocks", clocks or self.clocks, *arguments])
         self.assertEqual(result.returncode, 0, f"{launcher} {arguments}\n{result.stdout}\n{result.stderr}")
         self.assertIn("kept the guarantee", result.stdout)
 
@@ -73,6 +73,15 @@ class GuaranteeTest(unittest.TestCase):
         for model in MODELS:
             with self.subTest(model=model):
                 self.check([], ["--consistency", model, "--staleness", "2", "--workers", "3", "--straggler", "1:3"])
+
+
+    def test_changing_staleness(self):
+        for model in ["ssp", "essp"]:
+            for processes in [1, 3]:
+                with self.subTest(model=model, processes=processes):
+                    launcher = [] if processes == 1 else [BOSEN, "run", "-n", str(processes), "--"]
+                    self.check(launcher, ["--consistency", model, "--staleness", "auto", "--workers", "2", "--straggler", "1:3",
+                                          "--barrier-every", "0"], clocks="200")
 
 
 class MisuseTest(unittest.TestCase):

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,14 +49,19 @@ runtime::ProcessSpec process_spec(const SimSpec& spec, Rank rank, Consistency mo
 struct CountingJob {
   Consistency model = Consistency::kSsp;
   Clock staleness = 2;
+  bool tunes = false;
   Clock clocks = 15;
   int rows = 7;
   std::vector<std::string> problems = {};
-  std::string trace = {};  ///< who advanced when
+  std::string trace = {};            ///< who advanced when
+  std::set<Clock> stalenesses = {};  ///< in force at any read
+  Clock last_staleness = 0;          ///< at the latest read
 
   SimResult run(const SimSpec& spec) {
     return run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
-      Process process(process_spec(spec, rank, model, staleness), platform);
+      runtime::ProcessSpec own = process_spec(spec, rank, model, staleness);
+      own.options.tunes_staleness = tunes;
+      Process process(std::move(own), platform);
       try {
         if (!process.is_server()) {
           runtime::TableHandle& table = process.create_table("counts", kFloats, {.width = kFloats.width});
@@ -75,7 +81,10 @@ struct CountingJob {
     while (worker.clock() < clocks) {
       for (RowId row = 0; row < rows; ++row) {
         const auto* const counts = reinterpret_cast<const float*>(table.get(worker, row));
-        for (WorkerId other = 0; other < worker.count(); ++other) check(worker, other, counts[other]);
+        const Clock bound = table.staleness(worker);
+        stalenesses.insert(bound);
+        last_staleness = bound;
+        for (WorkerId other = 0; other < worker.count(); ++other) check(worker, other, counts[other], bound);
         table.inc_columns(worker, row, own, reinterpret_cast<const std::byte*>(&one), 1);
       }
       worker.advance();
@@ -83,13 +92,16 @@ struct CountingJob {
     }
   }
 
-  void check(const WorkerContext& worker, WorkerId other, float count) {
+  [[nodiscard]] Clock bound_of_model() const { return model == Consistency::kBsp ? 0 : staleness; }
+
+  void check(const WorkerContext& worker, WorkerId other, float count, Clock bound) {
     const auto seen = static_cast<Clock>(count);
     const Clock clock = worker.clock();
-    const Clock bound = model == Consistency::kBsp ? 0 : staleness;
-    bool fine = model == Consistency::kAsp || (seen >= clock - bound && seen <= clock + bound + 1);
+    const Clock lead = tunes ? kTunedStalenessMost : bound_of_model();
+    bool fine = model == Consistency::kAsp || (seen >= clock - bound && seen <= clock + lead + 1);
     if (model == Consistency::kBsp && other != worker.id()) fine = seen == clock;
     if (other == worker.id()) fine = seen == clock;
+    if (!tunes && model != Consistency::kAsp && bound > bound_of_model()) fine = false;
     if (!fine) problems.push_back(fmt::format("worker {} at {} saw {} of {}", worker.id(), clock, seen, other));
   }
 };
@@ -119,6 +131,34 @@ TEST(VirtualClusterTest, KeepsTheGuaranteeWhateverGoesWrong) {
       EXPECT_GT(result.lost, 0U);
     }
   }
+}
+
+TEST(VirtualClusterTest, KeepsTheGuaranteeWhileStalenessChanges) {
+  for (const Consistency model : {Consistency::kSsp, Consistency::kEssp}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      SimSpec spec = rough_spec();
+      spec.seed = seed;
+      CountingJob job{.model = model, .staleness = kTunedStalenessStart, .tunes = true, .clocks = 150};
+      job.run(spec);
+      EXPECT_THAT(job.problems, ::testing::IsEmpty()) << to_string(model) << ", seed " << seed;
+      EXPECT_GT(job.stalenesses.size(), kTunedStalenessStart + 1U) << "it was raised now and then";
+    }
+  }
+}
+
+TEST(VirtualClusterTest, TunesStalenessToWhatStragglersAskFor) {
+  const auto ends_at = [](StragglerSpec straggler) {
+    SimSpec spec = plain_spec(6, 1);
+    spec.network.path.latency = kMs / 10;
+    spec.stragglers.push_back(std::move(straggler));
+    CountingJob job{
+        .model = Consistency::kEssp, .staleness = kTunedStalenessStart, .tunes = true, .clocks = 400, .rows = 2};
+    job.run(spec);
+    return job.last_staleness;
+  };
+  EXPECT_GT(ends_at({.kind = StragglerSpec::Kind::kPauses, .nodes = {}, .every = 1000 * kMs, .lasting = 150 * kMs}),
+            kTunedStalenessStart);
+  EXPECT_LT(ends_at({.kind = StragglerSpec::Kind::kSlowNode, .nodes = {2}, .factor = 3}), kTunedStalenessStart);
 }
 
 TEST(VirtualClusterTest, TheSameSeedGivesTheSameRun) {

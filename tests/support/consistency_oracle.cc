@@ -14,16 +14,20 @@ ConsistencyOracle::ConsistencyOracle(const wire::TableSpec& spec, const core::Me
   row.last_seen.resize(count, 0);
   row.barrier_floor.resize(count, 0);
   workers_.resize(count);
-  for (Worker& worker : workers_) worker.rows.resize(static_cast<std::size_t>(rows), row);
+  for (Worker& worker : workers_) {
+    worker.rows.resize(static_cast<std::size_t>(rows), row);
+    worker.staleness = model_.staleness;
+  }
 }
 
 void ConsistencyOracle::inc(WorkerId worker, int row, std::int64_t amount) {
   workers_[static_cast<std::size_t>(worker)].rows[static_cast<std::size_t>(row)].made += amount;
 }
 
-void ConsistencyOracle::advance(WorkerId worker, bool finishes) {
+void ConsistencyOracle::advance(WorkerId worker, bool finishes, Clock staleness) {
   Worker& own = workers_[static_cast<std::size_t>(worker)];
   ++own.clock;
+  own.staleness = staleness;
   own.finished = finishes;
   for (RowOfWorker& row : own.rows) {
     row.advanced = row.made;
@@ -61,7 +65,7 @@ ConsistencyOracle::Bounds ConsistencyOracle::bounds(WorkerId reader, WorkerId wr
   }
   if (reader == writer && adds_) return {written.made, written.made};
   Bounds result{0, written.advanced};
-  if (model_.bounded) result.low = before(writer, row, clock - model_.staleness);
+  if (model_.bounded) result.low = before(writer, row, clock - at(reader).staleness);
   if (adds_ && members_.rank_of_worker(reader) == members_.rank_of_worker(writer)) result.low = written.advanced;
   const RowOfWorker& seen = at(reader).of(row);
   const auto column = static_cast<std::size_t>(writer);
@@ -72,7 +76,7 @@ ConsistencyOracle::Bounds ConsistencyOracle::bounds(WorkerId reader, WorkerId wr
 std::string ConsistencyOracle::check_lead(WorkerId reader) const {
   if (!model_.bounded) return {};
   for (std::size_t other = 0; other < workers_.size(); ++other) {
-    if (workers_[other].finished || workers_[other].clock >= at(reader).clock - model_.staleness) continue;
+    if (workers_[other].finished || workers_[other].clock >= at(reader).clock - at(reader).staleness) continue;
     return "it is at clock " + std::to_string(at(reader).clock) + " while worker " + std::to_string(other) +
            " is at clock " + std::to_string(workers_[other].clock);
   }

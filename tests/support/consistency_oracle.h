@@ -20,7 +20,9 @@ class ConsistencyOracle {
 
   /// What the worker does. Rows are numbered from 0.
   void inc(WorkerId worker, int row, std::int64_t amount);
-  void advance(WorkerId worker, bool finishes);
+  /// `staleness` is the one in force for the clock that begins.
+  void advance(WorkerId worker, bool finishes, Clock staleness);
+  void advance(WorkerId worker, bool finishes) { advance(worker, finishes, model_.staleness); }
   void arrive_at_barrier(WorkerId worker);
   /// The worker has passed a barrier: it must see what the others had advanced before they arrived at it.
   void pass_barrier(WorkerId worker);
@@ -44,6 +46,7 @@ class ConsistencyOracle {
   };
   struct Worker {
     Clock clock = 0;
+    Clock staleness = 0;  // in force for its reads
     bool finished = false;
     std::size_t barriers_passed = 0;
     std::vector<RowOfWorker> rows;

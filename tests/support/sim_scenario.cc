@@ -4,6 +4,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "bosen/core/consistency_model.h"
 #include "bosen/core/partition.h"
 #include "tests/support/elements.h"
 
@@ -80,6 +81,9 @@ TableScenario draw_table(SimRandom& random, int number, int workers) {
   table.inc_chance = random.pick({1.0, 0.6, 0.2});
   table.read_chance = random.pick({1.0, 0.5, 0.1});
   table.early_advance_chance = random.pick({0.0, 0.0, 0.3});
+  if (core::consistency_model(table.spec.consistency, 0).has_staleness()) {
+    table.change_chance = random.pick({0.0, 0.0, 0.2});
+  }
   return table;
 }
 
@@ -127,6 +131,7 @@ std::string describe(const Scenario& scenario) {
         << static_cast<int>(table.spec.shape.element) << ' ' << table.spec.updater.name << ", " << table.rows.size()
         << " rows";
     if (table.cache_rows > 0) out << ", cache " << table.cache_rows;
+    if (table.change_chance > 0) out << ", changing staleness";
   }
   out << "; clocks";
   for (const Clock clocks : scenario.clocks) out << ' ' << clocks;

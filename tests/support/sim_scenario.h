@@ -19,6 +19,7 @@ struct TableScenario {
   double inc_chance = 1;     ///< that a worker increments a row in a clock
   double read_chance = 0.5;  ///< that a worker reads a row in a clock
   double early_advance_chance = 0;
+  double change_chance = 0;  ///< that a worker changes the staleness in its process when it advances
 };
 
 struct Scenario {

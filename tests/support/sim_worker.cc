@@ -231,9 +231,13 @@ void SimWorker::inc_row(ClientTable& rows, RowId row, std::int64_t amount) {
 void SimWorker::advance(const std::vector<int>& tables, bool finishes) {
   for (const int number : tables) check_views(number);
   process().with_client([&](ClientCore& client, Outbox& outbox) {
-    for (const int number : tables) client.table(static_cast<TableId>(number)).advance(local_, finishes, outbox);
+    for (const int number : tables) {
+      ClientTable& table = client.table(static_cast<TableId>(number));
+      if (random_.chance(scenario(number).change_chance)) table.set_staleness(random_.below(6));
+      table.advance(local_, finishes, outbox);
+      job_.oracles[static_cast<std::size_t>(number)].advance(id_, finishes, table.staleness());
+    }
   });
-  for (const int number : tables) job_.oracles[static_cast<std::size_t>(number)].advance(id_, finishes);
   process().settle();
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 using bosen::Clock;
 using bosen::Consistency;
+using bosen::kTunedStalenessMost;
 using bosen::RowId;
 using bosen::Worker;
 using bosen::WorkerId;
@@ -27,16 +28,26 @@ struct CheckOptions {
 /// What one worker has seen of one table, and what it must see.
 class Witness {
  public:
-  Witness(std::string table, Consistency model, Clock staleness, const Worker& worker, int rows)
+  /// `lead`: clocks by which any worker's staleness lets it be ahead.
+  Witness(std::string table, Consistency model, Clock lead, const Worker& worker, int rows)
       : table_(std::move(table)),
         model_(model),
-        staleness_(model == Consistency::kBsp ? 0 : staleness),
+        lead_(model == Consistency::kBsp ? 0 : lead),
         id_(worker.id()),
         seen_(static_cast<std::size_t>(rows), std::vector<Clock>(static_cast<std::size_t>(worker.count()), 0)) {}
 
-  /// `visible` clocks of worker `other` in a read of `row` at `clock`, when this worker had made `own` increments.
-  void check(RowId row, WorkerId other, Clock visible, Clock clock, Clock own, Clock passed_barrier) {
-    const auto fail = [&](const std::string& rule) {
+  /// What the worker may see when it reads.
+  struct Reader {
+    Clock clock = 0;
+    Clock staleness = 0;
+    Clock own = 0;  ///< increments that it made
+    Clock passed_barrier = 0;
+  };
+
+  /// `visible` clocks of worker `other` in a read of `row`.
+  void check(RowId row, WorkerId other, Clock visible, const Reader& reader) {
+    const auto& [clock, staleness, own, passed_barrier] = reader;
+    const auto fail = [&, clock = reader.clock](const std::string& rule) {
       throw bosen::Error(bosen::ErrorKind::kData,
                          fmt::format("table {}, row {}, worker {} at clock {}: shows {} clocks of worker {}, {}",
                                      table_, row, id_, clock, visible, other, rule));
@@ -49,15 +60,15 @@ class Witness {
       return;
     }
     if (model_ == Consistency::kBsp && visible != clock) fail("bsp shows exactly the clock");
-    if (model_ != Consistency::kAsp && visible < clock - staleness_) fail(fmt::format("staleness is {}", staleness_));
+    if (model_ != Consistency::kAsp && visible < clock - staleness) fail(fmt::format("staleness is {}", staleness));
     if (visible < passed_barrier) fail(fmt::format("a barrier was passed at {}", passed_barrier));
-    if (model_ != Consistency::kAsp && visible > clock + staleness_ + 1) fail("nobody may be so far ahead");
+    if (model_ != Consistency::kAsp && visible > clock + lead_ + 1) fail("nobody may be so far ahead");
   }
 
  private:
   const std::string table_;
   const Consistency model_;
-  const Clock staleness_;
+  const Clock lead_;
   const WorkerId id_;
   std::vector<std::vector<Clock>> seen_;  // by row, by worker
 };
@@ -69,25 +80,30 @@ RowId row_id(const CheckOptions& options, int row) {
 void check_dense(const bosen::Table<float>& table, Worker& worker, Witness& witness, const CheckOptions& options,
                  int row, Clock own, Clock barrier) {
   const auto view = table.get(worker, row_id(options, row));
+  const Clock staleness = table.staleness(worker);
   for (WorkerId other = 0; other < worker.count(); ++other) {
-    witness.check(row, other, static_cast<Clock>(view[static_cast<std::size_t>(other)]), worker.clock(), own, barrier);
+    witness.check(row, other, static_cast<Clock>(view[static_cast<std::size_t>(other)]),
+                  {.clock = worker.clock(), .staleness = staleness, .own = own, .passed_barrier = barrier});
   }
 }
 
 void check_sparse(const bosen::SparseTable<std::int64_t>& table, Worker& worker, Witness& witness,
                   const CheckOptions& options, int row, Clock own, Clock barrier) {
   const auto view = table.get(worker, row_id(options, row));
+  const Clock staleness = table.staleness(worker);
   for (WorkerId other = 0; other < worker.count(); ++other) {
     const auto column = static_cast<bosen::Column>(other * 1000);
-    witness.check(row, other, view[column], worker.clock(), own, barrier);
+    witness.check(row, other, view[column],
+                  {.clock = worker.clock(), .staleness = staleness, .own = own, .passed_barrier = barrier});
   }
 }
 
 void work(bosen::Cluster& cluster, Worker& worker, const CheckOptions& options, const bosen::Table<float>& dense,
           const bosen::SparseTable<std::int64_t>& sparse) {
   const bosen::Options& common = cluster.options();
-  Witness dense_witness("dense", common.consistency, common.staleness, worker, options.rows);
-  Witness sparse_witness("sparse", common.consistency, common.staleness, worker, options.rows);
+  const Clock lead = common.tunes_staleness ? kTunedStalenessMost : common.staleness;
+  Witness dense_witness("dense", common.consistency, lead, worker, options.rows);
+  Witness sparse_witness("sparse", common.consistency, lead, worker, options.rows);
   std::mt19937_64 random(common.seed * 1000 + static_cast<std::uint64_t>(worker.id()));
   const auto own_column = static_cast<bosen::Column>(worker.id());
   const auto sparse_column = static_cast<bosen::Column>(worker.id() * 1000);

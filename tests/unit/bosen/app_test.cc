@@ -145,6 +145,25 @@ TEST_F(AppTest, ChecksFlagsBeforeAnythingStarts) {
   EXPECT_FALSE(ran_);
 }
 
+TEST_F(AppTest, FindsItsStalenessWhereAModelHasOne) {
+  EXPECT_EQ(run({"--staleness", "auto"}), 0);
+  EXPECT_TRUE(ran_);
+  ran_ = false;
+  EXPECT_EQ(run({"--staleness", "auto", "--consistency", "bsp"}), 2);
+  EXPECT_EQ(stderr_, "program: --staleness auto: bsp has no staleness; use --consistency ssp or essp\n");
+  for (const char* text : {"-1", "2.5", "many", "", "1e3"}) {
+    EXPECT_EQ(run({"--staleness", text}), 2) << text;
+    EXPECT_THAT(stderr_, HasSubstr("must be a whole number from 0")) << text;
+  }
+  EXPECT_FALSE(ran_);
+}
+
+TEST_F(AppTest, RefusesAnAddressThatIsNone) {
+  EXPECT_EQ(run({"--monitor", "here:there"}), 2);
+  EXPECT_THAT(stderr_, HasSubstr("'here:there' is not PORT, HOST or HOST:PORT"));
+  EXPECT_FALSE(ran_);
+}
+
 TEST_F(AppTest, RefusesAnUnwritableOutputBeforeAnythingStarts) {
   EXPECT_EQ(run({"--output", "/proc/bosen"}), 2);
   EXPECT_THAT(stderr_, StartsWith("program: cannot write to output folder '/proc/bosen'"));

@@ -39,6 +39,22 @@ TEST(ClientTable, ARowNobodyWroteIsZero) {
   }
 }
 
+TEST(ClientTable, AChangedStalenessCountsFromTheNextAdvanceAndTakesNothingBack) {
+  CoreCluster cluster(kOneClientOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 1));
+  core::ClientTable& rows = cluster.table(0, table);
+  const auto& part = rows.part(0);
+  for (int i = 0; i < 5; ++i) cluster.advance(0, table);
+  EXPECT_EQ(part.needed, 4);
+  rows.set_staleness(4);
+  EXPECT_EQ(part.needed, 4);
+  cluster.advance(0, table);
+  EXPECT_EQ(part.needed, 4) << "clock 6 and staleness 4 need 2, but 4 was promised";
+  rows.set_staleness(0);
+  cluster.advance(0, table);
+  EXPECT_EQ(part.needed, 7);
+}
+
 TEST(ClientTable, ShowsAWorkerItsOwnUpdatesBeforeTheyLeave) {
   CoreCluster cluster(kTwoWorkersOneServer);
   const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 1));
