@@ -2,16 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/common/gathering.h"
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
 #include "apps/mf/factors.h"
@@ -43,76 +42,12 @@ struct EpochSums {
   double train_error = 0;  ///< summed squares
   double train_count = 0;
   double test_error = 0;  ///< summed squares
-};
 
-/// Brings the sums of all workers together on worker 0, through a channel: exact, and nobody waits for anybody before
-/// the end, so that measuring doesn't change what staleness does.
-class EpochReporter {
- public:
-  EpochReporter(bosen::Cluster& cluster, int epochs)
-      : cluster_(cluster), channel_(cluster.create_channel("epochs", {.capacity = epochs + 1})) {}
-
-  /// Any worker, once an epoch.
-  void send(bosen::Worker& worker, std::int64_t epoch, const EpochSums& sums) const {
-    std::array<std::byte, sizeof(EpochSums)> bytes{};
-    std::memcpy(bytes.data(), &sums, sizeof sums);
-    channel_.send(worker, 0, epoch, bytes);
+  void add(const EpochSums& other) {
+    train_error += other.train_error;
+    train_count += other.train_count;
+    test_error += other.test_error;
   }
-
-  /// Worker 0: takes what has arrived of the first epoch that is not whole; true where it is whole then.
-  bool poll(bosen::Worker& worker) {
-    while (arrived_ < worker.count()) {
-      const std::optional<bosen::ChannelMessage> message = channel_.try_receive(worker, epoch_);
-      if (!message) return false;
-      take(*message);
-    }
-    return true;
-  }
-
-  /// Worker 0: waits until that epoch is whole.
-  void wait(bosen::Worker& worker) {
-    while (arrived_ < worker.count()) take(channel_.receive(worker, epoch_));
-  }
-
-  /// Reports the epoch that is whole, and goes on to the next.
-  void report(bosen::Clock clock, std::size_t tests) {
-    const double train_rmse = std::sqrt(total_.train_error / total_.train_count);
-    if (!std::isfinite(train_rmse)) {
-      throw bosen::Error(bosen::ErrorKind::kUsage,
-                         fmt::format("training diverged before clock {}: take a smaller --learning-rate, a smaller "
-                                     "--staleness or more --clocks-per-epoch",
-                                     clock));
-    }
-    if (tests > 0) {
-      const double rmse = std::sqrt(total_.test_error / static_cast<double>(tests));
-      cluster_.report(clock, {{"rmse", rmse}, {"train_rmse", train_rmse}});
-    } else {
-      cluster_.report(clock, {{"train_rmse", train_rmse}});
-    }
-    total_ = {};
-    arrived_ = 0;
-    ++epoch_;
-  }
-
-  /// The first epoch that was not reported.
-  [[nodiscard]] std::int64_t epoch() const { return epoch_; }
-
- private:
-  void take(const bosen::ChannelMessage& message) {
-    EpochSums sums;
-    std::memcpy(&sums, message.bytes.data(), sizeof sums);
-    total_.train_error += sums.train_error;
-    total_.train_count += sums.train_count;
-    total_.test_error += sums.test_error;
-    ++arrived_;
-  }
-
-  bosen::Cluster& cluster_;
-  bosen::Channel channel_;
-  // Worker 0's alone.
-  std::int64_t epoch_ = 0;
-  EpochSums total_;
-  int arrived_ = 0;  ///< workers whose sums are in total_
 };
 
 /// The tables of a run.
@@ -223,7 +158,7 @@ class WorkerPart {
 class Training {
  public:
   Training(bosen::Cluster& cluster, const Settings& settings)
-      : settings_(settings), seed_(cluster.options().seed), ratings_(read(settings, seed_)) {
+      : cluster_(cluster), settings_(settings), seed_(cluster.options().seed), ratings_(read(settings, seed_)) {
     check_workers(cluster.workers());
     owners_ = assign_users(ratings_, cluster.workers());
     epoch_clocks_ = settings.clocks_per_epoch;
@@ -238,7 +173,7 @@ class Training {
     const bosen::TableOptions options{.width = settings.rank + 1};
     tables_.users = cluster.create_table<float>("users", options);
     tables_.items = cluster.create_table<float>("items", options);
-    reporter_.emplace(cluster, static_cast<int>(epochs_));
+    gathering_.emplace(cluster, "epochs", epochs_);
   }
 
   void run(bosen::Worker& worker) {
@@ -250,12 +185,12 @@ class Training {
       const bool last = done == clocks_;
       const bool ends_epoch = last || done % epoch_clocks_ == 0;
       if (last || (ends_epoch && barrier_every_epoch_)) worker.barrier();  // the last test sees the work of all
-      if (ends_epoch) reporter_->send(worker, clock / epoch_clocks_, part.finish_epoch());
-      if (worker.id() == 0 && reporter_->poll(worker)) report();
+      if (ends_epoch) gathering_->send(worker, clock / epoch_clocks_, part.finish_epoch());
+      if (worker.id() == 0 && gathering_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
-    while (reporter_->epoch() < epochs_) {
-      reporter_->wait(worker);
+    while (gathering_->round() < epochs_) {
+      gathering_->wait(worker);
       report();
     }
     users_ = read_rows(worker, tables_.users, ratings_.users());
@@ -288,9 +223,20 @@ class Training {
                                    ratings_.train.size()));
   }
 
+  /// Reports the epoch that is whole.
   void report() {
-    const bosen::Clock trained = std::min(clocks_, (reporter_->epoch() + 1) * epoch_clocks_);
-    reporter_->report(kStartClocks + trained, ratings_.test.size());
+    const bosen::Clock clock = kStartClocks + std::min(clocks_, (gathering_->round() + 1) * epoch_clocks_);
+    const EpochSums sums = gathering_->next();
+    const double train_rmse = std::sqrt(sums.train_error / sums.train_count);
+    if (!std::isfinite(train_rmse)) {
+      throw bosen::Error(bosen::ErrorKind::kUsage,
+                         fmt::format("training diverged before clock {}: take a smaller --learning-rate, a smaller "
+                                     "--staleness or more --clocks-per-epoch",
+                                     clock));
+    }
+    if (ratings_.test.empty()) return cluster_.report(clock, {{"train_rmse", train_rmse}});
+    const double rmse = std::sqrt(sums.test_error / static_cast<double>(ratings_.test.size()));
+    cluster_.report(clock, {{"rmse", rmse}, {"train_rmse", train_rmse}});
   }
 
   static std::vector<float> read_rows(bosen::Worker& worker, const bosen::Table<float>& table, std::size_t count) {
@@ -303,6 +249,7 @@ class Training {
     return values;
   }
 
+  bosen::Cluster& cluster_;
   const Settings settings_;
   const std::uint64_t seed_;
   const Ratings ratings_;
@@ -312,7 +259,7 @@ class Training {
   std::int64_t epochs_ = 0;  ///< begun in these clocks
   bool barrier_every_epoch_ = false;
   Tables tables_;
-  std::optional<EpochReporter> reporter_;
+  std::optional<apps::Gathering<EpochSums>> gathering_;
   std::vector<float> users_;  ///< the result, row after row
   std::vector<float> items_;
 };

@@ -68,7 +68,7 @@ class SimWorker {
   bool perform(Op& op);
   bool get(Op& op);
   void inc(const Op& op);
-  void inc_row(core::ClientTable& table, RowId row, std::int64_t amount);
+  void inc_row(core::ClientTable& rows, RowId row, std::int64_t amount);
   void advance(const std::vector<int>& tables, bool finishes);
   void advance_all();
   void finish();

@@ -1,0 +1,74 @@
+#pragma once
+
+// What all workers find in a round, added up on worker 0: exact, and nobody waits for anybody before the end, so that
+// measuring doesn't change what staleness does.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "bosen/bosen.h"
+
+namespace apps {
+
+/// `Sums` travels as bytes and has `void add(const Sums&)`. Made before run_workers; one a process.
+template <class Sums>
+class Gathering {
+ public:
+  Gathering(bosen::Cluster& cluster, const std::string& name, std::int64_t rounds)
+      : channel_(cluster.create_channel(name, {.capacity = static_cast<int>(rounds) + 1})) {}
+
+  /// Any worker, once a round.
+  void send(bosen::Worker& worker, std::int64_t round, const Sums& sums) const {
+    static_assert(std::is_trivially_copyable_v<Sums>);
+    std::array<std::byte, sizeof(Sums)> bytes{};
+    std::memcpy(bytes.data(), &sums, sizeof sums);
+    channel_.send(worker, 0, round, bytes);
+  }
+
+  /// Worker 0: takes what has arrived of the first round that is not whole; true where it is whole then.
+  bool poll(bosen::Worker& worker) {
+    while (arrived_ < worker.count()) {
+      const std::optional<bosen::ChannelMessage> message = channel_.try_receive(worker, round_);
+      if (!message) return false;
+      take(*message);
+    }
+    return true;
+  }
+
+  /// Worker 0: waits until that round is whole.
+  void wait(bosen::Worker& worker) {
+    while (arrived_ < worker.count()) take(channel_.receive(worker, round_));
+  }
+
+  /// Worker 0: the sums of the round that is whole; goes on to the next.
+  Sums next() {
+    arrived_ = 0;
+    ++round_;
+    return std::exchange(total_, {});
+  }
+
+  /// The first round that was not asked for.
+  [[nodiscard]] std::int64_t round() const { return round_; }
+
+ private:
+  void take(const bosen::ChannelMessage& message) {
+    Sums sums;
+    std::memcpy(&sums, message.bytes.data(), sizeof sums);
+    total_.add(sums);
+    ++arrived_;
+  }
+
+  bosen::Channel channel_;
+  // Worker 0's alone.
+  std::int64_t round_ = 0;
+  Sums total_;
+  int arrived_ = 0;  ///< workers whose sums are in total_
+};
+
+}  // namespace apps

@@ -1,0 +1,182 @@
+#include "apps/lda/corpus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <unordered_set>
+#include <utility>
+
+#include "apps/common/input_file.h"
+#include "bosen/error.h"
+
+namespace lda {
+namespace {
+
+constexpr const char* kBlanks = " \t\r";
+constexpr std::int64_t kDocumentsMax = 1'000'000'000;
+constexpr std::int64_t kTokensMax = 4'000'000'000;
+
+using Documents = std::vector<std::vector<std::string>>;
+
+bool is_letter(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte >= 0x80;  // of other alphabets, in UTF-8
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('\n'), rest.size());
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return line;
+}
+
+Documents read_lines(const std::string& path) {
+  const std::string text = apps::read_text(path);
+  Documents documents;
+  for (std::string_view rest = text; !rest.empty();) documents.push_back(words_of(next_line(rest)));
+  return documents;
+}
+
+Documents read_folder(const std::string& path) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  }
+  std::sort(files.begin(), files.end());
+  Documents documents;
+  for (const std::string& file : files) documents.push_back(words_of(apps::read_text(file)));
+  return documents;
+}
+
+std::int64_t number(apps::LineReader& line, const char* what, std::int64_t most) {
+  const std::string_view text = line.word(kBlanks);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value < 1 || value > most) {
+    line.refuse(fmt::format("{} '{}' is not a whole number from 1 to {}", what, apps::shown(text), most));
+  }
+  return value;
+}
+
+std::int64_t header(apps::LineReader& line, const char* what, std::int64_t most) {
+  if (!line.next()) apps::refuse_file(line.path(), fmt::format("ends where its {} should stand", what));
+  return number(line, what, most);
+}
+
+/// UCI's bag of words: the numbers of documents, words and lines, then lines DOCUMENT WORD COUNT, numbered from 1.
+Documents read_bag_of_words(const std::string& path, const std::vector<std::string>& words) {
+  const std::string text = apps::read_text(path);
+  apps::LineReader line(path, text);
+  Documents documents(static_cast<std::size_t>(header(line, "number of documents", kDocumentsMax)));
+  const std::int64_t word_count = header(line, "number of words", kDocumentsMax);
+  if (word_count != static_cast<std::int64_t>(words.size())) {
+    line.refuse(fmt::format("says that there are {} words, but the vocabulary has {}", word_count, words.size()));
+  }
+  const std::int64_t lines = header(line, "number of lines", kTokensMax);
+  std::int64_t tokens = 0;
+  for (std::int64_t i = 0; i < lines; ++i) {
+    if (!line.next()) apps::refuse_file(path, fmt::format("ends after {} of {} lines", i, lines));
+    const auto document = number(line, "document", static_cast<std::int64_t>(documents.size()));
+    const auto word = number(line, "word", word_count);
+    const auto count = number(line, "count", kTokensMax - tokens);
+    tokens += count;
+    auto& tokens_of_document = documents[static_cast<std::size_t>(document - 1)];
+    tokens_of_document.insert(tokens_of_document.end(), static_cast<std::size_t>(count),
+                              words[static_cast<std::size_t>(word - 1)]);
+  }
+  return documents;
+}
+
+std::vector<std::string> read_word_list(const std::string& path) {
+  const std::string text = apps::read_text(path);
+  std::vector<std::string> words;
+  apps::LineReader line(path, text);
+  while (line.next()) {
+    const std::string_view word = line.word(kBlanks);
+    if (!word.empty()) words.emplace_back(word);
+  }
+  return words;
+}
+
+Documents read_documents(const CorpusOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::exists(options.data, error)) {
+    apps::refuse_file(options.data,
+                      "is not there: give a text file (a document a line), a folder of text files, or a "
+                      "UCI docword file together with --vocabulary");
+  }
+  if (!options.vocabulary.empty()) return read_bag_of_words(options.data, read_word_list(options.vocabulary));
+  return std::filesystem::is_directory(options.data, error) ? read_folder(options.data) : read_lines(options.data);
+}
+
+Corpus number_words(const Documents& documents, Vocabulary vocabulary) {
+  Corpus corpus;
+  corpus.vocabulary = std::move(vocabulary);
+  corpus.document_begins.push_back(0);
+  for (const auto& document : documents) {
+    for (const std::string& text : document) {
+      if (const Word* word = corpus.vocabulary.find(text)) corpus.words.push_back(*word);
+    }
+    corpus.document_begins.push_back(corpus.words.size());
+  }
+  return corpus;
+}
+
+Vocabulary find_vocabulary(const Documents& documents, const CorpusOptions& options) {
+  std::unordered_set<std::string> stop_words;
+  if (!options.stop_words.empty()) {
+    for (std::string& word : read_word_list(options.stop_words)) stop_words.insert(std::move(word));
+  }
+  std::unordered_map<std::string, int> counts;
+  for (const auto& document : documents) {
+    for (const std::string& word : document) ++counts[word];
+  }
+  std::vector<std::string> words;
+  for (const auto& [word, count] : counts) {
+    if (count >= options.word_count_min && !stop_words.contains(word)) words.push_back(word);
+  }
+  std::sort(words.begin(), words.end());
+  return Vocabulary(std::move(words));
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(std::vector<std::string> words) : words_(std::move(words)) {
+  for (std::size_t i = 0; i < words_.size(); ++i) numbers_.emplace(words_[i], static_cast<Word>(i));
+}
+
+const Word* Vocabulary::find(const std::string& text) const {
+  const auto found = numbers_.find(text);
+  return found == numbers_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const bool inside = i < text.size() && !word.empty() && i + 1 < text.size() && is_letter(text[i + 1]);
+    if (i < text.size() && (is_letter(text[i]) || (text[i] == '\'' && inside))) {
+      word += lower(text[i]);
+    } else if (!word.empty()) {
+      words.push_back(std::exchange(word, {}));
+    }
+  }
+  return words;
+}
+
+Corpus read_corpus(const CorpusOptions& options) {
+  const Documents documents = read_documents(options);
+  Corpus corpus = number_words(documents, find_vocabulary(documents, options));
+  if (corpus.words.empty()) apps::refuse_file(options.data, "has no word that counts: nothing to learn from");
+  return corpus;
+}
+
+Corpus read_corpus(const CorpusOptions& options, const Vocabulary& vocabulary) {
+  return number_words(read_documents(options), vocabulary);
+}
+
+}  // namespace lda

@@ -1,0 +1,114 @@
+"""lda: topics that documents were made of, counts that add up under every model, its commands, and what it says to bad input."""
+
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import unittest
+
+from apps_support import BIN, SOURCE, TIMEOUT_S, AppTest
+
+TOPICS = [["apple", "pear", "plum", "cherry", "fig"], ["iron", "tin", "gold", "lead", "zinc"],
+          ["wolf", "bear", "deer", "fox", "hare"], ["rain", "snow", "wind", "hail", "fog"]]
+SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
+
+
+def documents(count, words, seed):
+    """Each of one topic mostly, and a word in ten of another."""
+    source = random.Random(seed)
+    for i in range(count):
+        yield " ".join(source.choice(TOPICS[i % 4 if source.random() < 0.9 else source.randrange(4)]) for _ in range(words))
+
+
+class LdaTest(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.data = self.write("documents.txt", "".join(text + "\n" for text in documents(80, 40, 1)))
+        self.model = self.folder / "model"
+
+    def learn(self, *flags, **options):
+        return self.train("lda", "--data", self.data, "--topics", 4, "--sweeps", 60, "--output", self.model, *flags, **options)
+
+    def command(self, name, *flags):
+        run = subprocess.run([str(BIN / "lda"), name, "--model", str(self.model), *map(str, flags)], capture_output=True,
+                             text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return run.stdout
+
+    def counts(self):
+        """The counts of the model: .npy, format 1.0, 32-bit integers."""
+        data = (self.model / "counts.npy").read_bytes()
+        header = 10 + data[8] + 256 * data[9]
+        return list(memoryview(data[header:]).cast("i"))
+
+    def topics(self):
+        return [set(line.split()[2:]) for line in self.command("topics", "--words", 5).splitlines()]
+
+    def test_counts_add_up_under_every_model(self):
+        for model, staleness, workers, processes in [("bsp", 0, 1, 1), ("ssp", 3, 2, 1), ("essp", 3, 2, 2), ("asp", 0, 2, 2)]:
+            for sampler in ["sparse", "mh"]:
+                with self.subTest(model=model, sampler=sampler, workers=workers, processes=processes):
+                    run = self.learn("--consistency", model, "--staleness", staleness, "--workers", workers // processes,
+                                     "--sampler", sampler, processes=processes)
+                    evaluations = [event["log_likelihood"] for event in run.of_kind("eval")]
+                    self.assertEqual(len(evaluations), 12)
+                    self.assertGreater(evaluations[-1], evaluations[0])
+                    self.assertEqual(sum(self.counts()), 80 * 40, "no update is lost or counted twice")
+                    self.assertGreaterEqual(min(self.counts()), 0)
+                    if model == "bsp":  # the others may end elsewhere each time: a topic in two halves and two in one
+                        self.assertCountEqual(self.topics(), [set(words) for words in TOPICS])
+
+    def test_learns_the_same_from_the_same_seed_under_bsp(self):
+        flags = ["--consistency", "bsp", "--workers", 2]
+        self.learn(*flags)
+        first = self.counts()
+        self.learn(*flags)
+        self.assertEqual(self.counts(), first)
+
+    def test_infers_the_topics_of_unseen_documents(self):
+        self.learn("--consistency", "bsp")
+        unseen = self.write("unseen.txt", "iron gold zinc tin\nwolf bear unheard fox\n\n")
+        lines = [line.split("\t") for line in self.command("infer", "--data", unseen, "--topics", 1).splitlines()]
+        self.assertEqual([line[0] for line in lines], ["0", "1", "2"])
+        topics = {line.split()[0]: set(line.split()[2:]) for line in self.command("topics", "--words", 5).splitlines()}
+        self.assertEqual(topics[lines[0][2].split(":")[0]], set(TOPICS[1]))
+        self.assertEqual(topics[lines[1][2].split(":")[0]], set(TOPICS[2]))
+
+    def test_reads_a_bag_of_words(self):
+        words = [word for topic in TOPICS for word in topic]
+        lines = [f"{document + 1} {words.index(word) + 1} {text.split().count(word)}"
+                 for document, text in enumerate(documents(80, 40, 1)) for word in sorted(set(text.split()))]
+        vocabulary = self.write("vocab.txt", "".join(word + "\n" for word in words))
+        self.data = self.write("docword.txt", f"80\n{len(words)}\n{len(lines)}\n" + "".join(line + "\n" for line in lines))
+        self.learn("--vocabulary", vocabulary, "--consistency", "bsp")
+        self.assertCountEqual(self.topics(), [set(words) for words in TOPICS])
+
+    @unittest.skipUnless(shutil.which("bible"), "needs Debian's bible-kjv and bible-kjv-text")
+    @unittest.skipIf(SANITIZED, "takes minutes under a sanitizer")
+    def test_reads_the_bible(self):
+        path = self.folder / "bible.txt"
+        subprocess.run([sys.executable, str(SOURCE / "apps/lda/bible.py"), str(path)], check=True, capture_output=True)
+        self.assertEqual(len(path.read_text().splitlines()), 1189)
+        run = self.train("lda", "--data", path, "--stop-words", SOURCE / "apps/lda/stop_words.txt", "--sweeps", 40,
+                         "--workers", 2, "--staleness", 1)
+        self.assertGreater(run.last("eval")["log_likelihood"], -6.7, "a model of word frequencies alone has -7.6")
+        self.assertRegex(run.stderr, r"lda: topic \d+, .*lord")
+
+    def test_refuses_bad_input(self):
+        self.assert_refuses("lda", ["--data", self.folder / "nowhere"], "nowhere: is not there", "document a line")
+        bag = self.write("docword.txt", "1\n2\n1\n1 9 1\n")
+        words = self.write("vocab.txt", "a\nb\n")
+        self.assert_refuses("lda", ["--data", bag, "--vocabulary", words], "docword.txt:4:3: word '9'")
+        self.assert_refuses("lda", ["--data", self.data, "--topics", "0"], "--topics")
+        self.assert_refuses("lda", ["--data", self.write("two.txt", "a\nb\n"), "--workers", 3], "3 workers for 2 documents")
+        for command in ["topics", "infer"]:
+            run = subprocess.run([str(BIN / "lda"), command, "--model", "/nowhere", *(["--data", "x"] * (command == "infer"))],
+                                 capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual(run.returncode, 2)
+            self.assertRegex(run.stderr, f"^lda {command}: .*/nowhere/model.yaml")
+
+
+if __name__ == "__main__":
+    unittest.main()
