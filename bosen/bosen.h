@@ -8,6 +8,7 @@
 #include "bosen/consistency.h"
 #include "bosen/error.h"
 #include "bosen/options.h"
+#include "bosen/priority_scheduler.h"
 #include "bosen/random.h"
 #include "bosen/row.h"
 #include "bosen/spec_node.h"

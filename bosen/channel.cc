@@ -6,8 +6,10 @@ namespace bosen {
 namespace {
 
 ChannelMessage to_message(const wire::ChannelData& data) {
-  const std::byte* begin = data.bytes->data;
-  return {.from = data.from, .tag = data.tag, .bytes = {begin, begin + data.bytes->size}};
+  ChannelMessage message{.from = data.from, .tag = data.tag, .bytes = {}};
+  // A frame of an empty message brings no block.
+  if (data.bytes) message.bytes.assign(data.bytes->data, data.bytes->data + data.bytes->size);
+  return message;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ BIN = os.environ.get("BOSEN_BIN", os.path.join(os.path.dirname(__file__), "..", 
 PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
 BOSEN = os.path.join(BIN, "bosen")
 CHECK = os.path.join(PROGRAMS, "consistency_check")
+LETTERS = os.path.join(PROGRAMS, "letters")
 MISUSE = os.path.join(PROGRAMS, "misuse")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 TIMEOUT_S = 120
@@ -82,6 +83,16 @@ class GuaranteeTest(unittest.TestCase):
                     launcher = [] if processes == 1 else [BOSEN, "run", "-n", str(processes), "--"]
                     self.check(launcher, ["--consistency", model, "--staleness", "auto", "--workers", "2", "--straggler", "1:3",
                                           "--barrier-every", "0"], clocks="200")
+
+
+class ChannelTest(unittest.TestCase):
+    def test_brings_letters_of_every_length(self):
+        for processes, transport in [(1, "auto"), (3, "tcp"), (3, "ipc")]:
+            with self.subTest(processes=processes, transport=transport):
+                launcher = [] if processes == 1 else [BOSEN, "run", "-n", str(processes), "--"]
+                result = run([*launcher, LETTERS, "--workers", "2", "--transport", transport])
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"every letter of {2 * processes} workers arrived", result.stdout)
 
 
 class MisuseTest(unittest.TestCase):

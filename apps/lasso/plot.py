@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Draws how far runs of lasso are above the minimum, over the coordinates that they have updated.
+
+Usage: apps/lasso/plot.py FIGURE.png NAME=METRICS.jsonl...
+"""
+
+import json
+import sys
+from pathlib import Path
+
+ROUNDING = 1e-14
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__.strip())
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    runs = {}
+    for argument in sys.argv[2:]:
+        name, _, path = argument.rpartition("=")
+        events = map(json.loads, Path(path).read_text(encoding="utf-8").splitlines())
+        runs[name] = [event for event in events if event["event"] == "eval"]
+    least = min(event["objective"] for events in runs.values() for event in events)
+    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    figure, axes = pyplot.subplots(figsize=(6, 3.8), layout="constrained")
+    for (name, events), colour in zip(runs.items(), ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]):
+        axes.semilogy([event["updates"] for event in events],
+                      [max(event["objective"] / least - 1, ROUNDING) for event in events], color=colour, label=name)
+    axes.set(xlabel="coordinate updates", ylabel="objective above the minimum, relative")
+    axes.grid(color="#eeeeee")
+    axes.legend(frameon=False)
+    figure.savefig(sys.argv[1], dpi=100)
+    print(f"wrote {sys.argv[1]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+#include "apps/lasso/problem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "apps/common/input_file.h"
+#include "bosen/error.h"
+#include "bosen/random.h"
+
+namespace lasso {
+namespace {
+
+constexpr std::uint64_t kEntryStream = 21;
+constexpr std::uint64_t kTruthStream = 22;
+constexpr std::uint64_t kNoiseStream = 23;
+constexpr double kNoise = 0.1;
+constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 28;
+constexpr std::int64_t kGeneratedMax = 1'000'000'000;
+constexpr const char* kBlanks = " \t\r";
+
+/// An entry of which the column is still to be sorted out.
+struct Triple {
+  std::uint32_t column = 0;
+  Entry entry;
+};
+
+template <class T>
+bool parse(std::string_view text, T& value) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
+
+/// Entries in the order of examples become columns.
+Problem by_columns(const std::vector<Triple>& triples, std::size_t columns, std::vector<double> targets) {
+  Problem problem;
+  problem.targets = std::move(targets);
+  problem.column_begins.assign(columns + 1, 0);
+  problem.squared_norms.assign(columns, 0);
+  for (const Triple& triple : triples) ++problem.column_begins[triple.column + 1];
+  for (std::size_t j = 0; j < columns; ++j) problem.column_begins[j + 1] += problem.column_begins[j];
+  problem.entries.resize(triples.size());
+  std::vector<std::size_t> next(problem.column_begins.begin(), problem.column_begins.end() - 1);
+  for (const Triple& triple : triples) {
+    problem.entries[next[triple.column]++] = triple.entry;
+    problem.squared_norms[triple.column] += double{triple.entry.value} * triple.entry.value;
+  }
+  return problem;
+}
+
+Triple parse_entry(const apps::LineReader& line, std::string_view text, std::size_t example, std::uint32_t after) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  std::uint32_t index = 0;
+  float value = 0;
+  if (!parse(text.substr(0, colon), index) || colon == text.size()) {
+    line.refuse(fmt::format("'{}' is not of the form INDEX:VALUE", apps::shown(text)));
+  }
+  if (!parse(text.substr(colon + 1), value) || !std::isfinite(value)) {
+    line.refuse(fmt::format("the value of '{}' is not a number", apps::shown(text)));
+  }
+  if (index == 0 || index > kColumnsMax) {
+    line.refuse(fmt::format("index {} is out of range: indices are 1 to {}", index, kColumnsMax));
+  }
+  if (index <= after) line.refuse(fmt::format("index {} does not ascend: it follows {}", index, after));
+  return {.column = index - 1, .entry = {.example = static_cast<std::uint32_t>(example), .value = value}};
+}
+
+}  // namespace
+
+Problem read_problem(const std::string& path) {
+  const std::string text = apps::read_text(path);
+  std::vector<Triple> triples;
+  std::vector<double> targets;
+  std::uint32_t columns = 0;
+  apps::LineReader line(path, text);
+  while (line.next()) {
+    const std::string_view first = line.word(kBlanks);
+    if (first.empty() || first.starts_with('#')) continue;
+    double target = 0;
+    if (!parse(first, target) || !std::isfinite(target)) {
+      line.refuse(fmt::format("the target '{}' is not a number: a line is TARGET INDEX:VALUE ...", apps::shown(first)));
+    }
+    std::uint32_t last = 0;
+    for (std::string_view word = line.word(kBlanks); !word.empty() && !word.starts_with('#');
+         word = line.word(kBlanks)) {
+      const Triple triple = parse_entry(line, word, targets.size(), last);
+      last = triple.column + 1;
+      if (triple.entry.value != 0) triples.push_back(triple);
+    }
+    columns = std::max(columns, last);
+    targets.push_back(target);
+  }
+  if (triples.empty()) apps::refuse_file(path, "has no example with a feature: lines are TARGET INDEX:VALUE ...");
+  return by_columns(triples, columns, std::move(targets));
+}
+
+GeneratorOptions parse_generator(const std::string& text) {
+  std::array<std::int64_t, 4> numbers{};
+  std::string_view rest = text;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const bool last = i + 1 == numbers.size();
+    if (!parse(rest.substr(0, comma), numbers[i]) || numbers[i] < 1 || numbers[i] > kGeneratedMax ||
+        last != (comma == rest.size())) {
+      throw bosen::Error(bosen::ErrorKind::kUsage,
+                         fmt::format("'{}' is not ROWS,COLUMNS,ENTRIES,TRUE: four whole numbers from 1, as in "
+                                     "1000,5000,50,100",
+                                     text));
+    }
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  const GeneratorOptions options{numbers[0], numbers[1], numbers[2], numbers[3]};
+  if (options.entries_per_example > options.columns || options.true_columns > options.columns) {
+    throw bosen::Error(
+        bosen::ErrorKind::kUsage,
+        fmt::format("{} columns hold no more entries of an example, and no more true ones", options.columns));
+  }
+  return options;
+}
+
+Problem generate_problem(const GeneratorOptions& options, std::uint64_t seed) {
+  const auto columns = static_cast<std::size_t>(options.columns);
+  std::vector<double> truth(columns, 0.0);
+  bosen::Random truth_random(seed, kTruthStream);
+  for (std::int64_t i = 0; i < options.true_columns; ++i) truth[truth_random.below(columns)] = truth_random.normal();
+  std::vector<Triple> triples;
+  std::vector<double> targets(static_cast<std::size_t>(options.examples), 0.0);
+  std::vector<std::size_t> met(columns, 0);  // by the number of the example plus one
+  for (std::size_t example = 0; example < targets.size(); ++example) {
+    bosen::Random random(seed, kEntryStream, example);
+    for (std::int64_t entry = 0; entry < options.entries_per_example;) {
+      const auto column = random.below(columns);
+      if (met[column] == example + 1) continue;
+      met[column] = example + 1;
+      const auto value = static_cast<float>(random.normal());
+      triples.push_back({static_cast<std::uint32_t>(column), {static_cast<std::uint32_t>(example), value}});
+      targets[example] += double{value} * truth[column];
+      ++entry;
+    }
+  }
+  double squares = 0;
+  for (const double target : targets) squares += target * target;
+  const double noise = kNoise * std::sqrt(squares / static_cast<double>(targets.size()));
+  bosen::Random noise_random(seed, kNoiseStream);
+  for (double& target : targets) target += noise * noise_random.normal();
+  return by_columns(triples, columns, std::move(targets));
+}
+
+double lambda_max(const Problem& problem) {
+  double most = 0;
+  for (std::size_t j = 0; j < problem.columns(); ++j) {
+    double sum = 0;
+    for (const Entry& entry : problem.column(j)) sum += entry.value * problem.targets[entry.example];
+    most = std::max(most, std::abs(sum));
+  }
+  return most / static_cast<double>(problem.examples());
+}
+
+double best_coefficient(double coefficient, double correlation, double squared_norm_per_example, double lambda) {
+  if (squared_norm_per_example <= 0) return 0;
+  const double pulled = coefficient * squared_norm_per_example + correlation;
+  if (std::abs(pulled) <= lambda) return 0;
+  return (pulled > 0 ? pulled - lambda : pulled + lambda) / squared_norm_per_example;
+}
+
+Objective evaluate(const Problem& problem, std::span<const double> coefficients, std::span<const double> residual,
+                   double lambda) {
+  const auto examples = static_cast<double>(problem.examples());
+  double norm1 = 0;
+  Objective objective;
+  for (const double coefficient : coefficients) {
+    norm1 += std::abs(coefficient);
+    objective.nonzeros += coefficient != 0 ? 1 : 0;
+  }
+  double squares = 0;
+  double product = 0;  // residual . y
+  for (std::size_t i = 0; i < residual.size(); ++i) {
+    squares += residual[i] * residual[i];
+    product += residual[i] * problem.targets[i];
+  }
+  double steepest = 0;
+  for (std::size_t j = 0; j < problem.columns(); ++j) {
+    double sum = 0;
+    for (const Entry& entry : problem.column(j)) sum += entry.value * residual[entry.example];
+    steepest = std::max(steepest, std::abs(sum));
+  }
+  objective.value = squares / (2 * examples) + lambda * norm1;
+  // The dual is (|y|^2 - |y - v|^2) / (2 n) = (2 v . y - v . v) / (2 n) for v with |X^T v| <= lambda n.
+  const double scale = steepest > 0 ? std::min(1.0, lambda * examples / steepest) : 1;
+  const double dual = (2 * scale * product - scale * scale * squares) / (2 * examples);
+  objective.gap = std::max(0.0, objective.value - dual);
+  return objective;
+}
+
+}  // namespace lasso

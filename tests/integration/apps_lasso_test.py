@@ -1,0 +1,63 @@
+"""lasso: the same minimum under every model, what the schedule saves, and what it says to bad input."""
+
+import re
+import subprocess
+import unittest
+
+from apps_support import SOURCE, TIMEOUT_S, AppTest
+
+GENERATED = ["--generate", "400,3000,20,30", "--tolerance", "1e-9", "--rounds-max", 20000]
+
+
+class LassoTest(AppTest):
+    def objective(self, *flags, **options):
+        run = self.train("lasso", *GENERATED, *flags, **options)
+        end = run.last("eval")
+        self.assertLessEqual(end["duality_gap"], 1e-9 * end["objective"], run.stderr)
+        return end
+
+    def test_finds_the_same_minimum_under_every_model(self):
+        expected = self.objective()["objective"]
+        for model, staleness, workers, processes in [("bsp", 0, 2, 1), ("ssp", 2, 2, 2), ("essp", 3, 4, 2), ("asp", 0, 2, 1)]:
+            with self.subTest(model=model, workers=workers, processes=processes):
+                found = self.objective("--consistency", model, "--staleness", staleness, "--workers", workers // processes,
+                                       processes=processes)["objective"]
+                self.assertAlmostEqual(found / expected, 1, delta=1e-8)
+
+    def test_needs_fewer_updates_than_picking_at_random(self):
+        scheduled, at_random = (self.objective("--schedule", schedule, "--evaluate-every", 10)["updates"]
+                                for schedule in ["priority", "random"])
+        self.assertLess(2 * scheduled, at_random)
+
+    def test_agrees_with_scikit_learn(self):
+        python = "/usr/bin/python3"
+        if subprocess.run([python, "-c", "import sklearn"], capture_output=True).returncode != 0:
+            self.skipTest("python3-sklearn is not installed")
+        bench = subprocess.run([python, str(SOURCE / "tests/bench/lasso_vs_sklearn.py"), "--small"], capture_output=True,
+                               text=True, timeout=TIMEOUT_S)
+        self.assertEqual(bench.returncode, 0, bench.stderr)
+        lines = bench.stdout.splitlines()
+        self.assertEqual(len(lines), 4, bench.stdout)
+        for line in lines:
+            self.assertLess(float(re.search(r"([-+][\d.e+-]+) relative", line).group(1)), 1e-4, line)
+
+    def test_writes_the_coefficients(self):
+        output = self.folder / "result"
+        data = self.write("line.svm", "2 1:1\n4 1:2\n6 1:3 2:0.001\n")
+        self.train("lasso", "--data", data, "--lambda", 0.01, "--output", output)
+        raw = (output / "coefficients.npy").read_bytes()
+        header = 10 + raw[8] + 256 * raw[9]
+        found = list(memoryview(raw[header:]).cast("d"))
+        # soft(28 / 3, 0.01) / (14 / 3)
+        self.assertAlmostEqual(found[0], (28 / 3 - 0.01) / (14 / 3), delta=1e-6)
+        self.assertEqual(found[1], 0)
+
+    def test_refuses_bad_input(self):
+        self.assert_refuses("lasso", [], "--data FILE", "--generate")
+        self.assert_refuses("lasso", ["--data", self.folder / "nowhere"], "nowhere: is not there")
+        self.assert_refuses("lasso", ["--data", self.write("bad.svm", "1 1:1\n2 x\n")], "bad.svm:2:3: 'x' is not of the form")
+        self.assert_refuses("lasso", ["--generate", "1,2,3"], "--generate", "ROWS,COLUMNS,ENTRIES,TRUE")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,132 @@
+#include "apps/lasso/problem.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "apps/lasso/round_correlations.h"
+#include "bosen/error.h"
+
+namespace lasso {
+namespace {
+
+class ReadProblemTest : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  Problem read(const std::string& text) const {
+    std::ofstream(path_) << text;
+    return read_problem(path_);
+  }
+
+  std::string problem_of(const std::string& text) const {
+    try {
+      read(text);
+    } catch (const bosen::Error& error) {
+      return std::string(error.what()).substr(path_.size());
+    }
+    return "none";
+  }
+
+  const std::string path_ = testing::TempDir() + "lasso_" + std::to_string(::getpid()) + ".svm";
+};
+
+TEST_F(ReadProblemTest, BecomesColumns) {
+  const Problem problem = read("1.5 1:2 3:-1\n# a comment\n-2 3:4\n0 1:0 # none\n");
+  EXPECT_EQ(problem.targets, (std::vector<double>{1.5, -2, 0}));
+  ASSERT_EQ(problem.columns(), 3U);
+  ASSERT_EQ(problem.column(0).size(), 1U);
+  EXPECT_EQ(problem.column(0)[0].value, 2);
+  EXPECT_TRUE(problem.column(1).empty());
+  ASSERT_EQ(problem.column(2).size(), 2U);
+  EXPECT_EQ(problem.column(2)[1].example, 1U);
+  EXPECT_EQ(problem.squared_norms, (std::vector<double>{4, 0, 17}));
+}
+
+TEST_F(ReadProblemTest, SaysWhereItIsWrong) {
+  EXPECT_EQ(problem_of("y 1:1\n"), ":1:1: the target 'y' is not a number: a line is TARGET INDEX:VALUE ...");
+  EXPECT_EQ(problem_of("1 1:1\n2 0:1\n"), ":2:3: index 0 is out of range: indices are 1 to 268435456");
+  EXPECT_EQ(problem_of("1 2:1 2:1\n"), ":1:7: index 2 does not ascend: it follows 2");
+  EXPECT_EQ(problem_of("1 2\n"), ":1:3: '2' is not of the form INDEX:VALUE");
+  EXPECT_EQ(problem_of("1 2:x\n"), ":1:3: the value of '2:x' is not a number");
+  EXPECT_EQ(problem_of("1\n"), ": has no example with a feature: lines are TARGET INDEX:VALUE ...");
+}
+
+TEST(GeneratorTest, RefusesWhatCannotBe) {
+  EXPECT_EQ(parse_generator("10,20,3,4").columns, 20);
+  for (const char* text : {"", "1,2,3", "1,2,3,4,5", "0,2,1,1", "a,b,c,d", "5,4,5,1", "5,4,1,5", "1,2,3,"}) {
+    EXPECT_THROW(parse_generator(text), bosen::Error) << text;
+  }
+}
+
+TEST(CoordinateTest, IsThatOfTheClosedForm) {
+  // For one column alone the minimum is soft(x . y / n, lambda) / (x . x / n).
+  EXPECT_DOUBLE_EQ(best_coefficient(0, 0.5, 2, 0.1), 0.2);
+  EXPECT_DOUBLE_EQ(best_coefficient(0, -0.5, 2, 0.1), -0.2);
+  EXPECT_DOUBLE_EQ(best_coefficient(0.2, 0.1, 2, 0.1), 0.2) << "it is best already";
+  EXPECT_EQ(best_coefficient(0.3, -0.65, 2, 0.1), 0);
+  EXPECT_EQ(best_coefficient(0, 5, 0, 0.1), 0) << "a column of zeros explains nothing";
+}
+
+/// Plain coordinate descent, over and over.
+std::vector<double> solve(const Problem& problem, double lambda, std::vector<double>& residual) {
+  const auto examples = static_cast<double>(problem.examples());
+  std::vector<double> coefficients(problem.columns(), 0.0);
+  residual = problem.targets;
+  for (int sweep = 0; sweep < 2000; ++sweep) {
+    for (std::size_t j = 0; j < problem.columns(); ++j) {
+      double correlation = 0;
+      for (const Entry& entry : problem.column(j)) correlation += entry.value * residual[entry.example] / examples;
+      const double best = best_coefficient(coefficients[j], correlation, problem.squared_norms[j] / examples, lambda);
+      for (const Entry& entry : problem.column(j)) residual[entry.example] -= entry.value * (best - coefficients[j]);
+      coefficients[j] = best;
+    }
+  }
+  return coefficients;
+}
+
+TEST(EvaluateTest, TheGapIsZeroAtTheMinimumAndABoundElsewhere) {
+  const Problem problem = generate_problem({40, 25, 6, 4}, 1);
+  const double lambda = 0.1 * lambda_max(problem);
+  std::vector<double> residual;
+  const std::vector<double> best = solve(problem, lambda, residual);
+  const Objective minimum = evaluate(problem, best, residual, lambda);
+  EXPECT_LT(minimum.gap, 1e-12);
+  EXPECT_GT(minimum.nonzeros, 0);
+  const std::vector<double> none(problem.columns(), 0.0);
+  const Objective start = evaluate(problem, none, problem.targets, lambda);
+  EXPECT_GE(start.gap, start.value - minimum.value);
+  EXPECT_EQ(start.nonzeros, 0);
+}
+
+TEST(EvaluateTest, NothingIsBestFromTheLargestLambdaOn) {
+  const Problem problem = generate_problem({30, 10, 4, 3}, 2);
+  const std::vector<double> none(problem.columns(), 0.0);
+  EXPECT_LT(evaluate(problem, none, problem.targets, lambda_max(problem)).gap, 1e-12);
+  EXPECT_GT(evaluate(problem, none, problem.targets, 0.9 * lambda_max(problem)).gap, 1e-6);
+}
+
+TEST(RoundCorrelationsTest, AdmitsWhatIsIndependent) {
+  Problem problem;
+  // Columns 0 and 1 are alike, 2 shares no example with them, 3 is orthogonal to 0, 4 is empty.
+  problem.entries = {{0, 1}, {1, 1}, {0, 2}, {1, 2}, {2, 5}, {0, 1}, {1, -1}};
+  problem.column_begins = {0, 2, 4, 5, 7, 7};
+  problem.squared_norms = {2, 8, 25, 2, 0};
+  problem.targets = {0, 0, 0};
+  RoundCorrelations round(problem, 0.1);
+  round.begin_round();
+  EXPECT_TRUE(round.admit(0));
+  EXPECT_FALSE(round.admit(1));
+  EXPECT_TRUE(round.admit(2));
+  EXPECT_TRUE(round.admit(3));
+  EXPECT_TRUE(round.admit(4));
+  round.begin_round();
+  EXPECT_TRUE(round.admit(1));
+  EXPECT_FALSE(round.admit(0));
+}
+
+}  // namespace
+}  // namespace lasso

@@ -1,0 +1,127 @@
+#include "bosen/schedule/priority_scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace bosen {
+namespace {
+
+using Variable = PriorityScheduler::Variable;
+using Round = std::vector<Variable>;
+
+bool anybody(Variable /*variable*/) { return true; }
+
+TEST(WeightedPickerTest, PicksByWeight) {
+  WeightedPicker picker(5);
+  EXPECT_EQ(picker.total(), 0);
+  picker.set(1, 1);
+  picker.set(4, 3);
+  EXPECT_EQ(picker.total(), 4);
+  EXPECT_EQ(picker.at(0), 1U);
+  EXPECT_EQ(picker.at(0.24), 1U);
+  EXPECT_EQ(picker.at(0.26), 4U);
+  EXPECT_EQ(picker.at(0.999), 4U);
+  EXPECT_EQ(picker.at(1), 4U) << "rounding must not lead past the end";
+  picker.set(4, 0);
+  for (const double place : {0.0, 0.5, 1.0}) EXPECT_EQ(picker.at(place), 1U);
+}
+
+TEST(WeightedPickerTest, AgreesWithPlainSums) {
+  Random random(5);
+  for (const std::size_t count : {1U, 2U, 3U, 7U, 8U, 1000U}) {
+    WeightedPicker picker(count);
+    std::vector<double> weights(count, 0.0);
+    for (int i = 0; i < 3000; ++i) {
+      const auto index = static_cast<std::size_t>(random.below(count));
+      weights[index] = static_cast<double>(random.below(4));
+      picker.set(index, weights[index]);
+      double total = 0;
+      for (const double weight : weights) total += weight;
+      ASSERT_DOUBLE_EQ(picker.total(), total);
+      if (total == 0) continue;
+      const double place = random.uniform();
+      std::size_t expected = 0;
+      for (double left = place * total; left >= weights[expected]; ++expected) left -= weights[expected];
+      ASSERT_EQ(picker.at(place), expected);
+    }
+  }
+}
+
+TEST(PrioritySchedulerTest, TakesEveryVariableOnceARound) {
+  PriorityScheduler scheduler(20, {.round = 50, .candidates = 40});
+  Round round = scheduler.next_round(anybody);
+  EXPECT_EQ(round.size(), 20U);
+  std::sort(round.begin(), round.end());
+  for (Variable i = 0; i < 20; ++i) EXPECT_EQ(round[i], i);
+}
+
+TEST(PrioritySchedulerTest, PrefersWhatHasMuchToGain) {
+  PriorityScheduler scheduler(1000, {.round = 10, .uniform_share = 0.1, .seed = 3});
+  for (const Variable variable : {7U, 8U, 9U}) scheduler.report(variable, 100);
+  int chosen = 0;
+  for (int i = 0; i < 100; ++i) {
+    for (const Variable variable : scheduler.next_round(anybody)) chosen += variable >= 7 && variable <= 9 ? 1 : 0;
+  }
+  EXPECT_EQ(chosen, 300);
+}
+
+TEST(PrioritySchedulerTest, GivesEveryVariableItsTurn) {
+  PriorityScheduler scheduler(500, {.round = 20});
+  scheduler.report(0, 1e9);
+  std::set<Variable> seen;
+  for (int i = 0; i < 2000; ++i) {
+    for (const Variable variable : scheduler.next_round(anybody)) seen.insert(variable);
+  }
+  EXPECT_EQ(seen.size(), 500U);
+}
+
+TEST(PrioritySchedulerTest, KeepsDependentVariablesApart) {
+  // Variables of the same tens depend on each other.
+  PriorityScheduler scheduler(300, {.round = 40, .seed = 2});
+  for (int i = 0; i < 50; ++i) {
+    std::set<Variable> tens;
+    const Round round = scheduler.next_round([&](Variable variable) { return tens.insert(variable / 10).second; });
+    std::set<Variable> chosen;
+    for (const Variable variable : round) EXPECT_TRUE(chosen.insert(variable / 10).second);
+    EXPECT_GT(round.size(), 10U);
+  }
+}
+
+TEST(PrioritySchedulerTest, LooksFirstAtWhomItHadToRefuse) {
+  // 1 depends on 0, which is far more eager.
+  PriorityScheduler scheduler(2, {.round = 2, .candidates = 20, .uniform_share = 0.5});
+  scheduler.report(0, 1e12);
+  int turns = 0;
+  for (int i = 0; i < 40; ++i) {
+    bool taken = false;
+    const Round round = scheduler.next_round([&](Variable) { return !std::exchange(taken, true); });
+    ASSERT_EQ(round.size(), 1U);
+    turns += round.front() == 1 ? 1 : 0;
+  }
+  EXPECT_GE(turns, 15);
+}
+
+TEST(PrioritySchedulerTest, TheSameSeedGivesTheSameRounds) {
+  const auto rounds = [](std::uint64_t seed) {
+    PriorityScheduler scheduler(100, {.round = 8, .seed = seed});
+    std::vector<Round> all;
+    for (int i = 0; i < 20; ++i) {
+      all.push_back(scheduler.next_round([](Variable variable) { return variable % 3 != 0; }));
+      for (const Variable variable : all.back()) scheduler.report(variable, variable);
+    }
+    return all;
+  };
+  EXPECT_EQ(rounds(1), rounds(1));
+  EXPECT_NE(rounds(1), rounds(2));
+}
+
+TEST(PrioritySchedulerTest, OfNothingARoundIsEmpty) {
+  PriorityScheduler scheduler(0, {});
+  EXPECT_EQ(scheduler.next_round(anybody), Round{});
+}
+
+}  // namespace
+}  // namespace bosen
