@@ -153,7 +153,8 @@ def save(sweep, name, figure):
 def shown(estimate, scale=1):
     if estimate is None:
         return "&ndash;"
-    spread = f" &plusmn; {scale * estimate['half_width']:.2g}" if estimate["half_width"] else ""
+    # Two digits, and never as 1.4e+02.
+    spread = f" &plusmn; {float(format(scale * estimate['half_width'], '.2g')):g}" if estimate["half_width"] else ""
     return f"{scale * estimate['mean']:.4g}{spread}"
 
 
