@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "apps/common/input_file.h"
+#include "apps/common/libsvm.h"
 #include "bosen/error.h"
 #include "bosen/random.h"
 
@@ -20,21 +20,12 @@ constexpr std::uint64_t kNoiseStream = 23;
 constexpr double kNoise = 0.1;
 constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 28;
 constexpr std::int64_t kGeneratedMax = 1'000'000'000;
-constexpr const char* kBlanks = " \t\r";
 
 /// An entry of which the column is still to be sorted out.
 struct Triple {
   std::uint32_t column = 0;
   Entry entry;
 };
-
-template <class T>
-bool parse(std::string_view text, T& value) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
-}
 
 /// Entries in the order of examples become columns.
 Problem by_columns(const std::vector<Triple>& triples, std::size_t columns, std::vector<double> targets) {
@@ -53,23 +44,6 @@ Problem by_columns(const std::vector<Triple>& triples, std::size_t columns, std:
   return problem;
 }
 
-Triple parse_entry(const apps::LineReader& line, std::string_view text, std::size_t example, std::uint32_t after) {
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  std::uint32_t index = 0;
-  float value = 0;
-  if (!parse(text.substr(0, colon), index) || colon == text.size()) {
-    line.refuse(fmt::format("'{}' is not of the form INDEX:VALUE", apps::shown(text)));
-  }
-  if (!parse(text.substr(colon + 1), value) || !std::isfinite(value)) {
-    line.refuse(fmt::format("the value of '{}' is not a number", apps::shown(text)));
-  }
-  if (index == 0 || index > kColumnsMax) {
-    line.refuse(fmt::format("index {} is out of range: indices are 1 to {}", index, kColumnsMax));
-  }
-  if (index <= after) line.refuse(fmt::format("index {} does not ascend: it follows {}", index, after));
-  return {.column = index - 1, .entry = {.example = static_cast<std::uint32_t>(example), .value = value}};
-}
-
 }  // namespace
 
 Problem read_problem(const std::string& path) {
@@ -77,22 +51,19 @@ Problem read_problem(const std::string& path) {
   std::vector<Triple> triples;
   std::vector<double> targets;
   std::uint32_t columns = 0;
-  apps::LineReader line(path, text);
-  while (line.next()) {
-    const std::string_view first = line.word(kBlanks);
-    if (first.empty() || first.starts_with('#')) continue;
+  apps::LibsvmReader reader(path, text, kColumnsMax);
+  while (reader.next()) {
     double target = 0;
-    if (!parse(first, target) || !std::isfinite(target)) {
-      line.refuse(fmt::format("the target '{}' is not a number: a line is TARGET INDEX:VALUE ...", apps::shown(first)));
+    if (!apps::parse_number(reader.label(), target) || !std::isfinite(target)) {
+      reader.line().refuse(fmt::format("the target '{}' is not a number: a line is TARGET INDEX:VALUE ...",
+                                       apps::shown(reader.label())));
     }
-    std::uint32_t last = 0;
-    for (std::string_view word = line.word(kBlanks); !word.empty() && !word.starts_with('#');
-         word = line.word(kBlanks)) {
-      const Triple triple = parse_entry(line, word, targets.size(), last);
-      last = triple.column + 1;
-      if (triple.entry.value != 0) triples.push_back(triple);
+    while (const auto feature = reader.feature()) {
+      columns = std::max(columns, feature->column + 1);
+      if (feature->value == 0) continue;
+      const auto example = static_cast<std::uint32_t>(targets.size());
+      triples.push_back({.column = feature->column, .entry = {.example = example, .value = feature->value}});
     }
-    columns = std::max(columns, last);
     targets.push_back(target);
   }
   if (triples.empty()) apps::refuse_file(path, "has no example with a feature: lines are TARGET INDEX:VALUE ...");
@@ -105,7 +76,7 @@ GeneratorOptions parse_generator(const std::string& text) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
     const bool last = i + 1 == numbers.size();
-    if (!parse(rest.substr(0, comma), numbers[i]) || numbers[i] < 1 || numbers[i] > kGeneratedMax ||
+    if (!apps::parse_number(rest.substr(0, comma), numbers[i]) || numbers[i] < 1 || numbers[i] > kGeneratedMax ||
         last != (comma == rest.size())) {
       throw bosen::Error(bosen::ErrorKind::kUsage,
                          fmt::format("'{}' is not ROWS,COLUMNS,ENTRIES,TRUE: four whole numbers from 1, as in "

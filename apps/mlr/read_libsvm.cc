@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "apps/common/input_file.h"
+#include "apps/common/libsvm.h"
 #include "apps/mlr/data_set.h"
 
 namespace mlr {
@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 24;
 constexpr int kClassesMax = 65'536;
-constexpr const char* kBlanks = " \t";
 
 /// Which labels a file may use: its label + shift is the class, but for -1 and +1.
 struct LabelRule {
@@ -27,62 +26,29 @@ struct RawFile {
   std::vector<std::size_t> lines;  ///< where each example stands
 };
 
-template <class T>
-bool parse(std::string_view text, T& value) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
-}
-
 std::int32_t parse_label(const apps::LineReader& line, std::string_view text) {
   double label = 0;
-  if (!parse(text, label) || label != std::floor(label) || std::abs(label) > kClassesMax) {
+  if (!apps::parse_number(text, label) || label != std::floor(label) || std::abs(label) > kClassesMax) {
     line.refuse(fmt::format("label '{}' is not a whole number from -{} to {}: a line is LABEL INDEX:VALUE ...",
                             apps::shown(text), kClassesMax, kClassesMax));
   }
   return static_cast<std::int32_t>(label);
 }
 
-Feature parse_feature(const apps::LineReader& line, std::string_view text, std::uint32_t after) {
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  std::uint32_t index = 0;
-  Feature feature;
-  if (!parse(text.substr(0, colon), index) || colon == text.size()) {
-    line.refuse(fmt::format("'{}' is not of the form INDEX:VALUE", apps::shown(text)));
-  }
-  if (!parse(text.substr(colon + 1), feature.value) || !std::isfinite(feature.value)) {
-    line.refuse(fmt::format("the value of '{}' is not a number", apps::shown(text)));
-  }
-  if (index == 0 || index > kColumnsMax) {
-    line.refuse(fmt::format("index {} is out of range: indices are 1 to {}", index, kColumnsMax));
-  }
-  if (index <= after) line.refuse(fmt::format("index {} does not ascend: it follows {}", index, after));
-  feature.column = index - 1;
-  return feature;
-}
-
 /// Reads the lines. Columns from `columns` on are left out.
 RawFile read_lines(const std::string& path, std::uint32_t columns) {
   const std::string text = apps::read_text(path);
   RawFile raw;
-  apps::LineReader line(path, text);
-  while (line.next()) {
-    const std::string_view first = line.word(kBlanks);
-    if (first.empty() || first.starts_with('#')) continue;
-    const std::int32_t label = parse_label(line, first);
-    std::uint32_t last = 0;
-    for (;;) {
-      const std::string_view word = line.word(kBlanks);
-      if (word.empty() || word.starts_with('#')) break;
-      const Feature feature = parse_feature(line, word, last);
-      last = feature.column + 1;
-      if (feature.value == 0 || feature.column >= columns) continue;
-      raw.examples.nonzeros.push_back(feature);
-      raw.examples.features = std::max(raw.examples.features, std::int64_t{last});
+  apps::LibsvmReader reader(path, text, kColumnsMax);
+  while (reader.next()) {
+    const std::int32_t label = parse_label(reader.line(), reader.label());
+    while (const auto feature = reader.feature()) {
+      if (feature->value == 0 || feature->column >= columns) continue;
+      raw.examples.nonzeros.push_back({.column = feature->column, .value = feature->value});
+      raw.examples.features = std::max(raw.examples.features, std::int64_t{feature->column} + 1);
     }
     raw.examples.close_example(label);
-    raw.lines.push_back(line.line_number());
+    raw.lines.push_back(reader.line().line_number());
   }
   if (raw.examples.size() == 0) apps::refuse_file(path, "is empty: a line is LABEL INDEX:VALUE INDEX:VALUE ...");
   return raw;

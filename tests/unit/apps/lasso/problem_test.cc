@@ -9,6 +9,7 @@
 
 #include "apps/lasso/round_correlations.h"
 #include "bosen/error.h"
+#include "tests/support/error_message.h"
 
 namespace lasso {
 namespace {
@@ -23,12 +24,7 @@ class ReadProblemTest : public testing::Test {
   }
 
   std::string problem_of(const std::string& text) const {
-    try {
-      read(text);
-    } catch (const bosen::Error& error) {
-      return std::string(error.what()).substr(path_.size());
-    }
-    return "none";
+    return error_message([&] { read(text); }, path_);
   }
 
   const std::string path_ = testing::TempDir() + "lasso_" + std::to_string(::getpid()) + ".svm";
