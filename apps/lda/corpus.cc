@@ -18,8 +18,6 @@ constexpr const char* kBlanks = " \t\r";
 constexpr std::int64_t kDocumentsMax = 1'000'000'000;
 constexpr std::int64_t kTokensMax = 4'000'000'000;
 
-using Documents = std::vector<std::vector<std::string>>;
-
 bool is_letter(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte >= 0x80;  // of other alphabets, in UTF-8
@@ -34,22 +32,40 @@ std::string_view next_line(std::string_view& rest) {
   return line;
 }
 
-Documents read_lines(const std::string& path) {
+/// Documents with words numbered as they were met, before any are left out.
+struct RawCorpus {
+  std::vector<std::string> texts;
+  std::unordered_map<std::string, Word> numbers;
+  std::vector<Word> words;
+  std::vector<std::size_t> document_begins{0};
+
+  Word number_of(std::string text) {
+    const auto [place, is_new] = numbers.try_emplace(std::move(text), static_cast<Word>(texts.size()));
+    if (is_new) texts.push_back(place->first);
+    return place->second;
+  }
+  void add_document(std::string_view text) {
+    for (std::string& word : words_of(text)) words.push_back(number_of(std::move(word)));
+    document_begins.push_back(words.size());
+  }
+};
+
+RawCorpus read_lines(const std::string& path) {
   const std::string text = apps::read_text(path);
-  Documents documents;
-  for (std::string_view rest = text; !rest.empty();) documents.push_back(words_of(next_line(rest)));
-  return documents;
+  RawCorpus corpus;
+  for (std::string_view rest = text; !rest.empty();) corpus.add_document(next_line(rest));
+  return corpus;
 }
 
-Documents read_folder(const std::string& path) {
+RawCorpus read_folder(const std::string& path) {
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(path)) {
     if (entry.is_regular_file()) files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
-  Documents documents;
-  for (const std::string& file : files) documents.push_back(words_of(apps::read_text(file)));
-  return documents;
+  RawCorpus corpus;
+  for (const std::string& file : files) corpus.add_document(apps::read_text(file));
+  return corpus;
 }
 
 std::int64_t number(apps::LineReader& line, const char* what, std::int64_t most) {
@@ -67,28 +83,35 @@ std::int64_t header(apps::LineReader& line, const char* what, std::int64_t most)
   return number(line, what, most);
 }
 
-/// UCI's bag of words: the numbers of documents, words and lines, then lines DOCUMENT WORD COUNT, numbered from 1.
-Documents read_bag_of_words(const std::string& path, const std::vector<std::string>& words) {
+/// UCI's bag of words: the numbers of documents, words and lines, then lines DOCUMENT WORD COUNT, numbered from 1 and
+/// ascending by document.
+RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::string>& words) {
   const std::string text = apps::read_text(path);
   apps::LineReader line(path, text);
-  Documents documents(static_cast<std::size_t>(header(line, "number of documents", kDocumentsMax)));
+  const std::int64_t documents = header(line, "number of documents", kDocumentsMax);
   const std::int64_t word_count = header(line, "number of words", kDocumentsMax);
   if (word_count != static_cast<std::int64_t>(words.size())) {
     line.refuse(fmt::format("says that there are {} words, but the vocabulary has {}", word_count, words.size()));
   }
+  RawCorpus corpus;
+  for (const std::string& word : words) {
+    if (corpus.number_of(word) + 1 != corpus.texts.size()) {
+      line.refuse(fmt::format("the vocabulary has '{}' twice", apps::shown(word)));
+    }
+  }
   const std::int64_t lines = header(line, "number of lines", kTokensMax);
-  std::int64_t tokens = 0;
+  std::int64_t current = 1;
   for (std::int64_t i = 0; i < lines; ++i) {
     if (!line.next()) apps::refuse_file(path, fmt::format("ends after {} of {} lines", i, lines));
-    const auto document = number(line, "document", static_cast<std::int64_t>(documents.size()));
-    const auto word = number(line, "word", word_count);
-    const auto count = number(line, "count", kTokensMax - tokens);
-    tokens += count;
-    auto& tokens_of_document = documents[static_cast<std::size_t>(document - 1)];
-    tokens_of_document.insert(tokens_of_document.end(), static_cast<std::size_t>(count),
-                              words[static_cast<std::size_t>(word - 1)]);
+    const auto document = number(line, "document", documents);
+    if (document < current) line.refuse(fmt::format("document {} follows {}: they must ascend", document, current));
+    const auto word = static_cast<Word>(number(line, "word", word_count) - 1);
+    const auto count = number(line, "count", kTokensMax - static_cast<std::int64_t>(corpus.words.size()));
+    for (; current < document; ++current) corpus.document_begins.push_back(corpus.words.size());
+    corpus.words.insert(corpus.words.end(), static_cast<std::size_t>(count), word);
   }
-  return documents;
+  for (; current <= documents; ++current) corpus.document_begins.push_back(corpus.words.size());
+  return corpus;
 }
 
 std::vector<std::string> read_word_list(const std::string& path) {
@@ -102,7 +125,7 @@ std::vector<std::string> read_word_list(const std::string& path) {
   return words;
 }
 
-Documents read_documents(const CorpusOptions& options) {
+RawCorpus read_documents(const CorpusOptions& options) {
   std::error_code error;
   if (!std::filesystem::exists(options.data, error)) {
     apps::refuse_file(options.data,
@@ -113,31 +136,33 @@ Documents read_documents(const CorpusOptions& options) {
   return std::filesystem::is_directory(options.data, error) ? read_folder(options.data) : read_lines(options.data);
 }
 
-Corpus number_words(const Documents& documents, Vocabulary vocabulary) {
+/// With the words of the vocabulary only.
+Corpus select_words(const RawCorpus& raw, Vocabulary vocabulary) {
+  std::vector<const Word*> selected;
+  for (const std::string& text : raw.texts) selected.push_back(vocabulary.find(text));
   Corpus corpus;
-  corpus.vocabulary = std::move(vocabulary);
-  corpus.document_begins.push_back(0);
-  for (const auto& document : documents) {
-    for (const std::string& text : document) {
-      if (const Word* word = corpus.vocabulary.find(text)) corpus.words.push_back(*word);
-    }
+  for (std::size_t document = 0; document + 1 < raw.document_begins.size(); ++document) {
     corpus.document_begins.push_back(corpus.words.size());
+    for (std::size_t i = raw.document_begins[document]; i < raw.document_begins[document + 1]; ++i) {
+      if (const Word* word = selected[raw.words[i]]) corpus.words.push_back(*word);
+    }
   }
+  corpus.document_begins.push_back(corpus.words.size());
+  corpus.vocabulary = std::move(vocabulary);
   return corpus;
 }
 
-Vocabulary find_vocabulary(const Documents& documents, const CorpusOptions& options) {
+Vocabulary find_vocabulary(const RawCorpus& raw, const CorpusOptions& options) {
   std::unordered_set<std::string> stop_words;
   if (!options.stop_words.empty()) {
     for (std::string& word : read_word_list(options.stop_words)) stop_words.insert(std::move(word));
   }
-  std::unordered_map<std::string, int> counts;
-  for (const auto& document : documents) {
-    for (const std::string& word : document) ++counts[word];
-  }
+  std::vector<std::int64_t> counts(raw.texts.size(), 0);
+  for (const Word word : raw.words) ++counts[word];
   std::vector<std::string> words;
-  for (const auto& [word, count] : counts) {
-    if (count >= options.word_count_min && !stop_words.contains(word)) words.push_back(word);
+  for (std::size_t word = 0; word < counts.size(); ++word) {
+    const bool counts_enough = counts[word] > 0 && counts[word] >= options.word_count_min;
+    if (counts_enough && !stop_words.contains(raw.texts[word])) words.push_back(raw.texts[word]);
   }
   std::sort(words.begin(), words.end());
   return Vocabulary(std::move(words));
@@ -169,14 +194,14 @@ std::vector<std::string> words_of(std::string_view text) {
 }
 
 Corpus read_corpus(const CorpusOptions& options) {
-  const Documents documents = read_documents(options);
-  Corpus corpus = number_words(documents, find_vocabulary(documents, options));
+  const RawCorpus raw = read_documents(options);
+  Corpus corpus = select_words(raw, find_vocabulary(raw, options));
   if (corpus.words.empty()) apps::refuse_file(options.data, "has no word that counts: nothing to learn from");
   return corpus;
 }
 
 Corpus read_corpus(const CorpusOptions& options, const Vocabulary& vocabulary) {
-  return number_words(read_documents(options), vocabulary);
+  return select_words(read_documents(options), vocabulary);
 }
 
 }  // namespace lda

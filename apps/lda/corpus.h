@@ -43,7 +43,8 @@ struct Corpus {
 };
 
 struct CorpusOptions {
-  std::string data;  ///< a text file, a document a line; a folder of text files; or docword.txt of a UCI bag of words
+  std::string data;  ///< a text file, a document a line; a folder of text files; or docword.txt of a UCI bag of words,
+                     ///< which ascends
   std::string vocabulary;  ///< the words of a bag of words, one a line; empty: `data` is text
   std::string stop_words;  ///< a file of words to leave out; empty: none
   int word_count_min = 1;  ///< words that occur less often are left out

@@ -1,7 +1,5 @@
 """lda: topics that documents were made of, counts that add up under every model, its commands, and what it says to bad input."""
 
-import os
-import pathlib
 import random
 import shutil
 import subprocess
@@ -12,7 +10,6 @@ from apps_support import BIN, SOURCE, TIMEOUT_S, AppTest
 
 TOPICS = [["apple", "pear", "plum", "cherry", "fig"], ["iron", "tin", "gold", "lead", "zinc"],
           ["wolf", "bear", "deer", "fox", "hare"], ["rain", "snow", "wind", "hail", "fog"]]
-SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 
 
 def documents(count, words, seed):
@@ -86,7 +83,6 @@ class LdaTest(AppTest):
         self.assertCountEqual(self.topics(), [set(words) for words in TOPICS])
 
     @unittest.skipUnless(shutil.which("bible"), "needs Debian's bible-kjv and bible-kjv-text")
-    @unittest.skipIf(SANITIZED, "takes minutes under a sanitizer")
     def test_reads_the_bible(self):
         path = self.folder / "bible.txt"
         subprocess.run([sys.executable, str(SOURCE / "apps/lda/bible.py"), str(path)], check=True, capture_output=True)

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "apps/lda/slice.h"
-#include "bosen/error.h"
+#include "tests/support/error_message.h"
 
 namespace lda {
 namespace {
@@ -27,14 +27,7 @@ class CorpusTest : public testing::Test {
 
   /// What is wrong, without the folder.
   std::string problem_of(const CorpusOptions& options) const {
-    try {
-      read_corpus(options);
-    } catch (const bosen::Error& error) {
-      std::string text = error.what();
-      if (text.starts_with(folder_)) text.erase(0, folder_.size() + 1);
-      return text;
-    }
-    return "none";
+    return error_message([&] { read_corpus(options); }, folder_ + "/");
   }
 
   static Texts texts(const Corpus& corpus, std::size_t document) {
@@ -93,6 +86,7 @@ TEST_F(CorpusTest, SaysWhereABagOfWordsIsWrong) {
   EXPECT_EQ(problem("2\n2\n2\n1 1 1\n"), "docword.txt: ends after 1 of 2 lines");
   EXPECT_EQ(problem("2\n2\n1\n3 1 1\n"), "docword.txt:4:1: document '3' is not a whole number from 1 to 2");
   EXPECT_EQ(problem("2\n2\n1\n1 3 1\n"), "docword.txt:4:3: word '3' is not a whole number from 1 to 2");
+  EXPECT_EQ(problem("2\n2\n2\n2 1 1\n1 1 1\n"), "docword.txt:5:1: document 1 follows 2: they must ascend");
   EXPECT_EQ(problem("2\n2\n1\n1 1 0\n"), "docword.txt:4:5: count '0' is not a whole number from 1 to 4000000000");
 }
 

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "apps/lda/slice.h"
-#include "bosen/error.h"
+#include "tests/support/error_message.h"
 
 namespace lda {
 namespace {
@@ -28,12 +28,7 @@ class ModelTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string problem() const {
-    try {
-      read_model(folder_);
-    } catch (const bosen::Error& error) {
-      return error.what();
-    }
-    return "none";
+    return error_message([this] { read_model(folder_); });
   }
 
   const std::string folder_ = testing::TempDir() + "lda_model_" + std::to_string(::getpid());
