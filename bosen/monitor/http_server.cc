@@ -37,7 +37,9 @@ void answer(evhttp_request* request, const HttpResponse& response) {
   evhttp_add_header(headers, "Content-Type", response.type.c_str());
   evhttp_add_header(headers, "Cache-Control", "no-store");
   evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-  evbuffer_add(evhttp_request_get_output_buffer(request), response.body.data(), response.body.size());
+  if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
+    evbuffer_add(evhttp_request_get_output_buffer(request), response.body.data(), response.body.size());
+  }
   evhttp_send_reply(request, response.code, nullptr, nullptr);
 }
 

@@ -1,8 +1,8 @@
 #include "bosen/monitor/status_board.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
-#include <limits>
 
 #include "bosen/base/version.h"
 
@@ -11,8 +11,8 @@ namespace {
 
 /// What counts as "of late".
 constexpr std::int64_t kWindowNs = 10'000'000'000;
-/// A process that has said nothing for so long is not waited for.
-constexpr std::int64_t kLateNs = 2'000'000'000;
+/// A process that has said nothing for so long is not waited for, nor one whose clock is so far off.
+constexpr std::int64_t kLateMs = 2000;
 /// Evaluations that are kept; beyond, every other one goes, so that a curve keeps its shape.
 constexpr std::size_t kEvaluationsMax = 2000;
 
@@ -101,15 +101,21 @@ void StatusBoard::add_evaluations(const ProcessStatus& process, History& history
 const StatusBoard::History::Sample& StatusBoard::History::at(std::int64_t moment_ms) const {
   const auto later = std::find_if(samples.begin(), samples.end(),
                                   [&](const Sample& sample) { return sample.process.taken_ms > moment_ms; });
-  return later == samples.begin() ? samples.front() : *std::prev(later);
+  const bool in_step = later != samples.begin() && std::prev(later)->process.taken_ms > moment_ms - kLateMs;
+  return in_step ? *std::prev(later) : samples.back();
 }
 
-/// The last moment of which every process that still speaks has told.
+/// The last moment of which every process that still speaks, and is in step with rank 0, has told.
 std::int64_t StatusBoard::common_moment_ms(std::int64_t now_ns) const {
-  std::int64_t moment_ms = std::numeric_limits<std::int64_t>::max();
+  const auto own = processes_.find(0);
+  if (own == processes_.end()) return 0;
+  const std::int64_t own_ms = own->second.samples.back().process.taken_ms;
+  std::int64_t moment_ms = own_ms;
   for (const auto& [rank, history] : processes_) {
     const History::Sample& last = history.samples.back();
-    if (now_ns - last.time_ns < kLateNs) moment_ms = std::min(moment_ms, last.process.taken_ms);
+    const bool speaks = now_ns - last.time_ns < kLateMs * 1'000'000;
+    const bool in_step = std::abs(last.process.taken_ms - own_ms) < kLateMs;
+    if (speaks && in_step) moment_ms = std::min(moment_ms, last.process.taken_ms);
   }
   return moment_ms;
 }

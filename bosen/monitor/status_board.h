@@ -42,7 +42,7 @@ class StatusBoard {
       std::int64_t time_ns = 0;
       ProcessStatus process;  ///< without evaluations
     };
-    /// The latest one taken at `moment` or before.
+    /// The latest one taken at that moment or before; the latest of all where that was long before.
     [[nodiscard]] const Sample& at(std::int64_t moment_ms) const;
 
     std::deque<Sample> samples;  ///< never empty, the last is the latest

@@ -1,9 +1,9 @@
 """--monitor: what a job shows while it runs, to programs, to a browser and in a terminal."""
 
 import json
-import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 import unittest
@@ -76,16 +76,23 @@ class MonitorTest(AppTest):
         self.assertRegex(top.stdout, r"^mf  running, .* spread \d+  2 processes\n")
         self.assertIn("slowest: worker 3 (rank 1)", top.stdout)
 
-        self.check_metrics(self.get(address, "/metrics"))
-        self.check_page(address)
+    def test_answers_head_without_a_body(self):
+        host, port = self.start().split(":")
+        with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
+            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
 
-    def check_metrics(self, text):
+    def test_metrics_are_what_prometheus_reads(self):
         """By Prometheus's own parser, which is the Debian python's."""
+        address = self.start()
+        self.until(address, lambda status: len(status["processes"]) == 2)
+        text = self.get(address, "/metrics")
         parse = subprocess.run(["/usr/bin/python3", "-c", PARSE_METRICS], input=text, capture_output=True, text=True,
                                timeout=TIMEOUT_S)
         if "ModuleNotFoundError" in parse.stderr:
-            print("python3-prometheus-client is not installed: the format of /metrics was not checked")
-            return
+            self.skipTest("python3-prometheus-client is not installed")
         self.assertEqual(parse.returncode, 0, parse.stderr)
         families = json.loads(parse.stdout)
         kind, samples = families["bosen_worker_clock"]
@@ -94,11 +101,12 @@ class MonitorTest(AppTest):
         self.assertEqual(families["bosen_worker_wait_seconds"][0], "counter")
         self.assertEqual([value for _, value in families["bosen_job_running"][1]], [1])
 
-    def check_page(self, address):
+    def test_the_page_shows_the_job_in_a_browser(self):
         browser = shutil.which("chromium") or shutil.which("chromium-browser")
         if browser is None:
-            print("chromium is not installed: the live page was not checked")
-            return
+            self.skipTest("chromium is not installed")
+        address = self.start()
+        self.until(address, lambda status: status["slowest"] and len(status["evaluations"]) > 1)
         page = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                                f"--user-data-dir={self.folder / 'browser'}", "--virtual-time-budget=4000", "--dump-dom",
                                f"http://{address}/"], capture_output=True, text=True, timeout=TIMEOUT_S)

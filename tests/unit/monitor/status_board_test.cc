@@ -59,6 +59,24 @@ TEST(StatusBoardTest, ShowsAMomentOfWhichAllHaveTold) {
   EXPECT_EQ(board.status(5 * kSecond).clock_most, 50) << "who has fallen silent is not waited for";
 }
 
+TEST(StatusBoardTest, ShowsAHostWhoseClockIsOffAsItWasHeardOfLast) {
+  StatusBoard board("mf", 0);
+  constexpr std::int64_t kHourMs = 3'600'000;
+  for (const std::int64_t off_ms : {-kHourMs, kHourMs}) {
+    for (std::int64_t i = 1; i <= 3; ++i) {
+      ProcessStatus own = process(0, {computing(0, 10 * i)});
+      own.taken_ms = 2 * kHourMs + 250 * i;
+      board.update(own, i);
+      ProcessStatus other = process(1, {computing(1, 10 * i + 1)});
+      other.taken_ms = 2 * kHourMs + off_ms + 250 * i;
+      board.update(other, i);
+    }
+    const JobStatus status = board.status(3);
+    EXPECT_EQ(status.processes[0].workers[0].clock, 30);
+    EXPECT_EQ(status.processes[1].workers[0].clock, 31);
+  }
+}
+
 TEST(StatusBoardTest, NobodyWaitsForOneWhoHasFinished) {
   StatusBoard board("mf", 0);
   WorkerStatus finished = computing(1, 3);
