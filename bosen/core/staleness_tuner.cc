@@ -61,11 +61,11 @@ void StalenessTuner::lower() {
 // The last raises gained nothing: back to where they began.
 void StalenessTuner::take_back() {
   staleness_ = before_raises_;
-  futile_raises_ = 0;
   pause_raises();
 }
 
 void StalenessTuner::pause_raises() {
+  futile_raises_ = 0;
   no_raise_for_ = raise_pause_;
   raise_pause_ = std::min(2 * raise_pause_, kPauseMax);
 }
