@@ -105,6 +105,7 @@ class SimTest(unittest.TestCase):
         refused("program: mfx\nnodes: 2\n", "cannot start the program 'mfx'")
         refused("program: mf\nnodes: 2\nflags: {rank: x}\n", "--rank")
         refused("program: mf\nnodes: [2\n", "spec.yaml:")
+        refused("program: mf\nnodes: 2\nflags: {generate: '20,10,2,100', monitor: 0}\n", "--monitor: a simulated job")
         crash = SPEC.replace("MODEL", "essp") + "crashes: [{node: 2, at_s: 0.02}]\n"
         run = self.sim(crash)
         self.assertNotEqual(run.returncode, 0)
