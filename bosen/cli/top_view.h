@@ -9,8 +9,9 @@ namespace bosen::cli {
 
 struct TopStyle {
   bool colors = false;
-  int columns = 100;
-  int lines = 40;  ///< beyond, only the slowest workers and the first processes are listed
+  // Of a terminal; where there is none, there is no reason to cut.
+  int columns = 400;
+  int lines = 5000;  ///< beyond, only the slowest workers and the first processes are listed
 };
 
 /// A job's /api/status as lines for a terminal. Throws Error(kData) where it is no such status.

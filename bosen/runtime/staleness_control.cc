@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kReportTag = 0;
 constexpr std::int64_t kOrderTag = 1;
 constexpr Clock kWindowClocksMin = 8;
-/// What a window's computing counts when the next one is over.
+/// What a window counts when the next one is over.
 constexpr double kMemory = 0.9;
 
 /// All processes of a job run the same build on machines of the same byte order.
@@ -58,10 +58,9 @@ void StalenessControl::advanced(WorkerContext& worker) {
 }
 
 void StalenessControl::report(WorkerContext& worker) {
-  const auto window_ns = static_cast<double>(process_.platform().now() - window_begin_ns_);
-  Report report{.round = round_,
-                .compute_ns = slowest_compute_ns(),
-                .clock_ns = window_ns / static_cast<double>(worker.clock() - window_begin_)};
+  time_sum_ns_ = kMemory * time_sum_ns_ + static_cast<double>(process_.platform().now() - window_begin_ns_);
+  clock_sum_ = kMemory * clock_sum_ + static_cast<double>(worker.clock() - window_begin_);
+  Report report{.round = round_, .compute_ns = slowest_compute_ns(), .clock_ns = time_sum_ns_ / clock_sum_};
   {
     const std::lock_guard lock(mutex_);
     report.measured_at = measured_at_;
@@ -125,6 +124,7 @@ void StalenessControl::carry_out(const Order& order, Clock clock) {
   staleness_ = order.staleness;
   round_ = order.round;
   process_.set_staleness(staleness_);
+  time_sum_ns_ = clock_sum_ = 0;
   window_begin_ = clock + unsettled;
   begin_window();
 }

@@ -32,7 +32,7 @@ class StalenessControl {
   struct Report {
     std::int64_t round = 0;  ///< how many orders the process has carried out
     double compute_ns = 0;   ///< a clock, in the long run, of the process's slowest worker
-    double clock_ns = 0;     ///< what a clock took of late
+    double clock_ns = 0;     ///< what a clock took since the last order, of late more than long ago
     Clock measured_at = -1;  ///< -1: never
     double objective = 0;
   };
@@ -62,6 +62,10 @@ class StalenessControl {
   std::int64_t round_ = 0;
   Clock window_begin_ = 0;  ///< a clock
   core::TimeNs window_begin_ns_ = 0;
+  // Of the windows since the last order. A window alone says little: a fast worker may begin it far ahead and end it
+  // close.
+  double time_sum_ns_ = 0;
+  double clock_sum_ = 0;
 
   // Worker 0's.
   core::StalenessTuner tuner_;
