@@ -29,12 +29,9 @@ ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t c
   }
 }
 
-// A row that its shard pushes is as new as the last push, even where the push did not bring it: then it had not
-// changed.
 Clock ClientTable::clock_of(const RowSlot& slot) const {
-  const Clock clock = slot.clock.load(std::memory_order_acquire);
-  if ((slot.state.load(std::memory_order_acquire) & RowSlot::kSubscribed) == 0) return clock;
-  return std::max(clock, shards_[slot.shard].pushed_clock.load(std::memory_order_acquire));
+  const Clock pushed = shards_[slot.shard].pushed_clock.load(std::memory_order_acquire);
+  return visible_clock(slot, pushed);
 }
 
 bool ClientTable::is_fresh(const RowSlot& slot, Clock needed) const { return clock_of(slot) >= needed; }

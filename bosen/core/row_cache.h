@@ -36,6 +36,16 @@ struct RowSlot {
   static constexpr std::uint8_t kSubscribed = 1;  ///< the shard pushes changes of this row
   static constexpr std::uint8_t kEvicted = 2;
 };
+/// How new the row's copy is, where its shard's pushes show everything up to `pushed`: a row that the shard pushes is
+/// as new as the last push, even where the push did not bring it, as it had not changed then. A slot that was evicted
+/// meanwhile gets nothing of pushes any more, though its row may still be subscribed: it is as old as it was. Whoever
+/// passes `pushed` has loaded it before (acquire), so that an eviction that came before that push shows here.
+inline Clock visible_clock(const RowSlot& slot, Clock pushed) {
+  const std::uint8_t state = slot.state.load(std::memory_order_acquire);
+  const Clock clock = slot.clock.load(std::memory_order_acquire);
+  const bool follows_pushes = (state & RowSlot::kSubscribed) != 0 && (state & RowSlot::kEvicted) == 0;
+  return follows_pushes && pushed > clock ? pushed : clock;
+}
 static_assert(sizeof(RowSlot) == 40, "with 8 bytes of index and 8 of id in the block a cached row costs 56 bytes");
 
 class RowCache {

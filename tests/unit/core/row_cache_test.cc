@@ -79,6 +79,21 @@ TEST_F(RowCacheTest, HoldsOneReferenceToABlockOfManyRows) {
   EXPECT_TRUE(block->unique());
 }
 
+TEST_F(RowCacheTest, ARowThatFollowsPushesIsAsNewAsTheLastOne) {
+  const BufferRef block = dense_block(pool_, kShape, {{1, {10}}});
+  cache_.publish(slot(1), block->data, block.get(), 3, true);
+  EXPECT_EQ(visible_clock(slot(1), 5), 5);
+  EXPECT_EQ(visible_clock(slot(1), 2), 3);
+}
+
+TEST_F(RowCacheTest, ARowThatIsEvictedUnderItsReaderGetsNothingOfLaterPushes) {
+  const BufferRef block = dense_block(pool_, kShape, {{1, {10}}});
+  RowSlot& found = slot(1);  // by a reader, just before the row is evicted
+  cache_.publish(found, block->data, block.get(), 3, true);
+  EXPECT_THAT(cache_.evict(0), ElementsAre(1));
+  EXPECT_EQ(visible_clock(found, 5), 3);
+}
+
 TEST_F(RowCacheTest, PublishingTheSameVersionAgainKeepsIt) {
   const BufferRef block = dense_block(pool_, kShape, {{1, {10}}});
   for (Clock clock = 0; clock < 3; ++clock) cache_.publish(slot(1), block->data, block.get(), clock, false);
