@@ -44,11 +44,18 @@ inline constexpr std::size_t kAcknowledgeEveryFrames = 64;
 inline constexpr std::int64_t kAcknowledgeDelayNs = 20'000'000;
 /// Unacknowledged frames are sent again when nothing was acknowledged for so long; doubles up to the maximum.
 inline constexpr std::int64_t kRetransmitNs = 1'000'000'000;
+/// A frame of rows may take longer: the slowest network that is not taken for a broken one.
+inline constexpr std::int64_t kSlowestBytesPerS = 1'000'000;
 inline constexpr std::int64_t kRetransmitMaxNs = 8'000'000'000;
 
 /// How often processes tell the coordinator that they live, and when silence counts as death.
 inline constexpr std::int64_t kHeartbeatNs = 500'000'000;
 inline constexpr std::int64_t kPeerSilenceNs = 6'000'000'000;
+/// How long workers of a process whose job has failed may compute on before the process ends without them.
+inline constexpr std::int64_t kEndWaitNs = 3'000'000'000;
+static_assert(kPeerSilenceNs + kEndWaitNs < 10'000'000'000, "a lost process ends the job within ten seconds");
+/// Versions of rows that wait for a worker of the process to end its clock; beyond that the others wait for it too.
+inline constexpr std::size_t kRetiredBytesMax = std::size_t{1} << 30;
 /// A wait longer than this says on whom it waits.
 inline constexpr std::int64_t kQuietWaitNs = 10'000'000'000;
 

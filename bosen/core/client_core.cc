@@ -31,7 +31,7 @@ namespace {
 bool confirm(std::vector<ClientCore::Creation>& creations, std::size_t id, const std::string& problem) {
   if (id >= creations.size() || creations[id].done()) return false;
   --creations[id].confirmations_due;
-  if (!problem.empty()) creations[id].problem = problem;
+  if (!problem.empty()) creations[id] = {.confirmations_due = 0, .problem = problem};  // whatever others say
   return true;
 }
 
@@ -70,6 +70,11 @@ void ClientCore::step(Envelope envelope, Outbox&) {
     void operator()(wire::BarrierArrive&) { ++client.rejected_; }
   };
   std::visit(Visitor{*this, envelope.from}, envelope.message);
+}
+
+void ClientCore::quiesce(int local_worker) {
+  for (const auto& table : tables_) table->part(local_worker).delta.forget_views();
+  reclaimer_.quiesce(static_cast<std::size_t>(local_worker));
 }
 
 std::uint64_t ClientCore::arrive_at_barrier(Outbox& outbox) {

@@ -51,6 +51,9 @@ class ClientCore {
   /// Frees memory that no worker looks at any more. To be called from time to time, at least at every advance.
   void collect() { reclaimer_.collect(); }
 
+  /// The worker looks at no row any more that it has read. By the worker's own thread.
+  void quiesce(int local_worker);
+
   [[nodiscard]] Reclaimer& reclaimer() { return reclaimer_; }
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
 

@@ -31,10 +31,7 @@ bool Link::has_room() const {
 }
 
 void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
-  if (in_flight_.empty()) {
-    progress_at_ = now;
-    retransmit_after_ = limits::kRetransmitNs;
-  }
+  const bool begins = in_flight_.empty();
   wire::Frame frame;
   frame.header = {.job = job_,
                   .epoch = epoch_,
@@ -48,6 +45,17 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
   in_flight_bytes_ += shared_bytes(*frame.message);
   in_flight_.push_back(frame);
   frames.push_back(std::move(frame));
+  if (!begins) return;
+  progress_at_ = now;
+  retransmit_after_ = patience();
+}
+
+// The transport loses frames only where a connection breaks; a large one that is sent again too soon only lengthens its
+// own queue.
+TimeNs Link::patience() const {
+  constexpr std::int64_t kNsPerByte = 1'000'000'000 / limits::kSlowestBytesPerS;
+  const auto bytes = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().message));
+  return std::max(limits::kRetransmitNs, bytes * kNsPerByte);
 }
 
 void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered,
@@ -86,7 +94,7 @@ void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wir
   }
   if (!progress) return;
   progress_at_ = now;
-  retransmit_after_ = limits::kRetransmitNs;
+  if (!in_flight_.empty()) retransmit_after_ = patience();
   while (!waiting_.empty() && has_room()) {
     waiting_bytes_ -= shared_bytes(waiting_.front().message);
     transmit(std::move(waiting_.front()), now, frames);
@@ -111,7 +119,7 @@ void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
   }
   retransmissions_ += in_flight_.size();
   progress_at_ = now;
-  retransmit_after_ = std::min(2 * retransmit_after_, limits::kRetransmitMaxNs);
+  retransmit_after_ = std::max(patience(), std::min(2 * retransmit_after_, limits::kRetransmitMaxNs));
 }
 
 std::optional<TimeNs> Link::deadline() const {

@@ -46,6 +46,8 @@ class Link {
  private:
   [[nodiscard]] bool has_room() const;
   void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
+  /// How long the oldest frame in flight may take.
+  [[nodiscard]] TimeNs patience() const;
   void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
   void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
   wire::Frame acknowledgement();

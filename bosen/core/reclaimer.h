@@ -31,7 +31,10 @@ class Reclaimer {
   }
   void leave(std::size_t worker) { seen_[worker].epoch.store(kAway, std::memory_order_release); }
 
-  void retire(BufferRef buffer) { retired_.push_back({now_.load(std::memory_order_relaxed), std::move(buffer), {}}); }
+  void retire(BufferRef buffer) {
+    retired_bytes_.fetch_add(buffer->capacity, std::memory_order_relaxed);
+    retired_.push_back({now_.load(std::memory_order_relaxed), std::move(buffer), {}});
+  }
   void retire(std::unique_ptr<RowIndex::Cells> cells) {
     retired_.push_back({now_.load(std::memory_order_relaxed), {}, std::move(cells)});
   }
@@ -41,7 +44,20 @@ class Reclaimer {
     now_.fetch_add(1, std::memory_order_acq_rel);  // also for those who wait for `oldest_epoch` without retiring
     if (retired_.empty()) return;
     const std::uint64_t oldest = oldest_epoch();
-    while (!retired_.empty() && retired_.front().epoch < oldest) retired_.pop_front();
+    while (!retired_.empty() && retired_.front().epoch < oldest) {
+      if (const BufferRef& buffer = retired_.front().buffer) {
+        retired_bytes_.fetch_sub(buffer->capacity, std::memory_order_relaxed);
+      }
+      retired_.pop_front();
+    }
+  }
+
+  /// Bytes of rows' versions that wait for workers to quiesce. Any thread.
+  [[nodiscard]] std::size_t retired_bytes() const { return retired_bytes_.load(std::memory_order_relaxed); }
+  /// Whether the worker has quiesced as long ago as any: what is retired waits for it. Any thread.
+  [[nodiscard]] bool holds_back(std::size_t worker) const {
+    const std::uint64_t seen = seen_[worker].epoch.load(std::memory_order_acquire);
+    return seen != kAway && seen == oldest_epoch();
   }
 
   /// The current epoch; what happened before it is behind every worker once `oldest_epoch` is greater.
@@ -67,6 +83,7 @@ class Reclaimer {
   std::atomic<std::uint64_t> now_{1};
   std::vector<Seen> seen_;
   std::deque<Retired> retired_;
+  std::atomic<std::size_t> retired_bytes_{0};  // relaxed: a bound that may be late
 };
 
 }  // namespace bosen::core

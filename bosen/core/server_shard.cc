@@ -38,7 +38,11 @@ ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& m
 }
 
 ServerShard::ServerShard(ShardId shard, const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool)
-    : shard_(shard), members_(members), updaters_(updaters), pool_(pool) {}
+    : shard_(shard),
+      members_(members),
+      updaters_(updaters),
+      pool_(pool),
+      making_(static_cast<std::size_t>(members.clients())) {}
 
 void ServerShard::step(Envelope envelope, Outbox& outbox) {
   if (envelope.from.is_shard() || envelope.from.rank() >= members_.clients()) {
@@ -97,10 +101,10 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
                        (first == create.spec.name ? " with other options" : "") +
                        ": every process must make the same tables in the same order";
   }
-  if (++creation.made_by < static_cast<std::size_t>(members_.clients())) return;
-  for (Rank rank = 0; rank < members_.clients(); ++rank) {
-    outbox.send(NodeId::client(rank), wire::TableCreated{create.table, creation.problem});
-  }
+  ++creation.made_by;
+  begin_making(client, {true, create.table, "table '" + create.spec.name + "'"}, outbox);
+  if (creation.made_by < static_cast<std::size_t>(members_.clients())) return;
+  end_making(true, create.table, creation.problem, outbox);
 }
 
 void ServerShard::on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox) {
@@ -117,9 +121,42 @@ void ServerShard::on_create(Rank client, const wire::CreateChannel& create, Outb
                        " where another rank made " + creation.description +
                        ": every process must make the same channels in the same order";
   }
-  if (++creation.made_by < static_cast<std::size_t>(members_.clients())) return;
+  ++creation.made_by;
+  begin_making(client, {false, create.channel, "channel '" + create.name + "'"}, outbox);
+  if (creation.made_by < static_cast<std::size_t>(members_.clients())) return;
+  end_making(false, create.channel, creation.problem, outbox);
+}
+
+// A process waits for the oldest of what it makes. Where all wait and not for the same, none of them would ever go on.
+void ServerShard::begin_making(Rank client, Making making, Outbox& outbox) {
+  making_[static_cast<std::size_t>(client)].push_back(std::move(making));
+  if (std::any_of(making_.begin(), making_.end(), [](const auto& made) { return made.empty(); })) return;
+  const Making& first = making_[0].front();
+  const auto differs = std::find_if(making_.begin(), making_.end(), [&](const auto& made) {
+    return made.front().is_table != first.is_table || made.front().id != first.id;
+  });
+  if (differs == making_.end()) return;
+  const std::string problem = "rank 0 makes " + first.description + " while rank " +
+                              std::to_string(differs - making_.begin()) + " makes " + differs->front().description +
+                              ": every process must make the same tables and channels in the same order";
   for (Rank rank = 0; rank < members_.clients(); ++rank) {
-    outbox.send(NodeId::client(rank), wire::ChannelCreated{create.channel, creation.problem});
+    const Making& made = making_[static_cast<std::size_t>(rank)].front();
+    tell(rank, made.is_table, made.id, problem, outbox);
+  }
+}
+
+void ServerShard::end_making(bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox) {
+  for (Rank rank = 0; rank < members_.clients(); ++rank) tell(rank, is_table, id, problem, outbox);
+  for (std::deque<Making>& made : making_) {
+    std::erase_if(made, [&](const Making& each) { return each.is_table == is_table && each.id == id; });
+  }
+}
+
+void ServerShard::tell(Rank client, bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox) const {
+  if (is_table) {
+    outbox.send(NodeId::client(client), wire::TableCreated{id, problem});
+  } else {
+    outbox.send(NodeId::client(client), wire::ChannelCreated{id, problem});
   }
 }
 

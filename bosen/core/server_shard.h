@@ -71,9 +71,18 @@ class ServerShard {
     std::string problem;
     std::string description;
   };
+  /// What a process makes and waits for.
+  struct Making {
+    bool is_table = false;
+    std::uint32_t id = 0;
+    std::string description;
+  };
 
   void on_create(Rank client, const wire::CreateTable& create, Outbox& outbox);
   void on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox);
+  void begin_making(Rank client, Making making, Outbox& outbox);
+  void end_making(bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox);
+  void tell(Rank client, bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox) const;
   void on_update(Rank client, wire::Update& update, Outbox& outbox);
   void on_read(Rank client, wire::ReadRequest& request, Outbox& outbox);
   void on_unsubscribe(Rank client, const wire::Unsubscribe& unsubscribe);
@@ -100,6 +109,7 @@ class ServerShard {
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<Creation> table_creations_;
   std::vector<Creation> channel_creations_;
+  std::vector<std::deque<Making>> making_;         // by rank of client, the oldest first
   std::map<std::uint64_t, std::size_t> barriers_;  // processes that have arrived
   std::uint64_t rejected_ = 0;
   std::int64_t updates_handled_ = 0;

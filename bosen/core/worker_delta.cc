@@ -176,7 +176,6 @@ void WorkerDelta::clear() {
     sparse_[i].values.clear();
   }
   sparse_used_ = 0;
-  arena_.reset();
 }
 
 }  // namespace bosen::core

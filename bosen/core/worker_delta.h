@@ -44,14 +44,16 @@ class WorkerDelta {
   void inc_sparse(std::uint32_t slot, RowId row, ShardId shard, std::span<const Column> columns,
                   const std::byte* updates);
 
-  /// The version `base` (none: zero) plus this delta, as a row of the table's kind. Valid until `seal`; does not change
-  /// when more is added.
+  /// The version `base` (none: zero) plus this delta, as a row of the table's kind. Valid until `forget_views`; does
+  /// not change when more is added.
   const std::byte* folded(std::uint32_t slot, const std::byte* base);
 
   /// The finished blocks for one shard. All shards must be sealed before `clear`.
   std::vector<BufferRef> seal(ShardId shard);
-  /// Forgets all deltas and folded rows.
+  /// Forgets all deltas. Views stay.
   void clear();
+  /// The worker looks at no folded row any more.
+  void forget_views() { arena_.reset(); }
 
  private:
   struct Row {

@@ -9,17 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "bosen/base/error.h"
+#include "bosen/monitor/json_text.h"
 
 namespace bosen::monitor {
 namespace {
 
 using Json = nlohmann::ordered_json;  // fields stay in the order in which they are written here
-
-/// Seconds to the microsecond: more digits would only make the file longer.
-double rounded(double seconds) { return std::round(seconds * 1e6) / 1e6; }
-
-/// A path that is not UTF-8 must not cost the whole line.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json to_object(const std::vector<std::pair<std::string, ConfigValue>>& configuration) {
   Json object = Json::object();

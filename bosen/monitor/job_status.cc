@@ -1,4 +1,5 @@
 #include "bosen/monitor/job_status.h"
+#include "bosen/monitor/json_text.h"
 
 #include <array>
 #include <cmath>
@@ -10,8 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 3> kPhaseNames{"starting", "running", "ended"};
-
-double rounded(double value) { return std::round(value * 1e6) / 1e6; }
 
 Json to_object(const WorkerStatus& worker, const std::vector<WorkerId>& waits_for) {
   Json json;
@@ -93,7 +92,7 @@ std::string to_json(const JobStatus& status) {
   for (const ProcessView& process : status.processes) json["processes"].push_back(to_object(process));
   json["evaluations"] = Json::array();
   for (const Evaluation& evaluation : status.evaluations) json["evaluations"].push_back(to_object(evaluation));
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump(json);
 }
 
 }  // namespace bosen::monitor

@@ -1,4 +1,5 @@
 #include "bosen/monitor/process_status.h"
+#include "bosen/monitor/json_text.h"
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -11,10 +12,8 @@ using Json = nlohmann::ordered_json;
 /// Bytes of evaluations in an encoded status.
 constexpr std::size_t kEvaluationBytesMax = 14'000;
 
-constexpr std::array<std::string_view, 5> kStateNames{"computing", "reading", "at a barrier", "on a channel",
-                                                      "finished"};
-
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+constexpr std::array<std::string_view, 6> kStateNames{"computing",    "reading",  "at a barrier",
+                                                      "on a channel", "finished", "held back"};
 
 Json to_array(const WorkerStatus& worker) {
   return Json::array({worker.worker, worker.clock, worker.compute_s, worker.wait_s, static_cast<int>(worker.state),

@@ -14,9 +14,10 @@
 
 namespace bosen::monitor {
 
-enum class WorkerState : std::uint8_t { kComputing, kReading, kAtBarrier, kOnChannel, kFinished };
+enum class WorkerState : std::uint8_t { kComputing, kReading, kAtBarrier, kOnChannel, kFinished, kHeldBack };
 
-/// "computing", "reading", "at a barrier", "on a channel", "finished".
+/// "computing", "reading", "at a barrier", "on a channel", "finished", "held back"
+/// (others do not take what it sends, or are so far behind that memory runs short).
 std::string_view to_string(WorkerState state);
 
 struct WorkerStatus {

@@ -33,7 +33,8 @@ class Actor {
 
   [[nodiscard]] bool has_mail() const { return has_mail_.load(); }
 
-  /// To call functions of what the actor wraps.
+  /// To call functions of what the actor wraps. Who unlocks drives the actor then: others leave their messages to the
+  /// holder.
   [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
  private:

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bosen/base/error.h"
@@ -101,7 +104,24 @@ double MachinePlatform::epoch_s() const {
   return since_1970.count() - static_cast<double>(now()) / 1e9;
 }
 
-void MachinePlatform::rest(core::TimeNs duration) { std::this_thread::sleep_for(std::chrono::nanoseconds(duration)); }
+void MachinePlatform::rest(core::TimeNs duration) {
+  std::unique_lock lock(mutex_);
+  end_expected_or_due_.wait_for(lock, std::chrono::nanoseconds(duration), [&] { return end_expected_; });
+}
+
+void MachinePlatform::expect_end(const Error& cause) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(end_expected_, true)) return;
+  end_expected_or_due_.notify_all();
+  last_resort_ = std::jthread([this, cause](const std::stop_token& stop) {
+    std::unique_lock own(mutex_);
+    const auto never = [] { return false; };
+    end_expected_or_due_.wait_for(own, stop, std::chrono::nanoseconds(limits::kEndWaitNs), never);
+    if (stop.stop_requested()) return;
+    std::fprintf(stderr, "bosen: %s (workers of this process computed on, so it ended without them)\n", cause.what());
+    std::_Exit(exit_code(cause.kind()));
+  });
+}
 
 std::unique_ptr<Waiter> MachinePlatform::make_waiter() { return std::make_unique<ThreadWaiter>(); }
 

@@ -2,7 +2,10 @@
 
 // The machine that the program runs on: threads, the steady clock, sockets.
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <thread>
 
 #include "bosen/runtime/platform.h"
 
@@ -13,6 +16,7 @@ class MachinePlatform final : public Platform {
   [[nodiscard]] core::TimeNs now() const override;
   [[nodiscard]] double epoch_s() const override;
   void rest(core::TimeNs duration) override;
+  void expect_end(const Error& cause) override;
   std::unique_ptr<Waiter> make_waiter() override;
   void run_side_by_side(int count, const std::function<void(int)>& body) override;
   [[nodiscard]] core::TimeNs computing_time(WorkerId /*worker*/, Clock /*clock*/, core::TimeNs measured) override {
@@ -20,6 +24,12 @@ class MachinePlatform final : public Platform {
   }
   Joined join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) override;
   std::unique_ptr<NetworkDriver> drive(Network& network) override;
+
+ private:
+  std::mutex mutex_;  // a leaf; guards all below
+  std::condition_variable_any end_expected_or_due_;
+  bool end_expected_ = false;
+  std::jthread last_resort_;  // ends the process where it does not end by itself; last, as it uses all of the above
 };
 
 }  // namespace bosen::runtime

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "bosen/base/error.h"
 #include "bosen/core/link.h"
 #include "bosen/core/membership.h"
 #include "bosen/net/transport.h"
@@ -43,6 +44,9 @@ class Platform {
   /// Seconds since 1970 as now() was 0, for people; 0 in a simulation, whose runs shall repeat.
   [[nodiscard]] virtual double epoch_s() const = 0;
   virtual void rest(core::TimeNs duration) = 0;
+  /// The process's job has failed: rests end now, and where the process has not ended in limits::kEndWaitNs (its
+  /// workers compute on, and look at nothing), the platform ends it with this line and its exit code.
+  virtual void expect_end(const Error& cause) = 0;
   virtual std::unique_ptr<Waiter> make_waiter() = 0;
 
   /// Runs body(0) .. body(count - 1) side by side; returns when all have returned. They throw nothing.

@@ -146,8 +146,8 @@ void Process::advance_tables(int local_worker, std::span<core::ClientTable* cons
     dispatch(outbox);
     client_->collect();
   }
-  if (shards_.empty()) return;
-  if (shards_.size() > 1) waiter_->wake_all();  // workers that wait can take a shard each
+  if (shards_.empty()) return client_actor_->drive();  // what came while this thread had the lock
+  if (shards_.size() > 1) waiter_->wake_all();         // workers that wait can take a shard each
   // What this process updates must show in its own next read: shards in this process apply it before that. Only exact
   // tables hold it back anyway.
   const bool must_show =
@@ -265,10 +265,26 @@ std::string Process::describe_network_trouble() const {
   return text;
 }
 
-void Process::wait_for_room() {
-  if (!network_ || network_->waiting_bytes() <= limits::kSendQueueBytesMax) return;
-  wait_until([&] { return network_->waiting_bytes() <= limits::kSendQueueBytesMax; },
-             [&] { return "rank " + std::to_string(members_.rank) + " waits for processes that receive too slowly"; });
+void Process::quiesce(int local_worker) {
+  client_->quiesce(local_worker);
+  if (client_->reclaimer().retired_bytes() > limits::kRetiredBytesMax) waiter_->wake_all();
+}
+
+bool Process::has_room() const { return !network_ || network_->waiting_bytes() <= limits::kSendQueueBytesMax; }
+
+// A worker that itself waits is not waited for: it may wait for this very worker.
+bool Process::has_memory() {
+  const core::Reclaimer& reclaimer = client_->reclaimer();
+  if (reclaimer.retired_bytes() <= limits::kRetiredBytesMax) return true;
+  with_client([&](core::Outbox&) { client_->collect(); });
+  if (reclaimer.retired_bytes() <= limits::kRetiredBytesMax) return true;
+  const auto computes_behind = [&](std::size_t worker) {
+    return reclaimer.holds_back(worker) && gauges_[worker].state.load() == monitor::WorkerState::kComputing;
+  };
+  for (std::size_t worker = 0; worker < gauges_.size(); ++worker) {
+    if (computes_behind(worker)) return false;
+  }
+  return true;
 }
 
 void Process::fail(const Error& cause) {
@@ -278,6 +294,7 @@ void Process::fail(const Error& cause) {
     failure_ = cause;
     failed_.store(true);
   }
+  platform_.expect_end(cause);
   waiter_->wake_all();
 }
 
@@ -308,8 +325,9 @@ std::optional<Clock> Process::tuned_staleness() const {
 
 void Process::set_staleness(Clock staleness) {
   tuned_staleness_.store(staleness, std::memory_order_relaxed);
-  const auto lock = client_actor_->lock();
-  for (core::ClientTable* table : tuned_tables_) table->set_staleness(staleness);
+  with_client([&](core::Outbox&) {
+    for (core::ClientTable* table : tuned_tables_) table->set_staleness(staleness);
+  });
 }
 
 net::TransportStatistics Process::network_statistics() const {

@@ -100,12 +100,16 @@ class Process {
   /// All local workers call it; the last one tells the shards. Returns the barrier to wait for.
   std::uint64_t arrive_at_barrier();
   [[nodiscard]] bool barrier_passed(std::uint64_t barrier);
-  void quiesce(int local_worker) { client_->reclaimer().quiesce(std::size_t(local_worker)); }
+  void quiesce(int local_worker);
 
-  /// Waits until `ready`; throws Error(kPeerLost) where the job has failed.
+  /// Throws Error (mostly kPeerLost) where the job has failed.
+  void throw_if_failed();
+  /// Waits until `ready`; throws as throw_if_failed does.
   void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
-  /// Waits while peers do not take what this process sends.
-  void wait_for_room();
+  /// Whether peers take what this process sends.
+  [[nodiscard]] bool has_room() const;
+  /// Whether little enough memory waits for workers of this process that compute in an earlier clock.
+  [[nodiscard]] bool has_memory();
   void wake_workers() { waiter_->wake_all(); }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   [[nodiscard]] double straggler_factor(WorkerId worker) const;
@@ -125,7 +129,6 @@ class Process {
   Actor& actor_of(wire::NodeId node);
   void pump();
   void fail(const Error& cause);
-  void throw_if_failed();
   void hear_status(const std::string& text);
   [[nodiscard]] std::string describe_network_trouble() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);

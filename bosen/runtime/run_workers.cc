@@ -8,8 +8,9 @@
 namespace bosen::runtime {
 namespace {
 
-// The first channel of every job carries each process's statistics to worker 0 when its workers have ended.
-constexpr const char* kStatisticsChannel = "bosen.statistics";
+// The last channel of every job carries each process's statistics to worker 0 when its workers have ended. It is named
+// for people who read that another process makes something else meanwhile.
+constexpr const char* kStatisticsChannel = "bosen.run_workers";
 constexpr std::int64_t kStatisticsTag = 0;
 constexpr const char* kStalenessChannel = "bosen.staleness";
 
@@ -43,11 +44,11 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
                 "run_workers was called twice: let the workers do everything in one call, with "
                 "worker.barrier() between its parts");
   }
-  ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
   if (spec_.options.tunes_staleness && !tuned_tables_.empty()) {
     ChannelHandle& orders = create_channel(kStalenessChannel, {.capacity = 16});
     staleness_control_ = std::make_unique<StalenessControl>(*this, orders);
   }
+  ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
   std::exception_ptr failure;
   std::mutex failure_mutex;  // guards failure while the workers run
   platform_.run_side_by_side(local_workers(), [&](int local_id) {
@@ -70,10 +71,7 @@ void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>
   WorkerContext worker(
       *this,
       {.id = id, .local_id = local_id, .count = members_.worker_count(), .straggler_factor = straggler_factor(id)});
-  {
-    const auto lock = client_actor_->lock();
-    client_->reclaimer().enter(static_cast<std::size_t>(local_id));
-  }
+  with_client([&](core::Outbox&) { client_->reclaimer().enter(static_cast<std::size_t>(local_id)); });
   // A worker that fails must not hold memory back for those that come to know of it only later.
   struct Leave {
     core::Reclaimer& reclaimer;

@@ -14,6 +14,7 @@ WorkerContext::WorkerContext(Process& process, const Place& place)
       computing_since_(process.platform().now()) {}
 
 void WorkerContext::advance() {
+  process_.throw_if_failed();  // asp may never wait, and would go on for ever
   lag();
   std::vector<core::ClientTable*> tables;
   for (core::ClientTable* table : process_.tables()) {
@@ -23,8 +24,22 @@ void WorkerContext::advance() {
   process_.advance_tables(place_.local_id, tables, false);
   ++clock_;
   show_progress();
-  process_.wait_for_room();
+  wait_for_others();
   process_.notify_advance(*this);
+}
+
+// What a worker makes has to go somewhere: where nobody takes it, the worker waits, whatever its model allows.
+void WorkerContext::wait_for_others() {
+  if (!process_.has_room()) {
+    wait_until(
+        {.state = monitor::WorkerState::kHeldBack}, [&] { return process_.has_room(); },
+        [] { return std::string("processes that receive too slowly"); });
+  }
+  if (!process_.has_memory()) {
+    wait_until(
+        {.state = monitor::WorkerState::kHeldBack}, [&] { return process_.has_memory(); },
+        [] { return std::string("workers of its process that are many clocks behind, to free memory"); });
+  }
 }
 
 void WorkerContext::show_progress() {

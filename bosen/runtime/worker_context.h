@@ -56,6 +56,7 @@ class WorkerContext {
   [[nodiscard]] core::TimeNs measured_computing() const;
   void count_computing(core::TimeNs duration);
   void lag();
+  void wait_for_others();
   void show_progress();
 
   Process& process_;

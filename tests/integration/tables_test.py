@@ -57,6 +57,19 @@ class GuaranteeTest(unittest.TestCase):
                 self.check(launcher, ["--consistency", model, "--staleness", "1", "--workers", str(workers),
                                       "--transport", transport])
 
+    def test_processes_with_different_numbers_of_workers(self):
+        for model in MODELS:
+            with self.subTest(model=model):
+                port = free_port()
+                ranks = [start_rank(rank, 3, port, [CHECK, "--clocks", self.clocks, "--consistency", model, "--staleness", "2",
+                                                    "--workers", str(workers)]) for rank, workers in enumerate((3, 1, 2))]
+                try:
+                    outputs = [rank.communicate(timeout=TIMEOUT_S) for rank in ranks]
+                    self.assertEqual([rank.returncode for rank in ranks], [0, 0, 0], outputs)
+                    self.assertIn("kept the guarantee", outputs[0][0])
+                finally:
+                    end(ranks)
+
     def test_dedicated_servers(self):
         for model in MODELS:
             with self.subTest(model=model):
@@ -74,7 +87,6 @@ class GuaranteeTest(unittest.TestCase):
         for model in MODELS:
             with self.subTest(model=model):
                 self.check([], ["--consistency", model, "--staleness", "2", "--workers", "3", "--straggler", "1:3"])
-
 
     def test_changing_staleness(self):
         for model in ["ssp", "essp"]:
@@ -120,6 +132,25 @@ class MisuseTest(unittest.TestCase):
         lines = self.assert_refused("other-name-on-another-rank", "makes table '(left|right)'", processes=2)
         self.assertEqual(len(lines), 2, lines)
 
+    def test_one_table_or_channel_more_on_one_rank_is_refused_on_every_rank(self):
+        for what in ("table", "channel"):
+            lines = self.assert_refused(f"one-{what}-more-on-another-rank",
+                                        f"{what} 'extra'.*every process must make the same .*channels in the same order",
+                                        processes=3)
+            self.assertEqual(len(lines), 3, lines)
+
+    def test_flags_that_differ_between_ranks_are_refused(self):
+        port = free_port()
+        flags = [["--staleness", "auto"], ["--staleness", "8"]]
+        ranks = [start_rank(rank, 2, port, [CHECK, "--consistency", "essp", *flags[rank]]) for rank in range(2)]
+        try:
+            for rank in ranks:
+                _, errors = rank.communicate(timeout=30)
+                self.assertEqual(rank.returncode, 2, errors)
+                self.assertIn("every process must make the same channels in the same order", errors)
+        finally:
+            end(ranks)
+
     def test_misused_rows_and_channels(self):
         self.assert_refused("column-out-of-range", "table 'weights', row 7: column 4 is out of range: .* 4 wide")
         self.assert_refused("wrong-length", "row 7: the update has 3 elements, the row 4")
@@ -159,6 +190,23 @@ class LostProcessTest(unittest.TestCase):
             self.assertLess(time.monotonic() - begin, 10)
         finally:
             end(ranks)
+
+    def test_a_worker_that_waits_for_nobody_ends_too(self):
+        """asp never waits, and one that computes does not even look."""
+        for case, flags in [("never-waits", ["--consistency", "asp"]), ("computes-for-ever", []),
+                            ("never-waits", ["--consistency", "asp", "--straggler", "0:1000000,2:1000000"])]:
+            with self.subTest(case=case, flags=flags):
+                port = free_port()
+                ranks = [start_rank(rank, 3, port, [MISUSE, "--case", case, *flags]) for rank in range(3)]
+                try:
+                    wait_until_joined(ranks)
+                    ranks[1].kill()
+                    for rank in (0, 2):
+                        _, errors = ranks[rank].communicate(timeout=10)
+                        self.assertNotEqual(ranks[rank].returncode, 0)
+                        self.assertRegex(errors, rf"rank 1 \(host .*pid {ranks[1].pid}\)", errors)
+                finally:
+                    end(ranks)
 
     def test_every_rank_names_rank_0_when_it_dies(self):
         port = free_port()

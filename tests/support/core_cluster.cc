@@ -106,7 +106,7 @@ void CoreCluster::advance(WorkerId worker, TableId id) {
   SimProcess& process = cluster_.process(at.rank);
   process.with_client([&](ClientCore& client, Outbox& outbox) { client.table(id).advance(at.local, false, outbox); });
   process.settle();
-  process.client().reclaimer().quiesce(static_cast<std::size_t>(at.local));
+  process.client().quiesce(at.local);
   process.client().collect();
 }
 

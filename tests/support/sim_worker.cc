@@ -250,7 +250,7 @@ void SimWorker::advance_all() {
   ++clock_;
   std::fill(advanced_early_.begin(), advanced_early_.end(), false);
   // A table that was advanced early has lost its views then; views of the others went with this advance.
-  process().client().reclaimer().quiesce(static_cast<std::size_t>(local_));
+  process().client().quiesce(local_);
   process().client().collect();
 }
 

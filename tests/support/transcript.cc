@@ -242,7 +242,7 @@ void Transcript::advance(WorkerId worker, int times, bool finishes) {
   for (int i = 0; i < times; ++i) {
     process.with_client([&](ClientCore& client, Outbox& outbox) { client.table(0).advance(local, finishes, outbox); });
     handle_mail(process.rank());  // the process's own shards, before the worker goes on
-    process.client().reclaimer().quiesce(static_cast<std::size_t>(local));
+    process.client().quiesce(local);
     process.client().collect();
   }
 }

@@ -19,6 +19,12 @@ void misuse_tables(Cluster& cluster, const std::string& name) {
     static_cast<void>(cluster.create_table<float>("weights", {.width = 1 + cluster.rank()}));
   } else if (name == "other-name-on-another-rank") {
     static_cast<void>(cluster.create_table<float>(cluster.rank() == 0 ? "left" : "right", {.width = 1}));
+  } else if (name == "one-table-more-on-another-rank") {
+    if (cluster.rank() == 1) static_cast<void>(cluster.create_table<float>("extra", {.width = 1}));
+    cluster.run_workers([](Worker&) {});
+  } else if (name == "one-channel-more-on-another-rank") {
+    if (cluster.rank() == 1) static_cast<void>(cluster.create_channel("extra"));
+    cluster.run_workers([](Worker&) {});
   } else if (name == "no-width") {
     static_cast<void>(cluster.create_table<float>("weights", {}));
   } else if (name == "unknown-updater") {
@@ -51,6 +57,14 @@ void misuse_rows(Cluster& cluster, const std::string& name) {
       for (bosen::Clock clock = 0; clock < 1000; ++clock) {
         static_cast<void>(table.get(worker, 0));
         worker.advance();
+      }
+    } else if (name == "never-waits") {
+      for (;;) {
+        table.inc(worker, 0, 0, 1.0F);
+        worker.advance();
+      }
+    } else if (name == "computes-for-ever") {
+      for (volatile bool goes_on = true; goes_on;) {
       }
     } else if (name == "waits-for-ever") {
       static_cast<void>(channel.receive(worker, 1));

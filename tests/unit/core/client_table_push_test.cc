@@ -9,7 +9,7 @@
 namespace bosen::core {
 namespace {
 
-class ClientTablePushTest : public testing::Test {
+class ClientTablePushTest : public ::testing::Test {
  protected:
   static constexpr RowId kRow = 7;
 

@@ -45,6 +45,21 @@ wire::Frame acknowledgement(std::uint64_t sequence) {
   return frame;
 }
 
+TEST(Link, GivesALargeFrameTheTimeThatASlowNetworkTakes) {
+  constexpr std::size_t kBytes = std::size_t{32} << 20;
+  BufferPool pool;
+  End end;
+  wire::Update update;
+  update.block = pool.take(kBytes);
+  update.block->size = kBytes;
+  end.link.send({wire::NodeId::client(0), wire::NodeId::shard(3), std::move(update)}, kStart, end.frames);
+  end.take();
+  end.tick(kStart + 20 * limits::kRetransmitNs);
+  EXPECT_THAT(end.take(), IsEmpty()) << "it may still be on its way";
+  end.tick(kStart + 40 * limits::kRetransmitNs);
+  EXPECT_THAT(end.take(), SizeIs(1));
+}
+
 TEST(Link, NumbersFramesFromOneAndAddressesThem) {
   End end;
   end.send(100);

@@ -12,7 +12,7 @@ using wire::Envelope;
 using wire::Frame;
 using wire::NodeId;
 
-class LinkWindowTest : public testing::Test {
+class LinkWindowTest : public ::testing::Test {
  protected:
   Envelope block_of(std::size_t bytes) {
     wire::Update update;

@@ -8,7 +8,7 @@ namespace {
 /// Counts the buffers that came back.
 class CountingOwner final : public BufferOwner {
  public:
-  BufferRef make() { return BufferRef::adopt(new Buffer(*this, nullptr, 0)); }
+  BufferRef make(std::size_t bytes = 0) { return BufferRef::adopt(new Buffer(*this, nullptr, bytes)); }
   void release(Buffer* buffer) override {
     ++released;
     delete buffer;
@@ -29,6 +29,26 @@ TEST(Reclaimer, KeepsABufferUntilEveryWorkerHasLookedAway) {
   reclaimer.quiesce(1);
   reclaimer.collect();
   EXPECT_EQ(owner.released, 1);
+}
+
+TEST(Reclaimer, KnowsHowMuchWaitsAndForWhom) {
+  CountingOwner owner;
+  Reclaimer reclaimer(3);
+  reclaimer.enter(0);
+  reclaimer.enter(1);
+  reclaimer.retire(owner.make(100));
+  reclaimer.collect();
+  reclaimer.quiesce(0);
+  reclaimer.retire(owner.make(10));
+  reclaimer.collect();
+  EXPECT_EQ(reclaimer.retired_bytes(), 110U);
+  EXPECT_FALSE(reclaimer.holds_back(0));
+  EXPECT_TRUE(reclaimer.holds_back(1));
+  EXPECT_FALSE(reclaimer.holds_back(2)) << "it has not begun";
+  reclaimer.quiesce(0);
+  reclaimer.quiesce(1);
+  reclaimer.collect();
+  EXPECT_EQ(reclaimer.retired_bytes(), 0U);
 }
 
 TEST(Reclaimer, AWorkerThatLookedAwayBeforeDoesNotCount) {
