@@ -283,7 +283,8 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
       internal::place(launch::detect_placement(launch::process_environment()), options, reader.given("timeout"));
   const bool has_workers = placement.rank < placement.size - placement.servers;
   if (check_ && has_workers) check_(options);
-  if (placement.rank == 0 && !options.output.empty()) internal::prepare_output(options.output);
+  // On every host, as they may share no disk: each process writes its own events there.
+  if (has_workers && !options.output.empty()) internal::prepare_output(options.output);
   configuration_ = reader.values();
   return internal::run_job(*this, options, placement, body);
 }

@@ -50,7 +50,7 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
   const bool is_first = spec.job.rank == 0;
   JobReport report(app.name(), options, platform,
                    is_first ? JobReport::Progress::kShown : JobReport::Progress::kHidden);
-  if (is_first) report.open(monitor::OpenMode::kTruncate);
+  if (is_first) report.check_files();
   std::optional<JobView> view;
   if (is_first && !options.monitor.empty()) view.emplace(app.name(), options.monitor, platform);
   runtime::Process process(std::move(spec), platform);
@@ -60,7 +60,6 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
   try {
     check_stragglers(options, process.members().worker_count());
     if (!process.is_server()) {
-      if (!is_first) report.open(monitor::OpenMode::kAppend);
       report.started(process, app);
       Cluster cluster(process, report);
       body(cluster);

@@ -77,7 +77,9 @@ Channel Cluster::create_channel(const std::string& name, const ChannelOptions& o
 }
 
 void Cluster::run_workers(const std::function<void(Worker&)>& body) {
+  if (rank() == 0) report_->begin();  // no process's workers run before all have come here
   process_->run_workers([&](runtime::WorkerContext& context) {
+    report_->begin();
     Worker worker(context);
     body(worker);
   });

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "bosen/base/terminal.h"
 #include "bosen/base/version.h"
@@ -33,28 +35,44 @@ JobReport::JobReport(std::string program, const Options& options, const runtime:
 
 double JobReport::now_s() const { return seconds(platform_.now() - start_); }
 
-void JobReport::open(monitor::OpenMode mode) {
-  if (!options_.metrics.empty()) log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);
+void JobReport::check_files() const {
+  if (options_.metrics.empty()) return;
+  const bool was_there = std::filesystem::exists(options_.metrics);
+  monitor::EventLog(options_.metrics, monitor::OpenMode::kAppend);
+  std::error_code ignored;
+  if (!was_there) std::filesystem::remove(options_.metrics, ignored);
 }
 
 void JobReport::started(const runtime::Process& process, const App& app) {
-  if (process.rank() != 0) return;
-  if (!options_.tensorboard.empty()) {
-    const double epoch_s = platform_.epoch_s() + seconds(start_);
-    tensorboard_ = std::make_unique<monitor::TensorboardLog>(options_.tensorboard, process.host(), epoch_s);
+  start_event_ = {.program = program_,
+                  .version = kVersion,
+                  .rank = process.rank(),
+                  .ranks = process.processes(),
+                  .workers = process.members().worker_count(),
+                  .host = process.host(),
+                  .configuration = app.configuration()};
+}
+
+void JobReport::begin() {
+  std::call_once(begun_, [this] { open(); });
+}
+
+void JobReport::open() {
+  const bool is_first = start_event_.rank == 0;
+  if (!options_.metrics.empty()) {
+    const auto mode = is_first ? monitor::OpenMode::kTruncate : monitor::OpenMode::kAppend;
+    log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);
   }
-  if (!log_) return;
-  const core::Membership& members = process.members();
-  log_->start({.program = program_,
-               .version = kVersion,
-               .rank = 0,
-               .ranks = process.processes(),
-               .workers = members.worker_count(),
-               .host = process.host(),
-               .configuration = app.configuration()});
+  if (!is_first) return;
+  if (log_) log_->start(start_event_);
+  if (options_.tensorboard.empty()) return;
+  const double epoch_s = platform_.epoch_s() + seconds(start_);
+  const std::lock_guard lock(mutex_);
+  tensorboard_ = std::make_unique<monitor::TensorboardLog>(options_.tensorboard, start_event_.host, epoch_s);
 }
 
 void JobReport::evaluation(Clock clock, const Measures& measures) {
+  begin();
   if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});
   const std::lock_guard lock(mutex_);
   measures_ = measures;
@@ -117,6 +135,7 @@ void JobReport::show(Clock clock) {
 }
 
 void JobReport::ended(const runtime::JobStatistics& job) {
+  begin();
   monitor::EndEvent end;
   end.wall_s = now_s();
   end.clocks = job.clocks;

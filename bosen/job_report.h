@@ -32,10 +32,13 @@ class JobReport {
   /// Times are the platform's.
   JobReport(std::string program, const Options& options, const runtime::Platform& platform, Progress progress);
 
-  /// Rank 0 begins the metrics file; to be called before any other process may open it.
-  void open(monitor::OpenMode mode);
-  /// The job has begun.
+  /// Proves that the metrics file can be written, and leaves what is in it.
+  void check_files() const;
+  /// The job has begun. Files are begun only by the first call of `begin`, so that a run that fails before its workers
+  /// run (its data may be malformed) loses nothing of the run before.
   void started(const runtime::Process& process, const App& app);
+  /// Begins the files where that was not done: rank 0's, before any other process may write. Any thread.
+  void begin();
 
   /// Measures by name that an app made at a clock.
   void evaluation(Clock clock, const Measures& measures);
@@ -53,6 +56,7 @@ class JobReport {
 
  private:
   [[nodiscard]] double now_s() const;
+  void open();
   void write_clock(const runtime::Process& process, Clock clock);
   void show(Clock clock);
   void print_summary(const monitor::EndEvent& end) const;
@@ -61,7 +65,9 @@ class JobReport {
   const Options options_;
   const runtime::Platform& platform_;
   const core::TimeNs start_;
-  std::unique_ptr<monitor::EventLog> log_;
+  monitor::StartEvent start_event_;
+  std::once_flag begun_;
+  std::unique_ptr<monitor::EventLog> log_;  ///< constant once begun
   std::unique_ptr<monitor::Progress> progress_;
   std::unique_ptr<monitor::TensorboardLog> tensorboard_;  ///< rank 0's; guarded by mutex_
 

@@ -17,19 +17,19 @@ bool is_folder(const std::string& path) {
   return std::filesystem::is_directory(path, error);
 }
 
-void check_file(const std::string& path) {
+void check_file(const std::string& path, const std::string& wanted) {
   std::error_code error;
-  if (std::filesystem::exists(path, error)) return;
-  apps::refuse_file(path,
-                    error ? error.message()
-                          : "is not there: give a folder of IDX files, such as /usr/share/datasets/fashion-mnist of "
-                            "Debian's dataset-fashion-mnist, or a file in libsvm's format");
+  if (!std::filesystem::exists(path, error))
+    apps::refuse_file(path, error ? error.message() : "is not there: " + wanted);
 }
 
 }  // namespace
 
 void check(const DataOptions& options) {
-  check_file(options.data);
+  check_file(
+      options.data,
+      "give a folder of IDX files, such as /usr/share/datasets/fashion-mnist of Debian's dataset-fashion-mnist, or a "
+      "file in libsvm's format");
   const bool folder = is_folder(options.data);
   if (folder && !options.test.empty()) {
     throw bosen::Error(bosen::ErrorKind::kUsage, fmt::format("--test {} goes with a libsvm file; the folder {} has its "
@@ -40,7 +40,7 @@ void check(const DataOptions& options) {
     throw bosen::Error(bosen::ErrorKind::kUsage,
                        fmt::format("--data {} is a file: name the file to test with by --test FILE", options.data));
   }
-  if (!folder) check_file(options.test);
+  if (!folder) check_file(options.test, "name the file in libsvm's format to test with");
 }
 
 DataSet read_data_set(const DataOptions& options) {

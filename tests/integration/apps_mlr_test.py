@@ -3,10 +3,12 @@
 import gzip
 import os
 import pathlib
+import socket
 import struct
+import subprocess
 import unittest
 
-from apps_support import SOURCE, AppTest
+from apps_support import BIN, SOURCE, AppTest
 
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
@@ -52,6 +54,35 @@ class MetricsTest(AppTest):
         self.assertEqual(end["clocks"], 60)
         self.assertEqual(sum(end["staleness_histogram"].values()), end["reads"])
         self.assertGreaterEqual(min(map(int, end["staleness_histogram"])), -3)
+
+    def test_a_run_that_fails_before_it_begins_loses_nothing_of_the_last(self):
+        output = self.folder / "results"
+        flags = ["--test", self.write("test", TEST), "--batch", 10, "--output", output]
+        command = [str(BIN / "mlr"), *map(str, flags)]
+        subprocess.run([*command, "--data", self.write("train", TRAIN)], check=True, capture_output=True)
+        before = (output / "metrics.jsonl").read_text()
+        failed = subprocess.run([*command, "--data", self.write("broken", "+1 1:x\n")], check=False, capture_output=True)
+        self.assertEqual(failed.returncode, 2)
+        self.assertEqual((output / "metrics.jsonl").read_text(), before)
+
+    def test_every_process_writes_to_its_own_hosts_disk(self):
+        """Two hosts without a shared folder: here, two working directories."""
+        folders = [self.folder / "first", self.folder / "second"]
+        train, test = self.write("train", TRAIN), self.write("test", TEST)
+        ranks = []
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        for rank, folder in enumerate(folders):
+            folder.mkdir()
+            environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+                           "MASTER_PORT": str(port)}
+            ranks.append(subprocess.Popen([str(BIN / "mlr"), "--data", str(train), "--test", str(test), "--batch", "10",
+                                           "--output", "out"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True))
+        for rank, folder in zip(ranks, folders):
+            _, errors = rank.communicate(timeout=60)
+            self.assertEqual(rank.returncode, 0, errors)
+            self.assertIn('"event":"clock"', (folder / "out" / "metrics.jsonl").read_text().replace(" ", ""))
 
     def test_learns_the_same_from_the_same_seed_under_bsp(self):
         flags = ["--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--batch", 10, "--epochs", 2,
