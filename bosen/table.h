@@ -23,7 +23,7 @@ class TableHandle;
 ///     weights.inc(worker, 3, gradient);           // std::span<const float>
 ///     worker.advance();
 ///
-/// A row or column out of range, or a span of another length than the width, throws Error(kUsage).
+/// A column out of range, or a span of another length than the width, throws Error(kUsage).
 template <class T>
 class Table {
  public:

@@ -13,7 +13,7 @@ def count(log):
     """(passed, failed, names of skipped cases) of all programs in the log."""
     passed = failed = 0
     skipped = []
-    for program in re.split(r"^-{58}\n\d+/\d+ Test", log, flags=re.MULTILINE):
+    for program in re.split(r"^\d+/\d+ Testing: ", log, flags=re.MULTILINE):
         passed += sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) tests?\.", program, re.MULTILINE))
         failed += sum(int(n) for n in re.findall(r"^\[  FAILED  \] (\d+) tests?, listed", program, re.MULTILINE))
         skipped += gtest_skips(program)

@@ -53,6 +53,9 @@ endif()
 
 if(BOSEN_BUILD_TESTS)
   bosen_require_package(GTest libgtest-dev)
+  if(NOT DEFINED Python3_EXECUTABLE AND EXISTS /usr/bin/python3)
+    set(Python3_EXECUTABLE /usr/bin/python3)  # another one first on the path lacks the Debian packages that tests use
+  endif()
   bosen_require_package(Python3 python3 COMPONENTS Interpreter)
 endif()
 if(BOSEN_BUILD_BENCHMARKS)
