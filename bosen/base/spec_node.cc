@@ -39,7 +39,7 @@ constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 /// With aliases a short file can unfold to any number of values.
 constexpr std::size_t kValuesMax = 1'000'000;
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::kConfiguration, message); }
+[[noreturn]] void refuse_spec(const std::string& message) { throw Error(ErrorKind::kConfiguration, message); }
 
 std::string place_of(const std::string& file, const YAML::Mark& mark) {
   return mark.is_null() ? file : fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
@@ -52,8 +52,8 @@ std::string lower(std::string text) {
 
 /// Counts the values on the way.
 void check_size(const YAML::Node& yaml, const std::string& file, int depth, std::size_t& values) {
-  if (depth > kDepthMax) refuse(place_of(file, yaml.Mark()) + ": nested too deeply");
-  if (++values > kValuesMax) refuse(place_of(file, yaml.Mark()) + ": the file unfolds to too many values");
+  if (depth > kDepthMax) refuse_spec(place_of(file, yaml.Mark()) + ": nested too deeply");
+  if (++values > kValuesMax) refuse_spec(place_of(file, yaml.Mark()) + ": the file unfolds to too many values");
   if (yaml.IsSequence()) {
     for (const YAML::Node& item : yaml) check_size(item, file, depth + 1, values);
   } else if (yaml.IsMap()) {
@@ -76,11 +76,11 @@ SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file) {
     data->kind = Kind::kMap;
     for (const auto& field : yaml) {
       const std::string place = place_of(file, field.first.Mark());
-      if (!field.first.IsScalar()) refuse(place + ": a key is a word");
+      if (!field.first.IsScalar()) refuse_spec(place + ": a key is a word");
       const std::string& key = field.first.Scalar();
       const auto same = [&](const auto& other) { return other.first == key; };
       if (std::any_of(data->fields.begin(), data->fields.end(), same)) {
-        refuse(fmt::format("{}: key '{}' is there twice: write a repeated field as a list", place, key));
+        refuse_spec(fmt::format("{}: key '{}' is there twice: write a repeated field as a list", place, key));
       }
       data->fields.emplace_back(key, make(field.second, file));
     }
@@ -105,20 +105,20 @@ SpecNode SpecNode::parse(const std::string& text, const std::string& file) {
     check_size(yaml, file, 0, values);
     return Data::make(yaml, file);
   } catch (const YAML::Exception& error) {
-    refuse(place_of(file, error.mark) + ": " + error.msg);
+    refuse_spec(place_of(file, error.mark) + ": " + error.msg);
   }
 }
 
 SpecNode SpecNode::read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) refuse(fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
+  if (!stream) refuse_spec(fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
   std::string text;
   std::array<char, 1 << 16> part{};
   while (text.size() <= kFileBytesMax && (stream.read(part.data(), part.size()) || stream.gcount() > 0)) {
     text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
   }
-  if (stream.bad()) refuse(fmt::format("cannot read '{}': it is no file of text", path));
-  if (text.size() > kFileBytesMax) refuse(fmt::format("{}: is too large for a description", path));
+  if (stream.bad()) refuse_spec(fmt::format("cannot read '{}': it is no file of text", path));
+  if (text.size() > kFileBytesMax) refuse_spec(fmt::format("{}: is too large for a description", path));
   return parse(text, path);
 }
 
@@ -149,7 +149,7 @@ const SpecNode* SpecNode::find(std::string_view key) const {
   return nullptr;
 }
 
-void SpecNode::fail(const std::string& message) const { refuse(place() + ": " + message); }
+void SpecNode::fail(const std::string& message) const { refuse_spec(place() + ": " + message); }
 
 namespace {
 

@@ -12,7 +12,7 @@ using wire::SparseRecord;
 
 namespace {
 
-bool is_thin(const Buffer& block) { return block.rows >= 8 && block.live_in_cache * 4 < block.rows; }
+bool is_thin_in_cache(const Buffer& block) { return block.rows >= 8 && block.live_in_cache * 4 < block.rows; }
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void RowCache::publish(RowSlot& slot, const std::byte* data, Buffer* block, Cloc
 void RowCache::release(Buffer* block) {
   if (--block->live_in_cache == 0) {
     reclaimer_.retire(BufferRef::adopt(block));
-  } else if (is_thin(*block) && (thinned_.empty() || thinned_.back().get() != block)) {
+  } else if (is_thin_in_cache(*block) && (thinned_.empty() || thinned_.back().get() != block)) {
     thinned_.push_back(BufferRef::share(block));
   }
 }

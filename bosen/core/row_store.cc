@@ -14,7 +14,7 @@ using wire::SparseRecord;
 namespace {
 
 // A block is given up for copies of what is left when fewer than one in four of its rows are current.
-bool is_thin(const Buffer& block) { return block.rows >= 8 && block.live_in_store * 4 < block.rows; }
+bool is_thin_in_store(const Buffer& block) { return block.rows >= 8 && block.live_in_store * 4 < block.rows; }
 
 BufferRef make_zero_block(BufferPool& pool, const wire::RowShape& shape) {
   const std::size_t bytes = shape.kind == RowKind::kDense ? shape.row_bytes() : SparseRecord::bytes(0, 8);
@@ -155,7 +155,7 @@ void RowStore::place(StoredRow& row, std::byte* data, Buffer* block) {
   if (old == nullptr) return;
   if (--old->live_in_store == 0) {
     old->release();
-  } else if (is_thin(*old) && old->mark == 0) {
+  } else if (is_thin_in_store(*old) && old->mark == 0) {
     old->mark = 1;
     thinned_.push_back(BufferRef::share(old));
   }

@@ -21,7 +21,7 @@
 namespace bosen::launch {
 namespace {
 
-constexpr const char* kLoopback = "127.0.0.1";
+constexpr const char* kLoopbackAddress = "127.0.0.1";
 
 /// "10.0.0.1" or "::1"; empty for other families.
 std::string numeric(const sockaddr* address) {
@@ -122,9 +122,9 @@ class RouteFinder {
                                      [](const HostRoute& route) { return !route.local && route.problem.empty(); });
     for (HostRoute& route : result_.routes) {
       if (!route.local) continue;
-      route.our_address = kLoopback;
+      route.our_address = kLoopbackAddress;
       if (remote == result_.routes.end()) {
-        route.peer_name = kLoopback;
+        route.peer_name = kLoopbackAddress;
       } else if (is_loopback_name(route.peer_name)) {
         route.peer_name = remote->our_address;
       }

@@ -11,7 +11,7 @@
 namespace bosen::launch {
 namespace {
 
-[[noreturn]] void fail(const std::string& message) { throw Error(ErrorKind::kUsage, message); }
+[[noreturn]] void refuse_plan(const std::string& message) { throw Error(ErrorKind::kUsage, message); }
 
 /// "h1:2, h2:1", cut after a few.
 std::string list_slots(const std::vector<Host>& hosts) {
@@ -31,20 +31,20 @@ int total_slots(const std::vector<Host>& hosts) {
 
 int count_processes(const JobSize& size, const std::vector<Host>& hosts) {
   if (size.workers < 0 || size.servers < 0)
-    fail("the numbers of processes (-n) and of servers (--servers) are at least 1 and 0");
-  if (size.workers == 0 && hosts.empty()) fail("say how many processes to start: -n N");
+    refuse_plan("the numbers of processes (-n) and of servers (--servers) are at least 1 and 0");
+  if (size.workers == 0 && hosts.empty()) refuse_plan("say how many processes to start: -n N");
   const int slots = total_slots(hosts);
   if (size.workers == 0 && slots <= size.servers) {
-    fail(fmt::format("--servers {} leaves no slot for a worker: the hosts have {} ({})", size.servers, slots,
-                     list_slots(hosts)));
+    refuse_plan(fmt::format("--servers {} leaves no slot for a worker: the hosts have {} ({})", size.servers, slots,
+                            list_slots(hosts)));
   }
   const std::int64_t wanted = size.workers == 0 ? slots : std::int64_t{size.workers} + size.servers;
   if (wanted > kMaxProcesses)
-    fail(fmt::format("{} processes are more than bosen run starts ({})", wanted, kMaxProcesses));
+    refuse_plan(fmt::format("{} processes are more than bosen run starts ({})", wanted, kMaxProcesses));
   if (!hosts.empty() && wanted > slots) {
     const std::string servers = size.servers > 0 ? fmt::format(" and --servers {}", size.servers) : "";
-    fail(fmt::format("-n {}{} needs {} slots, and the hosts have {} ({}): lower -n, or give a host more slots",
-                     size.workers, servers, wanted, slots, list_slots(hosts)));
+    refuse_plan(fmt::format("-n {}{} needs {} slots, and the hosts have {} ({}): lower -n, or give a host more slots",
+                            size.workers, servers, wanted, slots, list_slots(hosts)));
   }
   return static_cast<int>(wanted);
 }

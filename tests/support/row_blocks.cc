@@ -14,7 +14,7 @@ void write_as(std::byte* target, double value) {
 }
 
 template <class T>
-double read_as(const std::byte* source) {
+double read_double(const std::byte* source) {
   T value{};
   std::memcpy(&value, source, sizeof value);
   return static_cast<double>(value);
@@ -28,10 +28,10 @@ void write(ElementType type, std::byte* target, double value) {
 }
 
 double read(ElementType type, const std::byte* source) {
-  if (type == ElementType::kFloat) return read_as<float>(source);
-  if (type == ElementType::kDouble) return read_as<double>(source);
-  if (type == ElementType::kInt32) return read_as<std::int32_t>(source);
-  return read_as<std::int64_t>(source);
+  if (type == ElementType::kFloat) return read_double<float>(source);
+  if (type == ElementType::kDouble) return read_double<double>(source);
+  if (type == ElementType::kInt32) return read_double<std::int32_t>(source);
+  return read_double<std::int64_t>(source);
 }
 
 BufferRef only_block(wire::BlockBuilder& builder) {

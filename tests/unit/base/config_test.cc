@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 /// A program with an option of each kind.
-class ConfigTest : public testing::Test {
+class ConfigTest : public ::testing::Test {
  protected:
   ConfigTest() {
     reader_.add("Own", {"rate", &rate_, "step", {.minimum = 0.001, .maximum = 10}});

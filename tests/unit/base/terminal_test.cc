@@ -13,7 +13,7 @@ namespace bosen {
 namespace {
 
 /// A pseudo terminal's user side.
-class TerminalTest : public testing::Test {
+class TerminalTest : public ::testing::Test {
  protected:
   void SetUp() override {
     master_ = ::posix_openpt(O_RDWR | O_NOCTTY);

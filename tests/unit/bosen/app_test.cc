@@ -112,7 +112,7 @@ TEST(OneLineTest, ReplacesWhatWouldBreakTheLine) {
 }
 
 /// Runs a program with an option of its own and returns its exit code and what it wrote to stderr.
-class AppTest : public testing::Test {
+class AppTest : public ::testing::Test {
  protected:
   int run(const std::vector<std::string>& flags) {
     App app("program", "Does things");

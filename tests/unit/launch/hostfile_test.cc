@@ -98,7 +98,7 @@ struct Malformed {
   const char* message;  ///< part of the error
 };
 
-class MalformedHostfileTest : public testing::TestWithParam<Malformed> {};
+class MalformedHostfileTest : public ::testing::TestWithParam<Malformed> {};
 
 TEST_P(MalformedHostfileTest, IsReportedWithLineAndColumn) {
   const std::string error = error_of(GetParam().text);

@@ -11,7 +11,7 @@
 namespace bosen::launch {
 namespace {
 
-class RankLogsTest : public testing::Test {
+class RankLogsTest : public ::testing::Test {
  protected:
   RankLogsTest() {
     std::string pattern = (std::filesystem::temp_directory_path() / "bosen-rank-logs-XXXXXX").string();

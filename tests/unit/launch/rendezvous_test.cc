@@ -91,7 +91,7 @@ TEST(RendezvousTableTest, SurvivesRandomBytes) {
 }
 
 /// A server that is driven by its own thread while a test talks to it.
-class RendezvousTest : public testing::Test {
+class RendezvousTest : public ::testing::Test {
  protected:
   Placement placement(Rank rank, double timeout_s = 20) const {
     Placement placement;

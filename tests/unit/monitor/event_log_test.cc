@@ -88,7 +88,7 @@ TEST(EventJsonTest, KeepsALineWhoseTextIsNotUtf8) {
   EXPECT_THAT(to_json(event), testing::HasSubstr("\"m\xef\xbf\xbd\""));
 }
 
-class EventLogTest : public testing::Test {
+class EventLogTest : public ::testing::Test {
  protected:
   ~EventLogTest() override { std::remove(path_.c_str()); }
 

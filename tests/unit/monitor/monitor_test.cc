@@ -27,7 +27,7 @@ TEST(MonitorAddressTest, IsThisHostAloneUnlessAnotherIsNamed) {
     EXPECT_EQ(text(wrong), "none") << wrong;
 }
 
-class MonitorTest : public testing::Test {
+class MonitorTest : public ::testing::Test {
  protected:
   HttpResponse get(const std::string& path) { return http_get(monitor_.address(), path, kPatienceS); }
 

@@ -13,7 +13,7 @@
 namespace bosen::monitor {
 namespace {
 
-class TensorboardLogTest : public testing::Test {
+class TensorboardLogTest : public ::testing::Test {
  protected:
   ~TensorboardLogTest() override { std::filesystem::remove_all(folder_); }
 

@@ -20,7 +20,7 @@ using wire::NodeId;
 constexpr std::chrono::milliseconds kMoment{2};
 
 /// Process 1, whose only way to process 0 is the proxy.
-class ReconnectTest : public testing::Test {
+class ReconnectTest : public ::testing::Test {
  protected:
   ReconnectTest() { one_.transport.connect(0, proxy_.address()); }
 

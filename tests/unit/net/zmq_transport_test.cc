@@ -23,7 +23,7 @@ using testing::HasSubstr;
 using wire::NodeId;
 
 /// The tests that hold for every kind of address.
-class ZmqTransportTest : public testing::TestWithParam<std::string> {
+class ZmqTransportTest : public ::testing::TestWithParam<std::string> {
  protected:
   /// Processes 0 .. count - 1, each connected to all of lower rank.
   void start(int count) {

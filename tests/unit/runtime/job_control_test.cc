@@ -63,7 +63,7 @@ struct Joined {
   std::string error;
 };
 
-class JobControlTest : public testing::Test {
+class JobControlTest : public ::testing::Test {
  protected:
   Member member(Rank rank) const {
     return {rank, "node" + std::to_string(rank), "machine", 4000 + rank, "1.2.3", rank + 1, 2, {"tcp://node:5"}};

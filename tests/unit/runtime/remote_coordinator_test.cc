@@ -14,13 +14,13 @@
 namespace bosen::runtime {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-class RemoteCoordinatorTest : public testing::Test {
+class RemoteCoordinatorTest : public ::testing::Test {
  protected:
   RemoteCoordinator::Options options(std::uint16_t port) {
     const Member own{1, "node1", "machine", 77, "1.2.3", 1, 1, {}};
-    return {{"127.0.0.1", port}, {"token", 2, own, true}, 0, 60 * kSecond, [this](const std::string& text) {
+    return {{"127.0.0.1", port}, {"token", 2, own, true}, 0, 60 * kSecondNs, [this](const std::string& text) {
               notices_.push_back(text);
             }};
   }
@@ -82,12 +82,12 @@ TEST_F(RemoteCoordinatorTest, SaysEveryTenSecondsWhatItWaitsForAndGivesUpInTime)
   const std::uint16_t port = listener_.port;
   listener_ = {};
   RemoteCoordinator link(options(port), now_);
-  pass(link, 25 * kSecond);
+  pass(link, 25 * kSecondNs);
   const std::string where = "rank 0 at 127.0.0.1:" + std::to_string(port);
   EXPECT_EQ(notices_, (std::vector<std::string>{"has waited for 10 s for " + where + ": Connection refused",
                                                 "has waited for 20 s for " + where + ": Connection refused"}));
   EXPECT_FALSE(link.ended(now_));
-  pass(link, 36 * kSecond);
+  pass(link, 36 * kSecondNs);
   EXPECT_TRUE(link.ended(now_));
   EXPECT_EQ(last_failure(),
             "rank 1 (host node1, pid 77) could not reach " + where +
@@ -101,7 +101,7 @@ TEST_F(RemoteCoordinatorTest, TriesAgainWhereItIsHungUpOn) {
   { const LineConnection stranger = accept(link); }
   await(link);
   link.serve(now_, inbox_);
-  pass(link, kSecond);
+  pass(link, kSecondNs);
   LineConnection rank_zero = accept(link);
   tell(rank_zero, link, Heartbeat{});
   EXPECT_EQ(last_failure(), "none");
@@ -112,7 +112,7 @@ TEST_F(RemoteCoordinatorTest, GivesUpWhoeverAcceptsButSaysNothing) {
   RemoteCoordinator link(options(listener_.port), now_);
   link.serve(now_, inbox_);
   const LineConnection mute = accept(link);
-  pass(link, 61 * kSecond);
+  pass(link, 61 * kSecondNs);
   EXPECT_TRUE(link.ended(now_));
   EXPECT_NE(last_failure().find("it accepted the connection, but did not answer"), std::string::npos) << last_failure();
 }
@@ -122,9 +122,9 @@ TEST_F(RemoteCoordinatorTest, AFrozenRankZeroIsLostAfterSixSeconds) {
   link.serve(now_, inbox_);
   LineConnection rank_zero = accept(link);
   tell(rank_zero, link, MemberEntry{{0, "node0", "machine", 76, "1.2.3", 1, 1, {}}});
-  pass(link, 5 * kSecond);
+  pass(link, 5 * kSecondNs);
   EXPECT_EQ(last_failure(), "none");
-  pass(link, 2 * kSecond);
+  pass(link, 2 * kSecondNs);
   EXPECT_TRUE(last_failure().starts_with("rank 0 (host node0, pid 76) is lost: no sign of life for 6 s"))
       << last_failure();
 }
@@ -134,8 +134,8 @@ TEST_F(RemoteCoordinatorTest, ItsOwnStallIsNotRankZerosSilence) {
   link.serve(now_, inbox_);
   LineConnection rank_zero = accept(link);
   tell(rank_zero, link, Heartbeat{});
-  now_ += 100 * kSecond;
-  pass(link, 2 * kSecond);
+  now_ += 100 * kSecondNs;
+  pass(link, 2 * kSecondNs);
   EXPECT_EQ(last_failure(), "none");
 }
 

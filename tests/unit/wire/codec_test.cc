@@ -16,7 +16,7 @@ using test::sample_block;
 using test::sample_context;
 using test::sample_frame;
 
-class CodecTest : public testing::Test {
+class CodecTest : public ::testing::Test {
  protected:
   /// Encodes and decodes as if the bytes had come from the process of the frame's source.
   Decoded travel(const Frame& frame, BlockChecksum checksum = BlockChecksum::kCrc32c) {

@@ -18,7 +18,7 @@ using test::kSparseInt64;
 using test::sample_block;
 using test::sample_shape;
 
-class RowBlockTest : public testing::Test {
+class RowBlockTest : public ::testing::Test {
  protected:
   static bool check(TableId table, const BufferRef& block) { return check(table, block, block->rows); }
   static bool check(TableId table, const BufferRef& block, std::uint32_t rows) {

@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class InputFileTest : public testing::Test {
+class InputFileTest : public ::testing::Test {
  protected:
   ~InputFileTest() override { std::filesystem::remove(path_); }
 

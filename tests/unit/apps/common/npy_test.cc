@@ -15,7 +15,7 @@
 namespace apps {
 namespace {
 
-class NpyTest : public testing::Test {
+class NpyTest : public ::testing::Test {
  protected:
   ~NpyTest() override { std::filesystem::remove(path_); }
 

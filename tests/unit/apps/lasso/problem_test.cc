@@ -14,7 +14,7 @@
 namespace lasso {
 namespace {
 
-class ReadProblemTest : public testing::Test {
+class ReadProblemTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
 

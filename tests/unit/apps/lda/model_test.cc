@@ -22,7 +22,7 @@ Model fruit_and_metals() {
           .word_topic = {30, 0, 0, 10, 20, 0, 0, 10}};
 }
 
-class ModelTest : public testing::Test {
+class ModelTest : public ::testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }

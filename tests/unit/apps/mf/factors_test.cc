@@ -26,7 +26,7 @@ Rows start_rows(RowKind kind, std::size_t count, int rank) {
 }
 
 /// Every rank up to more than two registers of the kernels.
-class FactorizerTest : public testing::TestWithParam<int> {};
+class FactorizerTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(FactorizerTest, StepsAsThePlainFormulasSay) {
   const int rank = GetParam();
@@ -177,7 +177,7 @@ struct Setting {
   std::size_t lag;
 };
 
-class LearningTest : public testing::TestWithParam<Setting> {};
+class LearningTest : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(LearningTest, FindsTheFactorsBehindTheRatingsWhateverTheStaleness) {
   const Ratings ratings = generate_ratings({.users = 150, .items = 60, .rank = 2, .ratings = 5000}, 5, 1);

@@ -30,7 +30,7 @@ std::string error_of(const std::function<void()>& action) {
   return "no error";
 }
 
-class RatingsTest : public testing::Test {
+class RatingsTest : public ::testing::Test {
  protected:
   ~RatingsTest() override { std::filesystem::remove(path_); }
 

@@ -29,7 +29,7 @@ std::string error_of(const std::function<void()>& action) {
   return "no error";
 }
 
-class DataSetTest : public testing::Test {
+class DataSetTest : public ::testing::Test {
  protected:
   DataSetTest() { std::filesystem::create_directory(folder_); }
   ~DataSetTest() override { std::filesystem::remove_all(folder_); }

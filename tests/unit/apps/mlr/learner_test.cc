@@ -62,7 +62,7 @@ double plain_loss(const Weights& weights, const std::vector<float>& means, const
 }
 
 /// Every width of the kernels' blocks, and more than one block.
-class SoftmaxTest : public testing::TestWithParam<int> {};
+class SoftmaxTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(SoftmaxTest, ComputesTheLossOfItsDefinition) {
   const Examples examples = clouds(20, GetParam(), 5, 1);
@@ -202,7 +202,7 @@ struct Setting {
   std::size_t lag;
 };
 
-class LearnerTest : public testing::TestWithParam<Setting> {};
+class LearnerTest : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(LearnerTest, LearnsCloudsWhateverTheStaleness) {
   const Examples train = clouds(4000, 5, 12, 1);

@@ -30,7 +30,7 @@ Bytes jpeg(const Bytes& pixels, int channels, int height, int width);
 /// The same, or of four channels (with transparency).
 Bytes png(const Bytes& pixels, int channels, int height, int width);
 
-class DataTest : public testing::Test {
+class DataTest : public ::testing::Test {
  protected:
   DataTest();
   ~DataTest() override;

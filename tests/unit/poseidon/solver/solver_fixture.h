@@ -37,7 +37,7 @@ class BareLayer final : public Layer {
   void backward(const LayerIo& /*io*/) override {}
 };
 
-class SolverTest : public testing::Test {
+class SolverTest : public ::testing::Test {
  protected:
   SolverTest() {
     std::filesystem::remove_all(folder_);
