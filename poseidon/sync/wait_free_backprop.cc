@@ -49,7 +49,7 @@ WaitFreeBackprop::WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, 
       worker_(worker),
       updater_(updater),
       options_(options),
-      gradient_factor_(1.0 / plan.workers()),
+      gradient_factor_(plan.exchanges_gradients() ? 1.0 / plan.workers() : 1.0),
       state_of_layer_(net.layers().size(), -1) {
   for (const PlannedLayer& planned : plan.layers()) {
     const auto number = static_cast<std::size_t>(planned.layer.layer);

@@ -66,7 +66,7 @@ class WaitFreeBackprop final : public NetObserver {
   bosen::Worker& worker_;
   LayerUpdater& updater_;
   const Options options_;
-  const double gradient_factor_;
+  const double gradient_factor_;  ///< of what `finish` leaves: the sum over all workers, or the worker's own
   std::vector<LayerState> layers_;
   std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned
   std::size_t awaited_ = 0;
