@@ -130,8 +130,8 @@ WorkerResult WorkerTraining::run() {
     report_ready(/*wait=*/false);
     if (!last && job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0) write_snapshot_on_the_way();
   }
-  worker_.barrier();  // so that the last look at the parameters shows the work of all
-  sync_->finish_all();
+  worker_.barrier();
+  sync_->catch_up();
   if (evaluation_) test();
   result_.iterations = iteration_ - first;
   result_.images_per_second = images_per_second(all_);

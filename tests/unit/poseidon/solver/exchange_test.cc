@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <string>
 #include <vector>
 
@@ -100,7 +101,8 @@ class ExchangeTest : public testing::Test {
     std::vector<Weights> result(static_cast<std::size_t>(course.workers));
     run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
       for (int i = 0; i < course.iterations; ++i) iterate(sync, net);
-      sync.finish_all();
+      worker.barrier();
+      sync.catch_up();
       result[static_cast<std::size_t>(worker.id())] = weights_of(net);
     });
     return result;
@@ -206,6 +208,25 @@ TEST_F(ExchangeTest, StaleWorkersThatAgreeStepAsFarAsOneWorker) {
       course.consistency = "ssp";
       for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(1e-5F), expected));
     }
+  }
+}
+
+TEST_F(ExchangeTest, ShowsTheWorkOfAllStaleWorkersAtTheEnd) {
+  for (const bool overlap : {true, false}) {
+    std::latch first_has_ended(1);
+    std::vector<Weights> ours(2);
+    const Course course{
+        .workers = 2, .consistency = "ssp", .overlap = overlap, .solver = {.rate = {.base = 0.1}, .clip_gradients = 9}};
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
+      if (worker.id() == 1) first_has_ended.wait();
+      iterate(sync, net);
+      if (worker.id() == 0) first_has_ended.count_down();
+      worker.barrier();
+      sync.catch_up();
+      ours[static_cast<std::size_t>(worker.id())] = weights_of(net);
+    });
+    EXPECT_THAT(ours[0], Pointwise(FloatNear(1e-6F), alone(2, 1, course.solver)));
+    EXPECT_EQ(ours[1], ours[0]);
   }
 }
 
