@@ -321,6 +321,21 @@ TEST_F(OperationTest, Concat) {
       for (const Shape& shape : shapes) descriptions.push_back(arranged(shape, channels == 16));
       const auto operation = backend_.concat(axis, descriptions);
       std::vector<Values> inputs;
+TEST_F(OperationTest, EltwiseGivesTheGradientOfAMaximumToTheFirstThatIsIt) {
+  const EltwiseOptions options{.operation = EltwiseOptions::Operation::kMaximum, .coefficients = {}};
+  const Shape shape{1, 4};
+  const std::vector<TensorDescription> descriptions(3, TensorDescription::row_major(shape));
+  const auto operation = backend_.eltwise(options, descriptions);
+  const Tensor a = make(shape, {1, 2, 0, 5}), b = make(shape, {1, 3, 4, 5}), c = make(shape, {0, 3, 4, 5});
+  const std::vector<const Tensor*> inputs{&a, &b, &c};
+  Tensor y = make(descriptions[0]), da = make(descriptions[0]), db = make(descriptions[0]), dc = make(descriptions[0]);
+  operation->forward(inputs, y);
+  operation->backward(inputs, y, make(shape, {10, 20, 30, 40}), std::vector<Tensor*>{&da, &db, &dc});
+  EXPECT_EQ(values_of(da), (Values{10, 0, 0, 40}));
+  EXPECT_EQ(values_of(db), (Values{0, 20, 30, 0}));
+  EXPECT_EQ(values_of(dc), (Values{0, 0, 0, 0}));
+}
+
       std::vector<Tensor> tensors, gradients;
       for (std::size_t i = 0; i < shapes.size(); ++i) {
         inputs.push_back(draw(shapes[i].count()));
