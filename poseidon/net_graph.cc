@@ -153,7 +153,6 @@ class Builder {
     LayerSpec split;
     split.name = fmt::format("{}_{}_split", name, spec.name);
     split.type = "Split";
-    split.node = spec.node;
     split.tops.assign(static_cast<std::size_t>(readers), name);
     const int index = static_cast<int>(graph_.layers.size());
     GraphLayer layer;

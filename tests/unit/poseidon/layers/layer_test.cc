@@ -231,6 +231,11 @@ TEST(LayersTest, TakeTheEngineThatCaffeNetsName) {
   }
 }
 
+TEST(SplitLayerTest, HasNoKeysOfItsOwn) {
+  EXPECT_EQ(error_of("type: Split, top: [a, b]"), "no error");
+  EXPECT_THAT(error_of("type: Split, top: [a, b], split_param: {axis: 1}"), HasSubstr("split_param"));
+}
+
 TEST(LayersTest, NameTheNearestKeyForOneTheyDoNotKnow) {
   EXPECT_THAT(error_of("type: ReLU, relu_parm: {negative_slope: 0.1}"),
               AllOf(StartsWith("net.yaml:2:"), HasSubstr("did you mean 'relu_param'?")));
