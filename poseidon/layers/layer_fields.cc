@@ -30,11 +30,11 @@ Filler read_filler(Fields& fields, const std::string& key) {
   if (node.kind() == Node::Kind::kEmpty) return filler;
   Fields own(node, key);
   filler.type = static_cast<Filler::Type>(own.choice("type", {"constant", "gaussian", "uniform", "xavier", "msra"}, 0));
-  filler.value = own.number("value", 0.0);
-  filler.mean = own.number("mean", 0.0);
-  filler.std = own.number("std", 1.0, {.minimum = 0});
-  filler.minimum = own.number("min", 0.0);
-  filler.maximum = own.number("max", 1.0);
+  filler.value = own.number("value", 0.0, kFloats);
+  filler.mean = own.number("mean", 0.0, kFloats);
+  filler.std = own.number("std", 1.0, kFloatsFrom0);
+  filler.minimum = own.number("min", 0.0, kFloats);
+  filler.maximum = own.number("max", 1.0, kFloats);
   filler.variance = static_cast<Filler::Variance>(own.choice("variance_norm", {"FAN_IN", "FAN_OUT", "AVERAGE"}, 0));
   own.finish();
   return filler;

@@ -231,6 +231,13 @@ TEST(LayersTest, TakeTheEngineThatCaffeNetsName) {
   }
 }
 
+TEST(LayersTest, RefuseNumbersThatNoFloatHolds) {
+  EXPECT_THAT(error_of("type: ReLU, relu_param: {negative_slope: 1e39}"),
+              AllOf(StartsWith("net.yaml:2:"), HasSubstr("negative_slope")));
+  EXPECT_THAT(error_of("type: InnerProduct, inner_product_param: {num_output: 1, weight_filler: {value: 1e39}}"),
+              HasSubstr("value"));
+}
+
 TEST(SplitLayerTest, HasNoKeysOfItsOwn) {
   EXPECT_EQ(error_of("type: Split, top: [a, b]"), "no error");
   EXPECT_THAT(error_of("type: Split, top: [a, b], split_param: {axis: 1}"), HasSubstr("split_param"));
