@@ -65,6 +65,13 @@ Window read_window(Fields& fields) {
   return window;
 }
 
+void expect_softmax_over_channels(const Node& softmax_param) {
+  Fields fields(softmax_param, "softmax_param");
+  if (fields.integer("axis", 1) != 1) fields.fail("axis", "must be 1, the channels");
+  static_cast<void>(fields.text("engine", ""));
+  fields.finish();
+}
+
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters) {
   if (spec.parameters.size() > parameters.size()) {
     Fields(spec.node, "layer")

@@ -93,6 +93,20 @@ void read_course(Fields& fields, SolverSpec& spec) {
   if (seed >= 0) spec.random_seed = static_cast<std::uint64_t>(seed);
 }
 
+/// Keys that come along in files from Caffe: where to compute is a question to the machine, weights have one format,
+/// and what else is computed or printed on the way leaves results as they are.
+void read_what_changes_nothing(Fields& fields) {
+  fields.choice("solver_mode", {"CPU", "GPU"}, 0);
+  static_cast<void>(fields.integer("device_id", 0));
+  fields.choice("snapshot_format", {"HDF5", "BINARYPROTO"}, 0);
+  for (const char* key : {"debug_info", "test_compute_loss", "layer_wise_reduce"}) {
+    static_cast<void>(fields.boolean(key, false));
+  }
+  if (fields.boolean("snapshot_diff", false)) {
+    fields.fail("snapshot_diff", "snapshots have no gradients: leave it out");
+  }
+}
+
 SolverSpec from_node(const Node& root, const std::string& file) {
   SolverSpec spec;
   spec.file = file;
@@ -109,8 +123,7 @@ SolverSpec from_node(const Node& root, const std::string& file) {
   const double clip = fields.number("clip_gradients", -1.0, kFloats);
   if (clip == 0) fields.fail("clip_gradients", "0 would stop all learning: give a norm above 0, or leave it out");
   spec.clip_gradients = std::max(0.0, clip);
-  // Where to compute is a question to the machine, not to the solver; the key comes along in files from Caffe.
-  fields.choice("solver_mode", {"CPU", "GPU"}, 0);
+  read_what_changes_nothing(fields);
   fields.finish();
   return spec;
 }

@@ -180,6 +180,7 @@ TEST_F(UnaryOperationTest, PoolingOfWholeImages) {
 TEST_F(UnaryOperationTest, Activations) {
   for (const ActivationOptions& options :
        {ActivationOptions{}, ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = 0.2},
+        ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = -0.5},
         ActivationOptions{.kind = ActivationKind::kSigmoid}, ActivationOptions{.kind = ActivationKind::kTanh}}) {
     for (const Shape& shape : {Shape{2, 20, 5, 3}, Shape{3, 17}}) {
       check(

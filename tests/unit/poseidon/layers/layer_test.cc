@@ -231,11 +231,24 @@ TEST(LayersTest, TakeTheEngineThatCaffeNetsName) {
   }
 }
 
+TEST(LayersTest, TakeWhatCaffeNetsSayBeside) {
+  EXPECT_EQ(error_of("type: SoftmaxWithLoss, softmax_param: {axis: 1, engine: CAFFE}"), "no error");
+  EXPECT_THAT(error_of("type: SoftmaxWithLoss, softmax_param: {axis: 2}"), HasSubstr("axis"));
+  EXPECT_THAT(error_of("type: SoftmaxWithLoss, softmax_param: {axes: 1}"), HasSubstr("axes"));
+  EXPECT_THAT(error_of("type: Softmax, softmax_param: {axis: 0}"), HasSubstr("axis"));
+  EXPECT_EQ(error_of("type: ReLU, relu_param: {negative_slope: -0.2}"), "no error");
+}
+
 TEST(LayersTest, RefuseNumbersThatNoFloatHolds) {
   EXPECT_THAT(error_of("type: ReLU, relu_param: {negative_slope: 1e39}"),
               AllOf(StartsWith("net.yaml:2:"), HasSubstr("negative_slope")));
   EXPECT_THAT(error_of("type: InnerProduct, inner_product_param: {num_output: 1, weight_filler: {value: 1e39}}"),
               HasSubstr("value"));
+}
+
+TEST(ActivationLayerTest, KeepsItsInputWhereTheOutputHidesIt) {
+  EXPECT_TRUE(layer_of("type: ReLU, relu_param: {negative_slope: 0.2}")->works_in_place());
+  EXPECT_FALSE(layer_of("type: ReLU, relu_param: {negative_slope: -0.2}")->works_in_place());
 }
 
 TEST(SplitLayerTest, HasNoKeysOfItsOwn) {

@@ -89,6 +89,13 @@ TEST(SolverSpecTest, RefusesNumbersThatNoFloatHolds) {
   }
 }
 
+TEST(SolverSpecTest, TakesCaffesKeysThatChangeNoResult) {
+  EXPECT_EQ(error_of("snapshot_format: HDF5\ndevice_id: 1\ndebug_info: true\nlayer_wise_reduce: false\n"), "no error");
+  EXPECT_EQ(error_of("snapshot_format: BINARYPROTO\nsnapshot_diff: false\ntest_compute_loss: true\n"), "no error");
+  EXPECT_THAT(error_of("snapshot_format: TEXT\n"), HasSubstr("snapshot_format"));
+  EXPECT_THAT(error_of("snapshot_diff: true\n"), HasSubstr("no gradients"));
+}
+
 TEST(SolverSpecTest, NeedsANetARateAndAnEnd) {
   for (const std::string missing : {"net", "base_lr", "max_iter"}) {
     std::string text;
