@@ -125,7 +125,7 @@ const Batch& RecordSource::next() {
 }
 
 void RecordSource::make(std::int64_t number, Batch& batch, std::string& buffer) const {
-  const std::int64_t first = (number * options_.workers + options_.worker) * options_.batch;
+  const std::int64_t first = options_.first + (number * options_.workers + options_.worker) * options_.batch;
   const std::int64_t image = shape_.count(1, 4);
   for (std::int64_t i = 0; i < options_.batch; ++i) {
     const std::int64_t position = first + i;

@@ -200,7 +200,7 @@ void WorkerTraining::test() {
   sync_->finish_all();
   const EvaluationSums sums = evaluation_->run();
   const bool first = worker_.id() == 0;
-  std::vector<double> values{static_cast<double>(sums.batches), sums.loss, losses_.mean(),
+  std::vector<double> values{static_cast<double>(sums.images), sums.loss, losses_.mean(),
                              first ? images_per_second(all_) : 0.0};
   values.insert(values.end(), sums.measures.begin(), sums.measures.end());
   sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kTest), values);
@@ -241,12 +241,12 @@ void WorkerTraining::report_training(std::int64_t iteration, const std::vector<d
 
 void WorkerTraining::report_test(std::int64_t iteration, const std::vector<double>& values) {
   std::vector<std::pair<std::string, double>> measures;
-  const double batches = values[0];
+  const double images = values[0];
   const bool has_trained = values[3] > 0;  // in this run
   if (has_trained) measures.emplace_back("loss", values[2] / worker_.count());
-  measures.emplace_back("test_loss", values[1] / batches);
+  measures.emplace_back("test_loss", values[1] / images);
   for (std::size_t i = 0; i < evaluation_->names().size(); ++i) {
-    measures.emplace_back(evaluation_->names()[i], values[i + 4] / batches);
+    measures.emplace_back(evaluation_->names()[i], values[i + 4] / images);
   }
   if (has_trained) measures.emplace_back("images_per_second", values[3]);
   job_.cluster.report(iteration, measures);
