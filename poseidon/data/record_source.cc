@@ -56,10 +56,7 @@ RecordSource::RecordSource(std::shared_ptr<const DataSet> set, const RecordSourc
   }
   shape_ = {options_.batch, info.channels, crop > 0 ? crop : info.height, crop > 0 ? crop : info.width};
   slots_.resize(kBatchesAhead + static_cast<std::size_t>(options_.threads));
-  for (Slot& slot : slots_) {
-    slot.batch.images.resize(static_cast<std::size_t>(shape_.count()));
-    slot.batch.labels.resize(static_cast<std::size_t>(options_.batch));
-  }
+  for (Slot& slot : slots_) slot.batch = make_batch(shape_);
   start();
 }
 

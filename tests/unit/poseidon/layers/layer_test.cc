@@ -256,6 +256,19 @@ TEST(SplitLayerTest, HasNoKeysOfItsOwn) {
   EXPECT_THAT(error_of("type: Split, top: [a, b], split_param: {axis: 1}"), HasSubstr("split_param"));
 }
 
+TEST(ShapeTest, CountsNoMoreThanAnyMemoryHolds) {
+  EXPECT_EQ((Shape{1 << 20, 1 << 20, 256}).count(), std::int64_t{1} << 48);
+  for (const Shape& shape : {Shape{1 << 20, 1 << 20, 257}, Shape{4096, 4096, 1048576, 1048576}}) {
+    try {
+      (void)shape.count();
+      FAIL() << shape.text();
+    } catch (const bosen::Error& error) {
+      EXPECT_EQ(error.kind(), bosen::ErrorKind::kConfiguration);
+      EXPECT_THAT(error.what(), AllOf(StartsWith(shape.text()), HasSubstr("smaller batch")));
+    }
+  }
+}
+
 TEST(LayersTest, NameTheNearestKeyForOneTheyDoNotKnow) {
   EXPECT_THAT(error_of("type: ReLU, relu_parm: {negative_slope: 0.1}"),
               AllOf(StartsWith("net.yaml:2:"), HasSubstr("did you mean 'relu_param'?")));
