@@ -76,6 +76,9 @@ void RecordSource::stop() {
 }
 
 void RecordSource::seek(std::int64_t batches) {
+  if (batches < 0 || batches > kExamplesReadMax / options_.batch / options_.workers) {
+    refuse(*set_, fmt::format("has no batch number {}: a snapshot that says so is damaged", batches));
+  }
   stop();
   stopping_ = false;
   for (Slot& slot : slots_) slot.number = -1;

@@ -73,6 +73,14 @@ TEST_F(RecordSourceTest, BeginsAtTheExampleAskedFor) {
   }
 }
 
+TEST_F(RecordSourceTest, RefusesPositionsThatCannotBeCounted) {
+  const auto set = numbers(7);
+  RecordSource source(set, {.batch = 3, .workers = 2});
+  for (const std::int64_t batches : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max() / 2}) {
+    EXPECT_THAT(error_of([&] { source.seek(batches); }, bosen::ErrorKind::kConfiguration), HasSubstr("is damaged"));
+  }
+}
+
 TEST_F(RecordSourceTest, ShowsEveryExampleOnceInEveryEpoch) {
   const auto set = numbers(30);
   const std::vector<float> seen = read(set, {.batch = 5}, 18);
