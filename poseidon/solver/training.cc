@@ -34,7 +34,7 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iteratio
 
 TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend) {
   const TrainingJob job(cluster, settings, make_backend);
-  cluster.expect_clocks(job.iterations);
+  cluster.expect_clocks(job.iterations, job.snapshot ? job.snapshot->state.iteration : 0);
   std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));
   cluster.run_workers([&](bosen::Worker& worker) {
     WorkerTraining training(job, worker);
