@@ -35,7 +35,7 @@ constexpr std::int64_t kCountMax = std::int64_t{1} << 53;
 std::int64_t size_of(const fs::path& path) { return static_cast<std::int64_t>(fs::file_size(path)); }
 
 std::string state_text(const TrainingState& state, const fs::path& folder) {
-  const nlohmann::ordered_json json{
+  nlohmann::ordered_json json{
       {"format", kFormat},
       {"net", state.net},
       {"fingerprint", state.fingerprint},
@@ -44,6 +44,7 @@ std::string state_text(const TrainingState& state, const fs::path& folder) {
       {"examples", state.examples},
       {"seed", state.seed},
       {"files", {{kWeightsFile, size_of(folder / kWeightsFile)}, {kSolverFile, size_of(folder / kSolverFile)}}}};
+  if (!state.losses.empty()) json["losses"] = state.losses;
   return json.dump(2) + "\n";
 }
 
@@ -70,6 +71,17 @@ T field(const std::string& path, const nlohmann::json& json, const char* name) {
   return found->get<T>();
 }
 
+/// Snapshots of trainings that average no losses have none.
+std::vector<std::vector<double>> read_losses(const std::string& path, const nlohmann::json& json) {
+  const auto found = json.find("losses");
+  if (found == json.end()) return {};
+  try {
+    return found->get<std::vector<std::vector<double>>>();
+  } catch (const nlohmann::json::exception&) {
+    refuse(path, "has no proper 'losses': the snapshot is damaged, name another");
+  }
+}
+
 TrainingState read_state(const fs::path& folder) {
   const std::string path = (folder / kStateFile).string();
   const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
@@ -88,6 +100,7 @@ TrainingState read_state(const fs::path& folder) {
       refuse(path, fmt::format("counts {}, which can't be: the snapshot is damaged, name another", count));
     }
   }
+  state.losses = read_losses(path, json);
   const auto files = json.find("files");
   if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
   for (const char* name : {kWeightsFile, kSolverFile}) {

@@ -80,6 +80,17 @@ TEST(EvaluationTest, LooksAtEveryImageOnceWhereNoBatchDivides) {
   }
 }
 
+TEST(LossWindowTest, IsTheSameWhenItsLastLossesAreAddedToAnother) {
+  LossWindow window(3);
+  EXPECT_EQ(window.mean(), 0);
+  for (const double loss : {0.1, 0.7, 0.3, 0.9, 0.2}) window.add(loss);
+  EXPECT_THAT(window.last(), ElementsAre(0.3, 0.9, 0.2));
+  LossWindow other(3);
+  for (const double loss : window.last()) other.add(loss);
+  for (LossWindow* each : {&window, &other}) each->add(0.6);
+  EXPECT_EQ(other.mean(), window.mean());
+}
+
 TEST(DataFeedTest, SaysWhatIsMissing) {
   EXPECT_THAT(error_of([] { const DataFeed feed(net("batch_size: 4"), "", 1); }), HasSubstr("give --data DIR"));
   EXPECT_THAT(error_of([] { const DataFeed feed(net("batch_size: 4"), "synthetic", 1); }),

@@ -136,6 +136,12 @@ TEST_F(SnapshotTest, RefusesWhatIsNoSnapshot) {
   EXPECT_THAT(refusal(folder_.string()), HasSubstr("holds no snapshot"));
 }
 
+TEST_F(SnapshotTest, BringsBackTheLossesOfEveryWorker) {
+  EXPECT_TRUE(open_snapshot(write(1)).state.losses.empty());
+  state_.losses = {{0.1, 1.0 / 3}, {}};
+  EXPECT_EQ(open_snapshot(write(2)).state.losses, state_.losses);
+}
+
 TEST_F(SnapshotTest, RefusesCountsThatCannotBe) {
   for (const std::int64_t examples : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
     state_.examples = examples;
