@@ -96,7 +96,7 @@ void Cluster::report(Clock clock, const std::vector<std::pair<std::string, doubl
   process_->measured(clock, should_grow(name) ? -value : value);
 }
 
-void Cluster::expect_clocks(Clock clocks) { report_->expect_clocks(clocks); }
+void Cluster::expect_clocks(Clock clocks, Clock first) { report_->expect_clocks(clocks, first); }
 
 template Table<float> Cluster::create_table(const std::string&, const TableOptions&);
 template Table<double> Cluster::create_table(const std::string&, const TableOptions&);

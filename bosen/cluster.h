@@ -56,8 +56,9 @@ class Cluster {
   /// The same for measures that are known while it runs alone.
   void report(Clock clock, const std::vector<std::pair<std::string, double>>& measures);
 
-  /// Says how many clocks the app will run where --clocks doesn't, so that progress can show how far it is. Any thread.
-  void expect_clocks(Clock clocks);
+  /// Says at which clock the app will end where --clocks doesn't, so that progress can show how far it is, and at which
+  /// it begins where it goes on from an earlier run: progress and metrics then count from there. Any thread.
+  void expect_clocks(Clock clocks, Clock first = 0);
 
  private:
   runtime::Process* process_;

@@ -93,12 +93,13 @@ void JobReport::describe(monitor::ProcessStatus& status) {
 
 Clock JobReport::expected_clocks() {
   const std::lock_guard lock(mutex_);
-  return clocks_;
+  return clocks_ == 0 ? 0 : clocks_ - first_clock_;
 }
 
-void JobReport::expect_clocks(Clock clocks) {
+void JobReport::expect_clocks(Clock clocks, Clock first) {
   const std::lock_guard lock(mutex_);
   clocks_ = clocks;
+  first_clock_ = first;
 }
 
 void JobReport::advanced(const runtime::Process& process, const runtime::WorkerContext& worker) {
@@ -109,8 +110,9 @@ void JobReport::advanced(const runtime::Process& process, const runtime::WorkerC
   before = worker.times();
   if (worker.local_id() != 0) return;
   const std::lock_guard lock(mutex_);
-  if (log_ && now_s() >= next_clock_event_s_) write_clock(process, worker.clock());
-  show(worker.clock());
+  const Clock clock = first_clock_ + worker.clock();
+  if (log_ && now_s() >= next_clock_event_s_) write_clock(process, clock);
+  show(clock);
 }
 
 void JobReport::write_clock(const runtime::Process& process, Clock clock) {
@@ -154,7 +156,8 @@ void JobReport::ended(const runtime::JobStatistics& job) {
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
   if (log_) log_->end(end);
-  if (progress_) progress_->finish(end.wall_s, {.clock = end.clocks, .clocks = end.clocks, .measures = measures_});
+  const Clock last = first_clock_ + end.clocks;
+  if (progress_) progress_->finish(end.wall_s, {.clock = last, .clocks = last, .measures = measures_});
   print_summary(end);
 }
 

@@ -42,13 +42,14 @@ class JobReport {
 
   /// Measures by name that an app made at a clock.
   void evaluation(Clock clock, const Measures& measures);
-  /// How many clocks there will be.
-  void expect_clocks(Clock clocks);
+  /// At which clock the job will end; workers' first clock is number `first`.
+  void expect_clocks(Clock clocks, Clock first);
   /// A worker has advanced.
   void advanced(const runtime::Process& process, const runtime::WorkerContext& worker);
 
   /// Adds the latest evaluations to how this process is. Any thread.
   void describe(monitor::ProcessStatus& status);
+  /// How many clocks workers will make.
   [[nodiscard]] Clock expected_clocks();
 
   /// All workers of the job have ended; rank 0 alone calls it.
@@ -82,7 +83,8 @@ class JobReport {
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   Clock clock_ = 0;
-  Clock clocks_ = 0;  ///< how many there will be; 0: not known
+  Clock clocks_ = 0;       ///< at which the job ends; 0: not known
+  Clock first_clock_ = 0;  ///< of an earlier run, which this one continues
   Measures measures_;
   std::int64_t evaluations_before_ = 0;  ///< how many there were before those in evaluations_
   std::deque<monitor::Evaluation> evaluations_;

@@ -81,7 +81,7 @@ enum class ActivationKind { kRelu, kLeakyRelu, kSigmoid, kTanh };
 
 struct ActivationOptions {
   ActivationKind kind = ActivationKind::kRelu;
-  double negative_slope = 0;  ///< leaky ReLU
+  double negative_slope = 0;  ///< leaky ReLU; below 0 `backward` has to look at the input, which is kept then
 };
 
 /// output = input / (k + alpha / n * sum of squares)^beta; n = size across channels, size^2 within one.

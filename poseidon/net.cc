@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "bosen/error.h"
 #include "poseidon/filler.h"
@@ -42,6 +43,8 @@ class Net::Impl {
   void set_up_layers();
   void share_memory();
   void give_memory();
+  [[noreturn]] void refuse_memory() const;
+  [[nodiscard]] std::string largest_layer() const;
   [[nodiscard]] Lifetime value_lifetime(std::size_t root) const;
   [[nodiscard]] Lifetime gradient_lifetime(std::size_t blob) const;
   /// Whether the layer's sufficient factors are to be valid until the next forward.
@@ -69,9 +72,33 @@ Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend
       options_(options),
       backend_(backend) {
   for (GraphLayer& layer : graph_.layers) layers_.push_back(std::move(layer.layer));
-  set_up_layers();
-  share_memory();
-  give_memory();
+  try {
+    set_up_layers();
+    share_memory();
+    give_memory();
+  } catch (const std::bad_alloc&) {
+    refuse_memory();
+  } catch (const bosen::Error& error) {
+    if (error.kind() != bosen::ErrorKind::kDevice) throw;
+    refuse_memory();
+  }
+}
+
+void Net::Impl::refuse_memory() const {
+  std::int64_t elements = 0;
+  for (const GraphBlob& blob : graph_.blobs) elements += blob.shape.count();
+  throw bosen::Error(
+      bosen::ErrorKind::kConfiguration,
+      fmt::format("net '{}': there is no memory for it: its layers' outputs alone are {} MB before reuse, "
+                  "the largest of '{}': take a smaller batch",
+                  name(), elements * static_cast<std::int64_t>(sizeof(float)) / 1'000'000, largest_layer()));
+}
+
+std::string Net::Impl::largest_layer() const {
+  const auto largest =
+      std::max_element(graph_.blobs.begin(), graph_.blobs.end(),
+                       [](const GraphBlob& a, const GraphBlob& b) { return a.shape.count() < b.shape.count(); });
+  return layers_[static_cast<std::size_t>(largest->writer)]->name();
 }
 
 void Net::Impl::make_parameters(Layer& layer) {

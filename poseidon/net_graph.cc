@@ -115,7 +115,10 @@ class Builder {
     std::vector<Shape> inputs;
     for (const int input : layer.inputs) inputs.push_back(graph_.blobs[static_cast<std::size_t>(input)].shape);
     try {
-      return layer.layer->infer(inputs);
+      std::vector<Shape> outputs = layer.layer->infer(inputs);
+      for (const Shape& output : outputs) (void)output.count();  // which fails where it is beyond all memory
+      for (const Parameter& parameter : layer.layer->parameters()) (void)parameter.shape.count();
+      return outputs;
     } catch (const bosen::Error& error) {
       spec.node.fail(fmt::format("layer '{}': {}", spec.name, error.what()));
     }
@@ -153,7 +156,6 @@ class Builder {
     LayerSpec split;
     split.name = fmt::format("{}_{}_split", name, spec.name);
     split.type = "Split";
-    split.node = spec.node;
     split.tops.assign(static_cast<std::size_t>(readers), name);
     const int index = static_cast<int>(graph_.layers.size());
     GraphLayer layer;

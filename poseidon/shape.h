@@ -21,7 +21,8 @@ class Shape {
   void set(int axis, std::int64_t extent);
   [[nodiscard]] const std::vector<std::int64_t>& extents() const { return extents_; }
 
-  /// Elements; 1 for rank 0.
+  /// Elements; 1 for rank 0. Both throw bosen::Error(kConfiguration) with the reason alone where there are more than a
+  /// tensor can have.
   [[nodiscard]] std::int64_t count() const { return count(0, rank()); }
   /// Product of the extents of axes first .. end - 1.
   [[nodiscard]] std::int64_t count(int first, int end) const;

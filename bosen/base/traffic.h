@@ -8,6 +8,7 @@ namespace bosen {
 struct Traffic {
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
+  std::int64_t framing_bytes = 0;  ///< of both: all but rows' elements (and columns) and what channels were given
 };
 
 }  // namespace bosen

@@ -25,6 +25,7 @@ class TrafficMeter {
  private:
   /// None for messages that belong to no table or channel.
   Traffic* find(const std::optional<wire::Message>& message);
+  void count(const std::optional<wire::Message>& message, std::size_t bytes, std::int64_t Traffic::*direction);
 
   mutable std::mutex mutex_;  // a leaf; guards both, by id
   std::vector<Traffic> tables_;

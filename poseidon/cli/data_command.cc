@@ -52,7 +52,9 @@ void declare(bosen::OptionReader& reader, DataFlags& flags) {
   add("resize", bosen::OptionParser([&flags](const std::string& text) { parse_size(text, flags.build); }),
       "size of images from folders; else that of the first", {.value_name = "HEIGHT,WIDTH"});
   add("grey", &flags.build.grey, "images from folders as one channel", {});
-  add("broken", &flags.broken, "what to do with images that can't be read", {.choices = {"refuse", "skip"}});
+  add("broken", &flags.broken,
+      "what to do with images that can't be read, records with impossible labels, and files that were cut short",
+      {.choices = {"refuse", "skip"}});
   add("test-share", &flags.build.test_share,
       "part of CLASS/IMAGE's images to test with, where no folder train is there", {.minimum = 0, .maximum = 0.9});
   add("seed", &flags.build.seed, "of the order of images from folders, and of the choice to test with", {});

@@ -65,15 +65,15 @@ void test(const TestFlags& flags) {
                         backend, nullptr);
   load_tensors(tensors, parameters_of(evaluation.net().layers()), Match::kTensors, backend);
   const EvaluationSums sums = evaluation.run();
-  const auto batches = static_cast<double>(sums.batches);
+  const auto images = static_cast<double>(sums.images);
   nlohmann::ordered_json json{{"net", evaluation.net().name()},
                               {"weights", weights},
                               {"images", evaluation.images()},
-                              {"loss", sums.loss / batches}};
-  std::string line = fmt::format("{}: {} images, loss {:.4f}", kName, evaluation.images(), sums.loss / batches);
+                              {"loss", sums.loss / images}};
+  std::string line = fmt::format("{}: {} images, loss {:.4f}", kName, evaluation.images(), sums.loss / images);
   for (std::size_t i = 0; i < sums.measures.size(); ++i) {
-    json[evaluation.names()[i]] = sums.measures[i] / batches;
-    line += fmt::format(", {} {:.4f}", evaluation.names()[i], sums.measures[i] / batches);
+    json[evaluation.names()[i]] = sums.measures[i] / images;
+    line += fmt::format(", {} {:.4f}", evaluation.names()[i], sums.measures[i] / images);
   }
   if (flags.json) {
     fmt::print("{}\n", json.dump());

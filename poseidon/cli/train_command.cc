@@ -60,17 +60,20 @@ void declare(bosen::App& app, TrainSettings& settings) {
 
 std::string layer_table(const TrainingResult& result) {
   std::string text = fmt::format("{}: megabytes an iteration that this process sends and receives\n", kName);
-  text += fmt::format("  {:<28}{:<8}{:>12}{:>12}\n", "layer", "scheme", "predicted", "measured");
+  text += fmt::format("  {:<28}{:<8}{:>12}{:>12}{:>12}\n", "layer", "scheme", "predicted", "measured", "framing");
   double predicted = 0;
   double measured = 0;
+  double framing = 0;
   for (const LayerTraffic& layer : result.layers) {
     const double bytes = static_cast<double>(layer.predicted_bytes);
-    text += fmt::format("  {:<28}{:<8}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme), bytes / kMegabyte,
-                        layer.measured_bytes / kMegabyte);
+    text += fmt::format("  {:<28}{:<8}{:>12.4f}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme),
+                        bytes / kMegabyte, layer.measured_bytes / kMegabyte, layer.framing_bytes / kMegabyte);
     predicted += bytes;
     measured += layer.measured_bytes;
+    framing += layer.framing_bytes;
   }
-  return text + fmt::format("  {:<36}{:>12.4f}{:>12.4f}\n", "all", predicted / kMegabyte, measured / kMegabyte);
+  return text + fmt::format("  {:<36}{:>12.4f}{:>12.4f}{:>12.4f}\n", "all", predicted / kMegabyte, measured / kMegabyte,
+                            framing / kMegabyte);
 }
 
 /// What layers cost, for programs to read.
@@ -80,7 +83,8 @@ void write_layers(const TrainingResult& result, const std::string& path) {
     json["layers"].push_back({{"layer", layer.layer},
                               {"scheme", name_of(layer.scheme)},
                               {"predicted_bytes", layer.predicted_bytes},
-                              {"measured_bytes", layer.measured_bytes}});
+                              {"measured_bytes", layer.measured_bytes},
+                              {"framing_bytes", layer.framing_bytes}});
   }
   std::ofstream file(path);
   file << json.dump(2) << "\n";

@@ -17,6 +17,12 @@ struct Batch {
   std::vector<float> labels;
 };
 
+/// Examples that a training may read: positions up to there, and a little beyond, can be counted.
+inline constexpr std::int64_t kExamplesReadMax = std::int64_t{1} << 60;
+
+/// Memory for a batch of that shape. Throws bosen::Error(kConfiguration) where there is not so much.
+[[nodiscard]] Batch make_batch(const Shape& shape);
+
 /// Hands out one worker's batches in order, read ahead by threads of its own. Used by one thread.
 class BatchSource {
  public:

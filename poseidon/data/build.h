@@ -14,7 +14,7 @@ struct BuildOptions {
   std::int64_t height = 0;  ///< of images from folders; 0: that of the first
   std::int64_t width = 0;
   bool grey = false;         ///< images from folders as one channel
-  bool skip_broken = false;  ///< leave out images that can't be read, and count them
+  bool skip_broken = false;  ///< leave out images and records that are broken, and count them
   double test_share = 0.1;   ///< of images from folders without parts; of every class, at random
   std::uint64_t seed = 1;    ///< of the order of images from folders, and of who is in the test part
   /// Told now and then: part, examples written so far, of how many.
@@ -28,7 +28,8 @@ struct BuildResult {
   std::string first_broken;  ///< why the first of them was
 };
 
-/// Fashion-MNIST's and MNIST's files: {train,t10k}-{images-idx3,labels-idx1}-ubyte, with .gz or not.
+/// Fashion-MNIST's and MNIST's files: {train,t10k}-{images-idx3,labels-idx1}-ubyte, with .gz or not. Classes are as
+/// many as the labels need.
 BuildResult build_from_idx(const BuildOptions& options);
 /// data_batch_1.bin .. data_batch_5.bin, test_batch.bin; batches.meta.txt names the classes where it is there.
 BuildResult build_from_cifar10(const BuildOptions& options);

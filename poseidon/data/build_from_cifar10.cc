@@ -36,7 +36,13 @@ std::vector<std::string> class_names(const std::string& folder) {
   return names;
 }
 
-void add_file(const std::string& path, DataSetWriter& writer) {
+/// Refuses, or notes that records are left out.
+void leave_out(const BuildOptions& options, const std::string& path, const std::string& reason, BuildResult& result) {
+  if (!options.skip_broken) refuse(path, reason + "; --broken skip leaves such records out");
+  if (result.broken++ == 0) result.first_broken = path + ": " + reason;
+}
+
+void add_file(const BuildOptions& options, const std::string& path, DataSetWriter& writer, BuildResult& result) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     refuse(path, fmt::format("cannot be read: {}; give the folder of CIFAR-10's .bin files with --images",
@@ -44,16 +50,21 @@ void add_file(const std::string& path, DataSetWriter& writer) {
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(path, error);
   if (error) refuse(path, "cannot be read: " + error.message());
-  if (bytes == 0 || bytes % kRecordBytes != 0) {
-    refuse(path, fmt::format("has {} bytes, which is no multiple of {}: it was cut short, or is no CIFAR-10 file",
-                             bytes, kRecordBytes));
+  if (bytes == 0) refuse(path, "is empty");
+  if (bytes % kRecordBytes != 0) {
+    leave_out(options, path,
+              fmt::format("has {} bytes, which is no multiple of {}: it was cut short, or is no CIFAR-10 file", bytes,
+                          kRecordBytes),
+              result);
   }
   std::array<char, kRecordBytes> record{};
   for (std::uintmax_t number = 0; number < bytes / kRecordBytes; ++number) {
     if (!file.read(record.data(), record.size())) refuse(path, "cannot be read to its end");
     const auto label = static_cast<std::uint8_t>(record[0]);
     if (label > 9) {
-      refuse(path, fmt::format("label {} of example {} is out of range: labels are 0 to 9", label, number));
+      leave_out(options, path, fmt::format("label {} of example {} is out of range: labels are 0 to 9", label, number),
+                result);
+      continue;
     }
     writer.add({reinterpret_cast<const std::uint8_t*>(record.data()) + 1, record.size() - 1}, label);
   }
@@ -61,13 +72,13 @@ void add_file(const std::string& path, DataSetWriter& writer) {
 
 /// The mean image is `mean`, or that of the images where that is empty.
 DataSetInfo build_part(const BuildOptions& options, const std::vector<std::string>& files, const std::string& part,
-                       const std::string& folder, const std::vector<float>& mean) {
+                       const std::string& folder, const std::vector<float>& mean, BuildResult& result) {
   DataSetWriter writer(
       folder + "/" + part,
       {.channels = 3, .height = 32, .width = 32, .classes = class_names(options.images), .mean = mean});
   std::int64_t done = 0;
   for (const std::string& file : files) {
-    add_file(options.images + "/" + file, writer);
+    add_file(options, options.images + "/" + file, writer, result);
     ++done;
     options.progress(part, writer.examples(), writer.examples() / done * static_cast<std::int64_t>(files.size()));
   }
@@ -81,9 +92,9 @@ BuildResult build_from_cifar10(const BuildOptions& options) {
   std::vector<std::string> train;
   for (int number = 1; number <= 5; ++number) train.push_back(fmt::format("data_batch_{}.bin", number));
   BuildResult result;
-  const DataSetInfo trained = build_part(options, train, "train", output.path(), {});
+  const DataSetInfo trained = build_part(options, train, "train", output.path(), {}, result);
   result.train = trained.examples;
-  result.test = build_part(options, {"test_batch.bin"}, "test", output.path(), trained.mean).examples;
+  result.test = build_part(options, {"test_batch.bin"}, "test", output.path(), trained.mean, result).examples;
   output.complete();
   return result;
 }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -74,44 +76,103 @@ class IdxFile {
   std::unique_ptr<std::remove_pointer_t<gzFile>, Close> file_;
 };
 
-/// The mean image is that of the training part where there is one.
-DataSetInfo build_part(const BuildOptions& options, const std::string& prefix, const std::string& part,
-                       const std::string& folder, const DataSetInfo* train) {
-  IdxFile images(options.images + "/" + prefix + "-images-idx3-ubyte");
-  IdxFile labels(options.images + "/" + prefix + "-labels-idx1-ubyte");
-  images.expect_magic(kImagesMagic, "images");
-  labels.expect_magic(kLabelsMagic, "labels");
-  const std::uint32_t count = images.read_number();
-  const std::uint32_t label_count = labels.read_number();
-  if (count != label_count) labels.refuse(fmt::format("has {} labels for {} images", label_count, count));
-  if (count == 0) images.refuse("is empty");
+/// A part's labels, read before its images: the data set's description names all classes.
+struct Labels {
+  std::string path;  ///< for messages
+  std::uint32_t stated = 0;
+  std::vector<std::uint8_t> values;  ///< fewer than stated where the file was cut short and that is to be skipped
+};
+
+/// Runs `read` for record after record up to `count`, and returns how many there were: fewer only where the file ends
+/// too early and such records are to be left out.
+std::uint32_t read_records(const BuildOptions& options, std::uint32_t count, BuildResult& result,
+                           const std::function<void(std::uint32_t)>& read) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    try {
+      read(i);
+    } catch (const bosen::Error& error) {
+      if (error.kind() != bosen::ErrorKind::kData) throw;
+      if (!options.skip_broken) {
+        throw bosen::Error(error.kind(), std::string(error.what()) + "; --broken skip keeps what is whole");
+      }
+      if (result.broken == 0) result.first_broken = error.what();
+      return i;
+    }
+  }
+  return count;
+}
+
+Labels read_labels(const BuildOptions& options, const std::string& prefix, BuildResult& result) {
+  Labels labels;
+  labels.path = options.images + "/" + prefix + "-labels-idx1-ubyte";
+  IdxFile file(labels.path);
+  file.expect_magic(kLabelsMagic, "labels");
+  labels.stated = file.read_number();
+  const std::uint32_t found = read_records(options, labels.stated, result, [&](std::uint32_t /*number*/) {
+    std::uint8_t label = 0;
+    file.read(&label, 1);
+    labels.values.push_back(label);
+  });
+  if (found == labels.stated) file.expect_end();
+  return labels;
+}
+
+/// One more than the largest label: sets have 10 classes (MNIST), or as many as they like (EMNIST).
+std::int64_t count_classes(const Labels& train, const Labels& test) {
+  std::int64_t classes = 0;
+  for (const Labels* labels : {&train, &test}) {
+    for (const std::uint8_t label : labels->values) classes = std::max<std::int64_t>(classes, label + 1);
+  }
+  return classes;
+}
+
+struct Part {
+  std::string prefix;  ///< of its files
+  std::string name;
+  const Labels& labels;
+  std::int64_t classes = 0;
+  const DataSetInfo* train = nullptr;  ///< of the part whose mean image it gets; nullptr: it has its own
+};
+
+/// Extents, classes and mean of a part whose header comes next.
+DataSetInfo read_info(IdxFile& images, const Part& part) {
   DataSetInfo info{.channels = 1};
   info.height = images.read_number();
   info.width = images.read_number();
   if (info.height < 1 || info.width < 1 || info.height > kExtentMax || info.width > kExtentMax) {
     images.refuse(fmt::format("has images of {} x {} pixels", info.height, info.width));
   }
-  for (int label = 0; label < 10; ++label) info.classes.push_back(std::to_string(label));
-  if (train != nullptr) {
-    if (info.height != train->height || info.width != train->width) {
-      images.refuse(fmt::format("has images of {} x {} pixels, those to train have {} x {}", info.height, info.width,
-                                train->height, train->width));
-    }
-    info.mean = train->mean;
+  for (std::int64_t label = 0; label < part.classes; ++label) info.classes.push_back(std::to_string(label));
+  if (part.train == nullptr) return info;
+  if (info.height != part.train->height || info.width != part.train->width) {
+    images.refuse(fmt::format("has images of {} x {} pixels, those to train have {} x {}", info.height, info.width,
+                              part.train->height, part.train->width));
   }
-  DataSetWriter writer(folder + "/" + part, info);
+  info.mean = part.train->mean;
+  return info;
+}
+
+DataSetInfo build_part(const BuildOptions& options, const Part& part, const std::string& folder, BuildResult& result) {
+  IdxFile images(options.images + "/" + part.prefix + "-images-idx3-ubyte");
+  images.expect_magic(kImagesMagic, "images");
+  const std::uint32_t count = images.read_number();
+  if (count != part.labels.stated) {
+    throw bosen::Error(bosen::ErrorKind::kData,
+                       fmt::format("{}: has {} labels for {} images", part.labels.path, part.labels.stated, count));
+  }
+  if (count == 0) images.refuse("is empty");
+  const DataSetInfo info = read_info(images, part);
+  DataSetWriter writer(folder + "/" + part.name, info);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(info.pixels()));
-  for (std::uint32_t i = 0; i < count; ++i) {
-    std::uint8_t label = 0;
+  const auto labelled = static_cast<std::uint32_t>(part.labels.values.size());
+  const std::uint32_t whole = read_records(options, labelled, result, [&](std::uint32_t i) {
     images.read(pixels.data(), pixels.size());
-    labels.read(&label, 1);
-    if (label > 9) labels.refuse(fmt::format("label {} of example {} is out of range: labels are 0 to 9", label, i));
-    writer.add(pixels, label);
-    if (writer.examples() % kProgressEvery == 0) options.progress(part, writer.examples(), count);
-  }
-  images.expect_end();
-  labels.expect_end();
-  options.progress(part, count, count);
+    writer.add(pixels, part.labels.values[i]);
+    if (writer.examples() % kProgressEvery == 0) options.progress(part.name, writer.examples(), count);
+  });
+  if (whole == count) images.expect_end();
+  result.broken += count - whole;
+  options.progress(part.name, count, count);
   return writer.finish();
 }
 
@@ -120,9 +181,13 @@ DataSetInfo build_part(const BuildOptions& options, const std::string& prefix, c
 BuildResult build_from_idx(const BuildOptions& options) {
   OutputFolder output(options.output);
   BuildResult result;
-  const DataSetInfo train = build_part(options, "train", "train", output.path(), nullptr);
+  const Labels train_labels = read_labels(options, "train", result);
+  const Labels test_labels = read_labels(options, "t10k", result);
+  const std::int64_t classes = count_classes(train_labels, test_labels);
+  const DataSetInfo train =
+      build_part(options, {"train", "train", train_labels, classes, nullptr}, output.path(), result);
   result.train = train.examples;
-  result.test = build_part(options, "t10k", "test", output.path(), &train).examples;
+  result.test = build_part(options, {"t10k", "test", test_labels, classes, &train}, output.path(), result).examples;
   output.complete();
   return result;
 }

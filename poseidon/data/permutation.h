@@ -13,7 +13,8 @@ class Permutation {
   }
 
   [[nodiscard]] std::int64_t operator[](std::int64_t position) const {
-    auto value = static_cast<std::uint64_t>(position);
+    // Of no effect on a position that is one. Any other would be walked on for ever.
+    auto value = static_cast<std::uint64_t>(position) % count_;
     do value = encrypt(value);
     while (value >= count_);
     return static_cast<std::int64_t>(value);

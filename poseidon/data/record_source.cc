@@ -56,10 +56,7 @@ RecordSource::RecordSource(std::shared_ptr<const DataSet> set, const RecordSourc
   }
   shape_ = {options_.batch, info.channels, crop > 0 ? crop : info.height, crop > 0 ? crop : info.width};
   slots_.resize(kBatchesAhead + static_cast<std::size_t>(options_.threads));
-  for (Slot& slot : slots_) {
-    slot.batch.images.resize(static_cast<std::size_t>(shape_.count()));
-    slot.batch.labels.resize(static_cast<std::size_t>(options_.batch));
-  }
+  for (Slot& slot : slots_) slot.batch = make_batch(shape_);
   start();
 }
 
@@ -79,6 +76,9 @@ void RecordSource::stop() {
 }
 
 void RecordSource::seek(std::int64_t batches) {
+  if (batches < 0 || batches > kExamplesReadMax / options_.batch / options_.workers) {
+    refuse(*set_, fmt::format("has no batch number {}: a snapshot that says so is damaged", batches));
+  }
   stop();
   stopping_ = false;
   for (Slot& slot : slots_) slot.number = -1;
@@ -125,7 +125,7 @@ const Batch& RecordSource::next() {
 }
 
 void RecordSource::make(std::int64_t number, Batch& batch, std::string& buffer) const {
-  const std::int64_t first = (number * options_.workers + options_.worker) * options_.batch;
+  const std::int64_t first = options_.first + (number * options_.workers + options_.worker) * options_.batch;
   const std::int64_t image = shape_.count(1, 4);
   for (std::int64_t i = 0; i < options_.batch; ++i) {
     const std::int64_t position = first + i;

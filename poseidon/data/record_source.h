@@ -23,7 +23,8 @@ struct RecordSourceOptions {
   std::int64_t batch = 1;
   int worker = 0;
   int workers = 1;
-  bool training = true;  ///< shuffles, crops and mirrors at random; else in order, from the centre
+  std::int64_t first = 0;  ///< example at which batch 0 of worker 0 begins
+  bool training = true;    ///< shuffles, crops and mirrors at random; else in order, from the centre
   std::uint64_t seed = 1;
   int threads = 1;  ///< that read ahead
   TransformSpec transform = {};

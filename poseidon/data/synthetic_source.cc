@@ -8,9 +8,8 @@ namespace poseidon {
 SyntheticSource::SyntheticSource(Shape shape, std::int64_t classes, std::uint64_t seed)
     : shape_(std::move(shape)), classes_(classes) {
   std::mt19937_64 generator(seed);
-  batch_.images.resize(static_cast<std::size_t>(shape_.count()));
+  batch_ = make_batch(shape_);
   for (float& value : batch_.images) value = static_cast<float>(static_cast<double>(generator() >> 11) * 0x1.0p-52 - 1);
-  batch_.labels.resize(static_cast<std::size_t>(shape_[0]));
   for (float& label : batch_.labels) label = static_cast<float>(generator() % static_cast<std::uint64_t>(classes_));
 }
 

@@ -10,7 +10,8 @@ class ActivationLayer final : public UnaryLayer {
  public:
   ActivationLayer(const std::string& name, const ActivationOptions& options) : UnaryLayer(name), options_(options) {}
 
-  [[nodiscard]] bool works_in_place() const override { return true; }
+  /// A negative slope leaves outputs of one sign, by which backward could not tell its inputs apart.
+  [[nodiscard]] bool works_in_place() const override { return options_.negative_slope >= 0; }
 
  protected:
   std::unique_ptr<UnaryOperation> make_operation(Backend& backend, const TensorDescription& input) override {
@@ -33,8 +34,8 @@ LayerPtr make_without_options(const LayerSpec& spec, const std::string& own, Act
 LayerPtr make_relu_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
   LayerFields fields(spec, "relu_param");
   ActivationOptions options;
-  options.negative_slope = fields->number("negative_slope", 0.0, {.minimum = 0});
-  if (options.negative_slope > 0) options.kind = ActivationKind::kLeakyRelu;
+  options.negative_slope = fields->number("negative_slope", 0.0, kFloats);
+  if (options.negative_slope != 0) options.kind = ActivationKind::kLeakyRelu;
   static_cast<void>(fields->text("engine", ""));
   fields.finish();
   return std::make_unique<ActivationLayer>(spec.name, options);

@@ -30,11 +30,11 @@ Filler read_filler(Fields& fields, const std::string& key) {
   if (node.kind() == Node::Kind::kEmpty) return filler;
   Fields own(node, key);
   filler.type = static_cast<Filler::Type>(own.choice("type", {"constant", "gaussian", "uniform", "xavier", "msra"}, 0));
-  filler.value = own.number("value", 0.0);
-  filler.mean = own.number("mean", 0.0);
-  filler.std = own.number("std", 1.0, {.minimum = 0});
-  filler.minimum = own.number("min", 0.0);
-  filler.maximum = own.number("max", 1.0);
+  filler.value = own.number("value", 0.0, kFloats);
+  filler.mean = own.number("mean", 0.0, kFloats);
+  filler.std = own.number("std", 1.0, kFloatsFrom0);
+  filler.minimum = own.number("min", 0.0, kFloats);
+  filler.maximum = own.number("max", 1.0, kFloats);
   filler.variance = static_cast<Filler::Variance>(own.choice("variance_norm", {"FAN_IN", "FAN_OUT", "AVERAGE"}, 0));
   own.finish();
   return filler;
@@ -63,6 +63,13 @@ Window read_window(Fields& fields) {
   read_pair(fields, "stride", "stride", 1, kExtents, window.stride_height, window.stride_width);
   read_pair(fields, "pad", "pad", 0, kPaddings, window.pad_height, window.pad_width);
   return window;
+}
+
+void expect_softmax_over_channels(const Node& softmax_param) {
+  Fields fields(softmax_param, "softmax_param");
+  if (fields.integer("axis", 1) != 1) fields.fail("axis", "must be 1, the channels");
+  static_cast<void>(fields.text("engine", ""));
+  fields.finish();
 }
 
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters) {

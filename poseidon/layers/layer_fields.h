@@ -44,6 +44,9 @@ Filler read_filler(Fields& fields, const std::string& key);
 /// A window by kernel_size or kernel_h and kernel_w, and the same for stride and pad, as Caffe has them.
 Window read_window(Fields& fields);
 
+/// A `softmax_param`, of the softmax or of a loss that has one inside.
+void expect_softmax_over_channels(const Node& softmax_param);
+
 /// Gives parameters the learning-rate and decay factors of the layer's `param` list. Throws where the list is longer
 /// than the layer has parameters.
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters);

@@ -16,6 +16,8 @@ class LrnLayer final : public UnaryLayer {
     options_.alpha = fields->number("alpha", 1.0);
     options_.beta = fields->number("beta", 0.75);
     options_.k = fields->number("k", 1.0);
+    // Caffe's shift is 1 there, whatever the file says.
+    if (options_.region == LrnOptions::Region::kWithinChannel) options_.k = 1;
     static_cast<void>(fields->text("engine", ""));
     if (options_.size % 2 == 0) fields->fail("local_size", "must be odd");
     fields.finish();

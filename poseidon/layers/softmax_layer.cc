@@ -25,10 +25,10 @@ class SoftmaxLayer final : public UnaryLayer {
 }  // namespace
 
 LayerPtr make_softmax_layer(const LayerSpec& spec, const LayerContext& /*context*/) {
-  LayerFields fields(spec, "softmax_param");
-  if (fields->integer("axis", 1) != 1) fields->fail("axis", "must be 1, the channels");
-  static_cast<void>(fields->text("engine", ""));
+  LayerFields fields(spec, "");
+  fields.accept({"softmax_param"});
   fields.finish();
+  expect_softmax_over_channels(Fields(spec.node, "layer").child("softmax_param"));
   return std::make_unique<SoftmaxLayer>(spec.name);
 }
 

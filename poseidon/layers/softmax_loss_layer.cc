@@ -12,6 +12,8 @@ class SoftmaxLossLayer final : public Layer {
  public:
   explicit SoftmaxLossLayer(const LayerSpec& spec) : Layer(spec.name) {
     LayerFields fields(spec, "loss_param");
+    fields.accept({"softmax_param"});
+    expect_softmax_over_channels(Fields(spec.node, "layer").child("softmax_param"));
     if (fields->has("ignore_label")) options_.ignored_label = fields->integer("ignore_label", std::nullopt);
     using Normalisation = SoftmaxLossOptions::Normalisation;
     const std::size_t fallback = fields->boolean("normalize", true) ? 1 : 2;

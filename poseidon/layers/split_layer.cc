@@ -9,7 +9,9 @@ namespace {
 
 class SplitLayer final : public Layer {
  public:
-  explicit SplitLayer(const LayerSpec& spec) : Layer(spec.name), outputs_(spec.tops.size()) {}
+  explicit SplitLayer(const LayerSpec& spec) : Layer(spec.name), outputs_(spec.tops.size()) {
+    LayerFields(spec, "").finish();
+  }
 
   std::vector<Shape> infer(std::span<const Shape> inputs) override {
     expect_inputs(inputs, 1);

@@ -59,6 +59,24 @@ void check_synthetic(const Part& part) {
   if (crop > shape[1] || crop > shape[2]) fail(fmt::format("crop_size {} is larger than {}", crop, shape.text()));
 }
 
+std::unique_ptr<BatchSource> make_source(const Part& part, Phase phase, const FeedShare& share, std::uint64_t seed) {
+  if (!part.set) {
+    const Shape& shape = *part.spec.shape;
+    const std::int64_t crop = part.spec.transform.crop_size;
+    return std::make_unique<SyntheticSource>(
+        Shape{share.batch, shape[0], crop > 0 ? crop : shape[1], crop > 0 ? crop : shape[2]}, part.spec.classes,
+        seed + static_cast<std::uint64_t>(share.worker));
+  }
+  return std::make_unique<RecordSource>(part.set, RecordSourceOptions{.batch = share.batch,
+                                                                      .worker = share.worker,
+                                                                      .workers = share.workers,
+                                                                      .first = share.first,
+                                                                      .training = phase == Phase::kTrain,
+                                                                      .seed = seed,
+                                                                      .threads = static_cast<int>(share.read_threads),
+                                                                      .transform = part.spec.transform});
+}
+
 }  // namespace
 
 class DataFeed::Impl {
@@ -135,20 +153,12 @@ std::int64_t DataFeed::examples(Phase phase) const {
 
 std::unique_ptr<BatchSource> DataFeed::open(Phase phase, const FeedShare& share) const {
   const Part& part = impl_->part(phase);
-  if (!part.set) {
-    const Shape& shape = *part.spec.shape;
-    const std::int64_t crop = part.spec.transform.crop_size;
-    return std::make_unique<SyntheticSource>(
-        Shape{share.batch, shape[0], crop > 0 ? crop : shape[1], crop > 0 ? crop : shape[2]}, part.spec.classes,
-        impl_->seed() + static_cast<std::uint64_t>(share.worker));
+  try {
+    return make_source(part, phase, share, impl_->seed());
+  } catch (const bosen::Error& error) {
+    if (error.kind() != bosen::ErrorKind::kConfiguration) throw;
+    part.layer->node.fail(fmt::format("layer '{}': {}", part.layer->name, error.what()));
   }
-  return std::make_unique<RecordSource>(part.set, RecordSourceOptions{.batch = share.batch,
-                                                                      .worker = share.worker,
-                                                                      .workers = share.workers,
-                                                                      .training = phase == Phase::kTrain,
-                                                                      .seed = impl_->seed(),
-                                                                      .threads = static_cast<int>(share.read_threads),
-                                                                      .transform = part.spec.transform});
 }
 
 }  // namespace poseidon

@@ -18,6 +18,7 @@ struct FeedShare {
   int worker = 0;
   int workers = 1;
   std::int64_t batch = 0;         ///< images; as DataFeed::batch has it, or another
+  std::int64_t first = 0;         ///< example of the part at which batch 0 begins
   std::int64_t read_threads = 1;  ///< that read ahead
 };
 

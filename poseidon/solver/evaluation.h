@@ -12,9 +12,9 @@
 
 namespace poseidon {
 
-/// Sums over batches, so that those of several workers can be added up.
+/// Sums over images, so that those of several workers can be added up; a batch's means count for all its images.
 struct EvaluationSums {
-  std::int64_t batches = 0;
+  std::int64_t images = 0;
   double loss = 0;
   std::vector<double> measures;  ///< as `names` has them; empty where no batch was this worker's
 };
@@ -26,8 +26,8 @@ class Evaluation {
     const DataFeed& feed;
     int worker = 0;
     int workers = 1;
-    std::int64_t batch = 0;    ///< images; 0: chosen so that batches fill the test part exactly, where that is possible
-    std::int64_t batches = 0;  ///< of all workers together; 0: the whole test part
+    std::int64_t batch = 0;    ///< images; 0: as the net's data layer says
+    std::int64_t batches = 0;  ///< of all workers together; 0: every image of the test part once
     std::uint64_t seed = 1;
     std::int64_t read_threads = 1;
   };
@@ -36,7 +36,8 @@ class Evaluation {
   Evaluation(const Options& options, Backend& backend, Net* trained);
 
   [[nodiscard]] Net& net() { return *net_; }
-  [[nodiscard]] std::int64_t images() const { return batches_ * batch_; }
+  /// Of all workers together.
+  [[nodiscard]] std::int64_t images() const { return batches_ * batch_ + rest_; }
 
   /// Runs the share; the parameters are in place.
   EvaluationSums run();
@@ -45,12 +46,19 @@ class Evaluation {
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
 
  private:
+  void add(Net& net, std::int64_t images, EvaluationSums& sums);
+  void make_rest(const Options& options, Backend& backend);
+
   int worker_;
   int workers_;
   std::int64_t batch_ = 0;
   std::int64_t batches_ = 0;
   std::unique_ptr<BatchSource> source_;
   std::unique_ptr<Net> net_;
+  // The images that fill no batch, where there are any: a smaller net of the worker whose turn it is looks at them.
+  std::int64_t rest_ = 0;
+  std::unique_ptr<BatchSource> rest_source_;
+  std::unique_ptr<Net> rest_net_;
   std::vector<std::string> names_;
 };
 

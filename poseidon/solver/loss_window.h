@@ -18,15 +18,23 @@ class LossWindow {
     ++added_;
   }
 
+  /// The last ones, in their order: added to another window, they make it the same.
+  [[nodiscard]] std::vector<double> last() const {
+    std::vector<double> last;
+    for (std::size_t i = added_ - count(); i < added_; ++i) last.push_back(losses_[i % losses_.size()]);
+    return last;
+  }
+
   /// 0 where none was added.
   [[nodiscard]] double mean() const {
-    const std::size_t count = added_ < losses_.size() ? added_ : losses_.size();
     double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += losses_[i];
-    return count == 0 ? 0 : sum / static_cast<double>(count);
+    for (std::size_t i = added_ - count(); i < added_; ++i) sum += losses_[i % losses_.size()];
+    return added_ == 0 ? 0 : sum / static_cast<double>(count());
   }
 
  private:
+  [[nodiscard]] std::size_t count() const { return added_ < losses_.size() ? added_ : losses_.size(); }
+
   std::vector<double> losses_;
   std::size_t added_ = 0;
 };

@@ -11,7 +11,7 @@ namespace poseidon {
 
 enum class NonfinitePolicy {
   kStop,  ///< the run ends with an error that names layer, worker and clock
-  kSkip,  ///< the iteration updates nothing, on any worker
+  kSkip,  ///< the iteration updates nothing: under bsp on any worker, with staleness on the worker where it happened
   kClip,  ///< elements of a gradient that are not finite count as zero
 };
 

@@ -24,7 +24,9 @@ constexpr const char* kSolverFile = "solver.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kPrefix = "iter_";
 constexpr std::int64_t kFormat = 1;
-constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 20;
+constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 26;
+/// Far more than anybody trains, and few enough to count on from.
+constexpr std::int64_t kCountMax = std::int64_t{1} << 53;
 
 [[noreturn]] void refuse(const std::string& path, const std::string& reason) {
   throw bosen::Error(bosen::ErrorKind::kData, fmt::format("{}: {}", path, reason));
@@ -33,7 +35,7 @@ constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 20;
 std::int64_t size_of(const fs::path& path) { return static_cast<std::int64_t>(fs::file_size(path)); }
 
 std::string state_text(const TrainingState& state, const fs::path& folder) {
-  const nlohmann::ordered_json json{
+  nlohmann::ordered_json json{
       {"format", kFormat},
       {"net", state.net},
       {"fingerprint", state.fingerprint},
@@ -42,6 +44,7 @@ std::string state_text(const TrainingState& state, const fs::path& folder) {
       {"examples", state.examples},
       {"seed", state.seed},
       {"files", {{kWeightsFile, size_of(folder / kWeightsFile)}, {kSolverFile, size_of(folder / kSolverFile)}}}};
+  if (!state.losses.empty()) json["losses"] = state.losses;
   return json.dump(2) + "\n";
 }
 
@@ -68,6 +71,17 @@ T field(const std::string& path, const nlohmann::json& json, const char* name) {
   return found->get<T>();
 }
 
+/// Snapshots of trainings that average no losses have none.
+std::vector<std::vector<double>> read_losses(const std::string& path, const nlohmann::json& json) {
+  const auto found = json.find("losses");
+  if (found == json.end()) return {};
+  try {
+    return found->get<std::vector<std::vector<double>>>();
+  } catch (const nlohmann::json::exception&) {
+    refuse(path, "has no proper 'losses': the snapshot is damaged, name another");
+  }
+}
+
 TrainingState read_state(const fs::path& folder) {
   const std::string path = (folder / kStateFile).string();
   const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
@@ -81,7 +95,12 @@ TrainingState read_state(const fs::path& folder) {
                       .iteration = field<std::int64_t>(path, json, "iteration"),
                       .examples = field<std::int64_t>(path, json, "examples"),
                       .seed = field<std::uint64_t>(path, json, "seed")};
-  if (state.iteration < 0 || state.examples < 0) refuse(path, "has a count below 0: the snapshot is damaged");
+  for (const std::int64_t count : {state.iteration, state.examples}) {
+    if (count < 0 || count > kCountMax) {
+      refuse(path, fmt::format("counts {}, which can't be: the snapshot is damaged, name another", count));
+    }
+  }
+  state.losses = read_losses(path, json);
   const auto files = json.find("files");
   if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
   for (const char* name : {kWeightsFile, kSolverFile}) {
@@ -199,8 +218,10 @@ void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, cons
   if (state.fingerprint != expected.fingerprint) {
     refuse(snapshot.path, "is a snapshot of another net with the same tensors in another order: name one of this net");
   }
-  load_tensors(weights, tensors.weights, Match::kExact, backend);
-  load_tensors(history, tensors.history, Match::kExact, backend);
+  check_finite(weights, tensors.weights);
+  check_finite(history, tensors.history);
+  fill_tensors(weights, tensors.weights, backend);
+  fill_tensors(history, tensors.history, backend);
 }
 
 std::string weights_path(const std::string& path) {

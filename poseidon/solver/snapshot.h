@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "poseidon/solver/weights.h"
 
@@ -25,6 +26,7 @@ struct TrainingState {
   std::int64_t iteration = 0;  ///< updates made so far
   std::int64_t examples = 0;   ///< that all workers together have read: where the data goes on
   std::uint64_t seed = 1;      ///< of data order and dropout, which are functions of it and of the position
+  std::vector<std::vector<double>> losses = {};  ///< of every worker, the last that average_loss averages; may be none
 };
 
 /// A training's tensors. What they point to outlives the call.

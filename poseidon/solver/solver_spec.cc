@@ -11,9 +11,12 @@ namespace {
 
 /// Where the file says nothing: people like to see that something happens.
 constexpr std::int64_t kDisplay = 20;
-constexpr double kPositive = std::numeric_limits<double>::min();
-constexpr Range kAtLeast0{.minimum = 0};
-constexpr Range kAtLeast1{.minimum = 1};
+constexpr Range kPositive{std::numeric_limits<float>::min(), kFloatMax};
+/// Of iterations and batches: products of them can still be counted.
+constexpr double kCountMax = 1e12;
+constexpr Range kAtLeast0{0, kCountMax};
+constexpr Range kAtLeast1{1, kCountMax};
+constexpr Range kPerUpdate{1, 1e6};
 constexpr Range kFraction{.minimum = 0, .maximum = 1};
 
 /// A net's path is meant from the solver's folder, as both travel together; Caffe's files mean the working folder.
@@ -35,7 +38,7 @@ void read_rule(Fields& fields, SolverSpec& spec) {
   const bool is_adam = spec.rule.kind == UpdateRule::Kind::kAdam;
   spec.rule.momentum = fields.number("momentum", is_adam ? 0.9 : 0.0, kFraction);
   spec.rule.momentum2 = fields.number("momentum2", 0.999, kFraction);
-  spec.rule.epsilon = fields.number("delta", 1e-8, {.minimum = kPositive});
+  spec.rule.epsilon = fields.number("delta", 1e-8, kPositive);
   if (spec.rule.kind == UpdateRule::Kind::kAdaGrad && spec.rule.momentum != 0) {
     fields.fail("momentum", "AdaGrad has no momentum: leave it out");
   }
@@ -48,13 +51,13 @@ void read_policy(Fields& fields, LearningRatePolicy& rate) {
   using Kind = LearningRatePolicy::Kind;
   constexpr Kind kKinds[] = {Kind::kFixed, Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp, Kind::kPoly};
   rate.kind = kKinds[fields.choice("lr_policy", {"fixed", "step", "multistep", "inv", "exp", "poly"}, 0)];
-  rate.base = fields.number("base_lr", std::nullopt, kAtLeast0);
+  rate.base = fields.number("base_lr", std::nullopt, kFloatsFrom0);
   const auto needs = [&](std::initializer_list<Kind> kinds) {
     return std::find(kinds.begin(), kinds.end(), rate.kind) != kinds.end();
   };
   // A policy without one of its numbers would silently be another policy.
   const auto number = [&](const char* key, bool needed) {
-    return fields.number(key, needed ? std::nullopt : std::optional<double>(1), kAtLeast0);
+    return fields.number(key, needed ? std::nullopt : std::optional<double>(1), kFloatsFrom0);
   };
   rate.gamma = number("gamma", needs({Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp}));
   rate.power = number("power", needs({Kind::kInv, Kind::kPoly}));
@@ -68,7 +71,7 @@ void read_policy(Fields& fields, LearningRatePolicy& rate) {
     fields.fail("stepvalue", "must grow from value to value");
   }
   rate.warmup_iterations = fields.integer("warmup_iter", 0, kAtLeast0);
-  rate.warmup_start = fields.number("warmup_start_lr", 0.0, kAtLeast0);
+  rate.warmup_start = fields.number("warmup_start_lr", 0.0, kFloatsFrom0);
   if (fields.has("warmup_start_lr") && rate.warmup_iterations == 0) {
     fields.fail("warmup_start_lr", "needs warmup_iter: for how many iterations the rate grows");
   }
@@ -77,17 +80,31 @@ void read_policy(Fields& fields, LearningRatePolicy& rate) {
 void read_course(Fields& fields, SolverSpec& spec) {
   spec.max_iter = fields.integer("max_iter", std::nullopt, kAtLeast0);
   spec.rate.max_iterations = std::max<std::int64_t>(1, spec.max_iter);
-  spec.iter_size = fields.integer("iter_size", 1, kAtLeast1);
+  spec.iter_size = fields.integer("iter_size", 1, kPerUpdate);
   spec.test_iter = fields.integer("test_iter", 0, kAtLeast0);
   spec.test_interval = fields.integer("test_interval", 0, kAtLeast0);
   spec.test_initialization = fields.boolean("test_initialization", true);
   spec.display = fields.integer("display", kDisplay, kAtLeast0);
-  spec.average_loss = fields.integer("average_loss", 1, kAtLeast1);
+  spec.average_loss = fields.integer("average_loss", 1, kPerUpdate);
   spec.snapshot = fields.integer("snapshot", 0, kAtLeast0);
   spec.snapshot_prefix = fields.text("snapshot_prefix", "");
   spec.snapshot_after_train = fields.boolean("snapshot_after_train", true);
   const std::int64_t seed = fields.integer("random_seed", -1, {.minimum = -1});
   if (seed >= 0) spec.random_seed = static_cast<std::uint64_t>(seed);
+}
+
+/// Keys that come along in files from Caffe: where to compute is a question to the machine, weights have one format,
+/// and what else is computed or printed on the way leaves results as they are.
+void read_what_changes_nothing(Fields& fields) {
+  fields.choice("solver_mode", {"CPU", "GPU"}, 0);
+  static_cast<void>(fields.integer("device_id", 0));
+  fields.choice("snapshot_format", {"HDF5", "BINARYPROTO"}, 0);
+  for (const char* key : {"debug_info", "test_compute_loss", "layer_wise_reduce"}) {
+    static_cast<void>(fields.boolean(key, false));
+  }
+  if (fields.boolean("snapshot_diff", false)) {
+    fields.fail("snapshot_diff", "snapshots have no gradients: leave it out");
+  }
 }
 
 SolverSpec from_node(const Node& root, const std::string& file) {
@@ -98,16 +115,15 @@ SolverSpec from_node(const Node& root, const std::string& file) {
   read_rule(fields, spec);
   read_policy(fields, spec.rate);
   read_course(fields, spec);
-  spec.weight_decay = fields.number("weight_decay", 0.0, kAtLeast0);
+  spec.weight_decay = fields.number("weight_decay", 0.0, kFloatsFrom0);
   if (fields.choice("regularization_type", {"L2", "L1"}, 0) != 0) {
     fields.fail("regularization_type", "weights decay by L2 alone here: write L2, or weight_decay: 0");
   }
   // Caffe's files say -1 for "do not clip".
-  const double clip = fields.number("clip_gradients", -1.0);
+  const double clip = fields.number("clip_gradients", -1.0, kFloats);
   if (clip == 0) fields.fail("clip_gradients", "0 would stop all learning: give a norm above 0, or leave it out");
   spec.clip_gradients = std::max(0.0, clip);
-  // Where to compute is a question to the machine, not to the solver; the key comes along in files from Caffe.
-  fields.choice("solver_mode", {"CPU", "GPU"}, 0);
+  read_what_changes_nothing(fields);
   fields.finish();
   return spec;
 }

@@ -21,11 +21,14 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iteratio
     bosen::Traffic traffic;
     if (planned.scheme == Scheme::kPs) traffic = planned.table.traffic();
     if (planned.scheme == Scheme::kSfb) traffic = planned.channel.traffic();
-    const auto bytes = static_cast<double>(traffic.bytes_sent + traffic.bytes_received);
+    const auto each = [&](std::int64_t bytes) {
+      return iterations > 0 ? static_cast<double>(bytes) / static_cast<double>(iterations) : 0;
+    };
     layers.push_back({.layer = planned.layer.name,
                       .scheme = planned.scheme,
                       .predicted_bytes = planned.predicted_bytes,
-                      .measured_bytes = iterations > 0 ? bytes / static_cast<double>(iterations) : 0});
+                      .measured_bytes = each(traffic.bytes_sent + traffic.bytes_received),
+                      .framing_bytes = each(traffic.framing_bytes)});
   }
   return layers;
 }
@@ -34,7 +37,7 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iteratio
 
 TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend) {
   const TrainingJob job(cluster, settings, make_backend);
-  cluster.expect_clocks(job.iterations);
+  cluster.expect_clocks(job.iterations, job.snapshot ? job.snapshot->state.iteration : 0);
   std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));
   cluster.run_workers([&](bosen::Worker& worker) {
     WorkerTraining training(job, worker);

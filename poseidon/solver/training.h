@@ -17,7 +17,8 @@ struct LayerTraffic {
   std::string layer;
   Scheme scheme = Scheme::kNone;
   std::int64_t predicted_bytes = 0;  ///< an iteration, sent and received, by the cost model
-  double measured_bytes = 0;         ///< an iteration, sent and received, headers included
+  double measured_bytes = 0;         ///< an iteration, sent and received, framing included
+  double framing_bytes = 0;          ///< of those: frames' headers, requests, row ids
 };
 
 struct TrainingResult {

@@ -62,6 +62,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
   make_plan();
   sums = cluster.create_channel("poseidon.sums");
+  statistics = cluster.create_channel("poseidon.statistics");
 }
 
 void TrainingJob::settle_start() {

@@ -35,7 +35,8 @@ struct TrainingJob {
   std::int64_t batch = 0;       ///< images of one worker's batch
   std::unique_ptr<DataFeed> feed;
   std::unique_ptr<SyncPlan> plan;
-  bosen::Channel sums;  ///< for WorkerSums
+  bosen::Channel sums;        ///< for WorkerSums
+  bosen::Channel statistics;  ///< for SharedStatistics
 
  private:
   void settle_start();

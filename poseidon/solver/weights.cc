@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "bosen/error.h"
@@ -71,8 +72,28 @@ void check_tensors(const TensorFile& file, std::span<const NamedTensor> tensors,
   }
 }
 
+void check_finite(const TensorFile& file, std::span<const NamedTensor> tensors) {
+  std::vector<float> elements;
+  for (const NamedTensor& tensor : tensors) {
+    if (!file.entries().contains(tensor.name)) continue;
+    elements.resize(static_cast<std::size_t>(tensor.tensor->count()));
+    file.read(tensor.name, elements);
+    const auto found = std::find_if(elements.begin(), elements.end(), [](float x) { return !std::isfinite(x); });
+    if (found == elements.end()) continue;
+    refuse(file, fmt::format("element {} of tensor '{}' is {}, which is not finite: name other weights",
+                             found - elements.begin(), tensor.name, *found));
+  }
+}
+
 std::size_t load_tensors(const TensorFile& file, std::span<const NamedTensor> tensors, Match match, Backend& backend) {
   check_tensors(file, tensors, match);
+  check_finite(file, tensors);
+  const std::size_t loaded = fill_tensors(file, tensors, backend);
+  if (loaded == 0 && !tensors.empty()) refuse(file, "has no tensor of this net: name weights of the same net");
+  return loaded;
+}
+
+std::size_t fill_tensors(const TensorFile& file, std::span<const NamedTensor> tensors, Backend& backend) {
   std::size_t loaded = 0;
   std::vector<float> elements;
   for (const NamedTensor& tensor : tensors) {
@@ -82,7 +103,6 @@ std::size_t load_tensors(const TensorFile& file, std::span<const NamedTensor> te
     backend.upload(elements, *tensor.tensor);
     ++loaded;
   }
-  if (loaded == 0 && !tensors.empty()) refuse(file, "has no tensor of this net: name weights of the same net");
   return loaded;
 }
 

@@ -37,6 +37,13 @@ enum class Match {
 /// Throws bosen::Error(kData) where names or shapes differ more than `match` allows.
 void check_tensors(const TensorFile& file, std::span<const NamedTensor> tensors, Match match);
 
+/// Throws bosen::Error(kData) where an element that the file has for one of the tensors is not finite: a net would
+/// compute nothing else from it.
+void check_finite(const TensorFile& file, std::span<const NamedTensor> tensors);
+
+/// Fills the tensors that the file has, which have been checked; returns how many those are.
+std::size_t fill_tensors(const TensorFile& file, std::span<const NamedTensor> tensors, Backend& backend);
+
 /// Fills the tensors from the file; returns how many it had. Checks them first, and changes nothing where
 /// it throws bosen::Error(kData).
 std::size_t load_tensors(const TensorFile& file, std::span<const NamedTensor> tensors, Match match, Backend& backend);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -15,7 +16,7 @@ namespace {
 
 /// Warnings beyond this many are told at 8, 16, 32 ...
 constexpr unsigned kWarningsMax = 4;
-constexpr std::int64_t kTopics = 2;
+constexpr std::int64_t kTopics = 3;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -64,6 +65,7 @@ WorkerTraining::WorkerTraining(const TrainingJob& job, bosen::Worker& worker)
       net_(job.net, net_options(job, worker), *backend_, source_.get()),
       updater_(net_.layers(), *backend_, updater_options(job, worker)),
       sums_(job.sums, worker),
+      shared_statistics_(job.statistics, worker, *backend_, net_.layers()),
       warn_(rare_warning()),
       losses_(job.solver.average_loss) {
   load();
@@ -100,7 +102,8 @@ TrainingState WorkerTraining::state() const {
           .rule = job_.solver.type,
           .iteration = iteration_,
           .examples = examples_,
-          .seed = job_.seed};
+          .seed = job_.seed,
+          .losses = losses_of_all_};
 }
 
 void WorkerTraining::load() {
@@ -113,6 +116,9 @@ void WorkerTraining::load() {
     updater_.set_iteration(iteration_);
     source_->seek(examples_ / (job_.batch * worker_.count()));
     net_.set_iteration(iteration_ * job_.solver.iter_size);
+    const std::vector<std::vector<double>>& losses = job_.snapshot->state.losses;
+    if (losses.empty()) return;
+    for (const double loss : losses[static_cast<std::size_t>(worker_.id()) % losses.size()]) losses_.add(loss);
   } else if (!job_.settings.weights.empty()) {
     const TensorFile file(weights_path(job_.settings.weights));
     load_tensors(file, weights, job_.settings.fine_tune ? Match::kCommon : Match::kExact, *backend_);
@@ -130,14 +136,12 @@ WorkerResult WorkerTraining::run() {
     report_ready(/*wait=*/false);
     if (!last && job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0) write_snapshot_on_the_way();
   }
-  worker_.barrier();  // so that the last look at the parameters shows the work of all
-  sync_->finish_all();
+  worker_.barrier();
+  sync_->catch_up();
   if (evaluation_) test();
   result_.iterations = iteration_ - first;
   result_.images_per_second = images_per_second(all_);
-  if (worker_.id() == 0 && result_.iterations > 0 && job_.solver.snapshot_after_train && !job_.snapshots.empty()) {
-    write_snapshot_here();
-  }
+  if (result_.iterations > 0 && job_.solver.snapshot_after_train && !job_.snapshots.empty()) write_snapshot_here();
   report_ready(/*wait=*/true);
   result_.timeline = std::move(timeline_);
   return std::move(result_);
@@ -198,9 +202,10 @@ bool WorkerTraining::test_is_due() const {
 
 void WorkerTraining::test() {
   sync_->finish_all();
+  shared_statistics_.take_over();
   const EvaluationSums sums = evaluation_->run();
   const bool first = worker_.id() == 0;
-  std::vector<double> values{static_cast<double>(sums.batches), sums.loss, losses_.mean(),
+  std::vector<double> values{static_cast<double>(sums.images), sums.loss, losses_.mean(),
                              first ? images_per_second(all_) : 0.0};
   values.insert(values.end(), sums.measures.begin(), sums.measures.end());
   sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kTest), values);
@@ -222,10 +227,16 @@ void WorkerTraining::contribute_training() {
 void WorkerTraining::report_ready(bool wait) {
   while (const std::optional<WorkerSums::Sum> sum = wait ? sums_.await() : sums_.ready()) {
     const std::int64_t iteration = sum->topic / kTopics;
-    if (sum->topic % kTopics == static_cast<std::int64_t>(Topic::kTest)) {
-      report_test(iteration, sum->values);
-    } else {
-      report_training(iteration, sum->values);
+    switch (static_cast<Topic>(sum->topic % kTopics)) {
+      case Topic::kTraining:
+        report_training(iteration, sum->values);
+        break;
+      case Topic::kTest:
+        report_test(iteration, sum->values);
+        break;
+      case Topic::kSnapshot:
+        keep_losses(sum->values);
+        break;
     }
   }
 }
@@ -241,18 +252,43 @@ void WorkerTraining::report_training(std::int64_t iteration, const std::vector<d
 
 void WorkerTraining::report_test(std::int64_t iteration, const std::vector<double>& values) {
   std::vector<std::pair<std::string, double>> measures;
-  const double batches = values[0];
+  const double images = values[0];
   const bool has_trained = values[3] > 0;  // in this run
   if (has_trained) measures.emplace_back("loss", values[2] / worker_.count());
-  measures.emplace_back("test_loss", values[1] / batches);
+  measures.emplace_back("test_loss", values[1] / images);
   for (std::size_t i = 0; i < evaluation_->names().size(); ++i) {
-    measures.emplace_back(evaluation_->names()[i], values[i + 4] / batches);
+    measures.emplace_back(evaluation_->names()[i], values[i + 4] / images);
   }
   if (has_trained) measures.emplace_back("images_per_second", values[3]);
   job_.cluster.report(iteration, measures);
 }
 
+// A slot for each worker, empty but in its own contribution: how many losses, then the losses. Their sum has all.
+void WorkerTraining::contribute_losses() {
+  const std::int64_t window = job_.solver.average_loss;
+  if (window == 1) return;  // the next iteration replaces it
+  const auto slot = static_cast<std::size_t>(window + 1);
+  const auto number = static_cast<std::size_t>(worker_.id());
+  const auto slots = worker_.id() == 0 ? static_cast<std::size_t>(worker_.count()) : number + 1;
+  std::vector<double> values(slots * slot);
+  const std::vector<double> losses = losses_.last();
+  values[number * slot] = static_cast<double>(losses.size());
+  std::copy(losses.begin(), losses.end(), values.begin() + static_cast<std::ptrdiff_t>(number * slot + 1));
+  sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kSnapshot), values);
+}
+
+void WorkerTraining::keep_losses(const std::vector<double>& values) {
+  losses_of_all_.clear();
+  const auto slot = static_cast<std::ptrdiff_t>(job_.solver.average_loss + 1);
+  for (auto first = values.begin(); first != values.end(); first += slot) {
+    losses_of_all_.emplace_back(first + 1, first + 1 + static_cast<std::ptrdiff_t>(*first));
+  }
+}
+
 void WorkerTraining::write_snapshot_here() {
+  contribute_losses();
+  if (worker_.id() != 0) return;
+  report_ready(/*wait=*/true);
   const std::vector<NamedTensor> weights = parameters_of(net_.layers());
   for (const NamedTensor& tensor : weights) {
     if (is_finite(*tensor.tensor, *backend_)) continue;
@@ -266,7 +302,6 @@ void WorkerTraining::write_snapshot_here() {
 void WorkerTraining::write_snapshot_on_the_way() {
   if (job_.snapshots.empty()) return;
   sync_->finish_all();
-  if (worker_.id() != 0) return;
   try {
     write_snapshot_here();
   } catch (const bosen::Error& error) {

@@ -14,6 +14,7 @@
 #include "poseidon/solver/evaluation.h"
 #include "poseidon/solver/loss_window.h"
 #include "poseidon/solver/parameter_updater.h"
+#include "poseidon/solver/shared_statistics.h"
 #include "poseidon/solver/training_job.h"
 #include "poseidon/solver/worker_sums.h"
 #include "poseidon/sync/wait_free_backprop.h"
@@ -56,7 +57,7 @@ class WorkerTraining {
     Tensor* value = nullptr;
     Tensor copy;
   };
-  enum class Topic { kTraining, kTest };
+  enum class Topic { kTraining, kTest, kSnapshot };
 
   void load();
   void step();
@@ -65,12 +66,16 @@ class WorkerTraining {
   /// Every worker takes part; all updates are in place.
   void test();
   void contribute_training();
+  /// For a snapshot, which worker 0 writes: every worker's losses that are averaged, where there are more than the
+  /// last.
+  void contribute_losses();
   void report_ready(bool wait);
   void report_training(std::int64_t iteration, const std::vector<double>& values);
   void report_test(std::int64_t iteration, const std::vector<double>& values);
   [[nodiscard]] double images_per_second(const Stretch& stretch) const;
   [[nodiscard]] bool test_is_due() const;
-  /// Worker 0 writes; all updates are in place.
+  void keep_losses(const std::vector<double>& values);
+  /// Every worker takes part and worker 0 writes; all updates are in place.
   void write_snapshot_here();
   void write_snapshot_on_the_way();
   [[nodiscard]] TrainingState state() const;
@@ -83,6 +88,7 @@ class WorkerTraining {
   Net net_;
   ParameterUpdater updater_;
   WorkerSums sums_;
+  SharedStatistics shared_statistics_;
   std::function<void(const std::string&)> warn_;
   std::optional<Timeline> timeline_;
   std::unique_ptr<WaitFreeBackprop> sync_;
@@ -93,6 +99,7 @@ class WorkerTraining {
   std::int64_t iteration_ = 0;  ///< updates begun
   std::int64_t examples_ = 0;   ///< that all workers together have read
   LossWindow losses_;
+  std::vector<std::vector<double>> losses_of_all_;  ///< worker 0's: as they were at the last contribution
   Stretch since_report_;
   Stretch all_;
   WorkerResult result_;

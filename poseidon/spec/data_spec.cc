@@ -36,7 +36,8 @@ DataSpec read_data_spec(const LayerSpec& layer) {
   Fields fields(all.child("data_param"), "data_param");
   spec.source = fields.text("source", "");
   spec.batch_size = fields.integer("batch_size", std::nullopt, {1, kExtentMax});
-  static_cast<void>(fields.text("backend", "LEVELDB"));  // a prototxt says which; here there is one
+  static_cast<void>(fields.text("backend", "LEVELDB"));              // a prototxt says which; here there is one
+  static_cast<void>(fields.integer("prefetch", 1, {.minimum = 1}));  // how far is read ahead changes no result
   const std::vector<std::int64_t> shape = fields.integers("shape", {1, kExtentMax});
   if (!shape.empty()) {
     if (shape.size() != 3) fields.fail("shape", "must be [channels, height, width]");

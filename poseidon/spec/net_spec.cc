@@ -46,8 +46,8 @@ LayerSpec read_layer(const Node& node) {
     Fields param(item, "param");
     ParameterSpec parameter;
     parameter.name = param.text("name", "");
-    parameter.rate_factor = param.number("lr_mult", 1.0, {.minimum = 0});
-    parameter.decay_factor = param.number("decay_mult", 1.0, {.minimum = 0});
+    parameter.rate_factor = param.number("lr_mult", 1.0, kFloatsFrom0);
+    parameter.decay_factor = param.number("decay_mult", 1.0, kFloatsFrom0);
     param.finish();
     layer.parameters.push_back(parameter);
   }

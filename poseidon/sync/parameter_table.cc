@@ -29,11 +29,14 @@ void ParameterTable::start(bosen::Worker& worker) {
     const float* const value = values_.data()[i];
     std::copy(value, value + before_[i].size(), before_[i].begin());
   }
-  updater_.update(layer_, 1.0 / worker.count());
+  updater_.update(layer_, 1);
   values_.fetch();
+  // Shared out after the solver: weight decay, and solvers that scale gradients themselves, then count once a clock
+  // too.
+  const float share = 1 / static_cast<float>(worker.count());
   for (std::size_t i = 0; i < before_.size(); ++i) {
     const float* const value = values_.data()[i];
-    for (std::size_t k = 0; k < before_[i].size(); ++k) before_[i][k] = value[k] - before_[i][k];
+    for (std::size_t k = 0; k < before_[i].size(); ++k) before_[i][k] = (value[k] - before_[i][k]) * share;
   }
   for (std::size_t row = 0; row < rows_.ids().size(); ++row) {
     table_.inc(worker, rows_.ids()[row], rows_.gather(row, changes_, scratch_));

@@ -1,8 +1,8 @@
 #pragma once
 
-// Scheme `ps` with staleness (ssp, essp, asp): each worker updates its own copy by its own gradient, adds the change to
-// a table, and goes on from what the table shows. The table holds the parameters' distance from their first values,
-// which every worker knows.
+// Scheme `ps` with staleness (ssp, essp, asp): each of N workers updates its own copy by its own gradient, adds an N-th
+// of the change to a table, and goes on from what the table shows. The table holds the parameters' distance from their
+// first values, which every worker knows.
 
 #include <vector>
 

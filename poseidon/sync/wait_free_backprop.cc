@@ -49,7 +49,7 @@ WaitFreeBackprop::WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, 
       worker_(worker),
       updater_(updater),
       options_(options),
-      gradient_factor_(1.0 / plan.workers()),
+      gradient_factor_(plan.exchanges_gradients() ? 1.0 / plan.workers() : 1.0),
       state_of_layer_(net.layers().size(), -1) {
   for (const PlannedLayer& planned : plan.layers()) {
     const auto number = static_cast<std::size_t>(planned.layer.layer);
@@ -141,6 +141,15 @@ void WaitFreeBackprop::end_iteration() {
   worker_.advance();
   if (!options_.overlap || updater_.needs_all_gradients()) finish_all();
   ++iteration_;
+}
+
+void WaitFreeBackprop::catch_up() {
+  finish_all();
+  if (plan_.exchanges_gradients()) return;
+  // What was finished before the barrier lacks what others did after.
+  const std::int64_t begin_ns = Timeline::now_ns();
+  for (LayerState& state : layers_) state.synchronizer->finish(worker_);
+  waited_ns_ += Timeline::now_ns() - begin_ns;
 }
 
 void WaitFreeBackprop::finish_all() {

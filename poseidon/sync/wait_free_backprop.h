@@ -5,7 +5,8 @@
 // thread.
 //
 //     net.forward(&sync); net.backward(&sync); sync.end_iteration();      // again and again
-//     sync.finish_all();                                                  // before a test, a snapshot, the end
+//     sync.finish_all();                                                  // before a test, a snapshot
+//     worker.barrier(); sync.catch_up();                                  // at the end
 
 #include <memory>
 #include <vector>
@@ -40,6 +41,9 @@ class WaitFreeBackprop final : public NetObserver {
   /// Waits until the parameters of all layers are in place.
   void finish_all();
 
+  /// After a barrier: the same, and with staleness the parameters then show the updates of all workers.
+  void catch_up();
+
   /// Seconds spent waiting for others so far.
   [[nodiscard]] double waited_s() const { return static_cast<double>(waited_ns_) * 1e-9; }
 
@@ -66,7 +70,7 @@ class WaitFreeBackprop final : public NetObserver {
   bosen::Worker& worker_;
   LayerUpdater& updater_;
   const Options options_;
-  const double gradient_factor_;
+  const double gradient_factor_;  ///< of what `finish` leaves: the sum over all workers, or the worker's own
   std::vector<LayerState> layers_;
   std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned
   std::size_t awaited_ = 0;

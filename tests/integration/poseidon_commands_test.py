@@ -79,6 +79,26 @@ class BadInputTest(PoseidonTest):
         self.refuse_net("layer:", "layers: [", "")
         self.refuse_net("dropout_ratio: 0.3", "dropout_ratio: 1.5", "dropout_ratio")
         self.refuse_net("{scale: 0.004}", "{crop_size: 50}", "crop", "12")
+        self.refuse_net("shape: [1, 12, 12]", "shape: [4096, 1048576, 1048576]", "layer 'images'", "smaller batch")
+
+    def test_nets_larger_than_memory(self):
+        self.net.write_text(NET.replace("shape: [1, 12, 12]", "shape: [512, 1024, 1024]"))
+        for command in (["train", self.solver, "--data", "synthetic"], ["time", self.net]):
+            self.refuse([*command, "--batch", 1000], "1000x512x1024x1024", "smaller batch")
+        self.net.write_text("""\
+name: Wide
+layer:
+  - {name: images, type: Data, top: [data, label], data_param: {batch_size: 1000, shape: [1, 100, 100], classes: 10}}
+  - {name: wide, type: Convolution, bottom: data, top: wide, convolution_param: {num_output: 10000, kernel_size: 1}}
+  - {name: pool, type: Pooling, bottom: wide, top: pool, pooling_param: {pool: AVE, global_pooling: true}}
+  - {name: loss, type: SoftmaxWithLoss, bottom: [pool, label], top: loss}
+""")
+        for command in (["train", self.solver, "--data", "synthetic"], ["time", self.net]):
+            self.refuse(command, "net 'Wide'", "'wide'", "smaller batch")
+
+    def test_numbers_that_no_float_holds(self):
+        self.solver.write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1e39"))
+        self.refuse(["train", self.solver, "--data", "synthetic"], f"{self.solver}:2:", "base_lr")
 
     def test_more_classes_than_outputs(self):
         self.net.write_text(NET.replace("num_output: 10", "num_output: 9"))

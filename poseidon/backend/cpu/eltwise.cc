@@ -27,6 +27,11 @@ POSEIDON_VECTORISED void pass_where_equal(const float* x, const float* maximum, 
   for (std::size_t i = 0; i < count; ++i) to[i] = x[i] == maximum[i] ? from[i] : 0.0F;
 }
 
+/// Unless an input before it was as large: the gradient goes to one of them.
+POSEIDON_VECTORISED void clear_where_equal(const float* x, const float* maximum, float* to, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = x[i] == maximum[i] ? 0.0F : to[i];
+}
+
 class CpuEltwise final : public MergeOperation {
  public:
   CpuEltwise(const Device& device, const EltwiseOptions& options, std::span<const TensorDescription> inputs)
@@ -99,6 +104,9 @@ class CpuEltwise final : public MergeOperation {
         }
       } else {
         pass_where_equal(values_[input] + first, output + first, from + first, to + first, count);
+        for (std::size_t before = 0; before < input; ++before) {
+          clear_where_equal(values_[before] + first, output + first, to + first, count);
+        }
       }
     });
   }

@@ -15,8 +15,9 @@ std::unique_ptr<UnaryOperation> make_activation(const Device& device, const Acti
                                                 const TensorDescription& input) {
   using Forward = dnnl::eltwise_forward;
   using Backward = dnnl::eltwise_backward;
-  // By the output, so that an activation can work in place.
-  algorithm kind = algorithm::eltwise_relu_use_dst_for_bwd;
+  // By the output, so that an activation can work in place; but that hides what a negative slope was given.
+  const bool by_input = options.negative_slope < 0;
+  algorithm kind = by_input ? algorithm::eltwise_relu : algorithm::eltwise_relu_use_dst_for_bwd;
   if (options.kind == ActivationKind::kSigmoid) {
     kind = algorithm::eltwise_logistic_use_dst_for_bwd;
   } else if (options.kind == ActivationKind::kTanh) {
@@ -27,7 +28,7 @@ std::unique_ptr<UnaryOperation> make_activation(const Device& device, const Acti
   const Forward::primitive_desc forward({prop_kind::forward_training, kind, desc, slope, 0.0F}, device.engine);
   const Backward::primitive_desc backward({kind, desc, desc, slope, 0.0F}, device.engine, forward);
   return std::make_unique<UnaryPrimitive<Forward, Backward>>(device, input.shape, forward, backward, input,
-                                                             BackwardReads::kOutput);
+                                                             by_input ? BackwardReads::kInput : BackwardReads::kOutput);
 }
 
 std::unique_ptr<UnaryOperation> make_lrn(const Device& device, const LrnOptions& options,

@@ -30,6 +30,26 @@ TEST(TrafficMeterTest, CountsByTableAndByChannel) {
   EXPECT_EQ(meter.channel(0).bytes_received, 5);
 }
 
+TEST(TrafficMeterTest, TellsFramingFromWhatTheAppGave) {
+  TrafficMeter meter;
+  BufferPool pool;
+  wire::BlockBuilder builder(pool, {.width = 4}, 1024);
+  for (const RowId row : {1, 2}) builder.append_dense(row);
+  wire::Update update;
+  update.table = 3;
+  update.block = builder.take().at(0);
+  meter.sent(update, 64 + 24 + 2 * (16 + 8));
+  EXPECT_EQ(meter.table(3).framing_bytes, 64 + 24 + 2 * 8);
+  meter.received(of_table(wire::ReadRequest{}), 90);
+  EXPECT_EQ(meter.table(3).framing_bytes, 64 + 24 + 2 * 8 + 90);
+  wire::ChannelData data;
+  data.channel = 1;
+  data.bytes = pool.take(100);
+  data.bytes->size = 100;
+  meter.received(data, 180);
+  EXPECT_EQ(meter.channel(1).framing_bytes, 80);
+}
+
 TEST(TrafficMeterTest, LeavesOutWhatBelongsToNeither) {
   TrafficMeter meter;
   meter.sent(std::nullopt, 64);

@@ -180,8 +180,10 @@ TEST_F(UnaryOperationTest, PoolingOfWholeImages) {
 TEST_F(UnaryOperationTest, Activations) {
   for (const ActivationOptions& options :
        {ActivationOptions{}, ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = 0.2},
+        ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = -0.5},
         ActivationOptions{.kind = ActivationKind::kSigmoid}, ActivationOptions{.kind = ActivationKind::kTanh}}) {
-    for (const Shape& shape : {Shape{2, 20, 5, 3}, Shape{3, 17}}) {
+    for (const Shape& shape :
+         {Shape{pick(1, 3), pick(1, 33), pick(1, 7), pick(1, 7)}, Shape{pick(1, 9), pick(1, 70)}}) {
       check(
           shape, [&](const TensorDescription& input) { return backend_.activation(options, input); },
           [&](const Values& input) { return activate(options, input); });
@@ -190,19 +192,22 @@ TEST_F(UnaryOperationTest, Activations) {
 }
 
 TEST_F(UnaryOperationTest, LocalResponseNormalisation) {
-  for (const auto region : {LrnOptions::Region::kAcrossChannels, LrnOptions::Region::kWithinChannel}) {
-    for (const LrnOptions& options : {LrnOptions{.region = region, .size = 5, .alpha = 1e-4},
-                                      LrnOptions{.region = region, .size = 3, .alpha = 1.5, .k = 2}}) {
-      const Shape shape{2, 19, 6, 5};
-      check(
-          shape, [&](const TensorDescription& input) { return backend_.lrn(options, input); },
-          [&](const Values& input) { return lrn(options, shape, input); });
-    }
+  for (int round = 0; round < 8; ++round) {
+    LrnOptions options{.size = 2 * pick(0, 3) + 1, .alpha = round % 2 == 0 ? 1e-4 : 1.5};
+    // The layer asks for no other shift within a channel.
+    if (round < 4) options.region = LrnOptions::Region::kWithinChannel;
+    if (round >= 6) options.k = 2;
+    const Shape shape{pick(1, 3), pick(1, 33), pick(3, 8), pick(3, 8)};
+    check(
+        shape, [&](const TensorDescription& input) { return backend_.lrn(options, input); },
+        [&](const Values& input) { return lrn(options, shape, input); });
   }
 }
 
 TEST_F(UnaryOperationTest, Softmax) {
-  for (const Shape& shape : {Shape{3, 10}, Shape{2, 5, 3, 4}}) {
+  for (int round = 0; round < 6; ++round) {
+    Shape shape{pick(1, 5), pick(2, 40)};
+    if (round % 2 == 0) shape = {pick(1, 3), pick(2, 20), pick(1, 6), pick(1, 6)};
     check(
         shape, [&](const TensorDescription& input) { return backend_.softmax(input); },
         [&](const Values& input) { return softmax(shape, input); });
@@ -210,7 +215,9 @@ TEST_F(UnaryOperationTest, Softmax) {
 }
 
 TEST_F(OperationTest, SoftmaxLoss) {
-  for (const Shape& shape : {Shape{4, 10}, Shape{2, 5, 2, 3}}) {
+  for (int round = 0; round < 6; ++round) {
+    Shape shape{pick(1, 5), pick(2, 40)};
+    if (round % 2 == 0) shape = {pick(1, 3), pick(2, 20), pick(1, 4), pick(1, 4)};
     const auto operation = backend_.softmax_loss({}, TensorDescription::row_major(shape));
     Values input = draw(shape.count());
     std::vector<int> labels;
@@ -248,23 +255,25 @@ TEST_F(OperationTest, SoftmaxLossLeavesOutIgnoredLabels) {
 TEST_F(OperationTest, BatchNormalisation) {
   for (const bool scaled : {true, false}) {
     for (const bool like_convolution : {true, false}) {
-      const Shape shape{3, 19, 4, 5};
+      const std::int64_t channels = pick(1, 33);
+      const Shape shape{pick(2, 4), channels, pick(2, 6), pick(2, 6)};
       const TensorDescription description = arranged(shape, like_convolution);
       const auto operation = backend_.batch_normalisation(1e-3, description);
       Values input = draw(shape.count());
-      Values scale = draw(scaled ? 19 : 0);
-      Values shift = draw(scaled ? 19 : 0);
+      Values scale = draw(scaled ? channels : 0);
+      Values shift = draw(scaled ? channels : 0);
       const auto reference = [&] { return batch_norm(1e-3, shape, input, scale, shift); };
       const Tensor x = make(description, input);
-      const Tensor g = make(Shape{19}, scaled ? scale : Values(19, 0)),
-                   b = make(Shape{19}, scaled ? shift : Values(19, 0));
-      Tensor mean = make(Shape{19}, Values(19, 0)), variance = make(Shape{19}, Values(19, 0)),
-             y = make(operation->output());
+      const Tensor g = make(Shape{channels}, scaled ? scale : Values(std::size_t(channels), 0)),
+                   b = make(Shape{channels}, scaled ? shift : Values(std::size_t(channels), 0));
+      Tensor mean = make(Shape{channels}, Values(std::size_t(channels), 0)),
+             variance = make(Shape{channels}, Values(std::size_t(channels), 0)), y = make(operation->output());
       operation->forward_train(x, scaled ? &g : nullptr, scaled ? &b : nullptr, mean, variance, y);
       expect_near(values_of(y), reference(), 1e-4, "output");
 
       const Values weights = draw(shape.count());
-      Tensor dx = make(description), dg = make(Shape{19}, Values(19, 0)), db = make(Shape{19}, Values(19, 0));
+      Tensor dx = make(description), dg = make(Shape{channels}, Values(std::size_t(channels), 0)),
+             db = make(Shape{channels}, Values(std::size_t(channels), 0));
       operation->backward(x, scaled ? &g : nullptr, mean, variance, make(operation->output(), weights), dx,
                           scaled ? &dg : nullptr, scaled ? &db : nullptr);
       expect_gradient(values_of(dx), input, weights, reference, "input");
@@ -285,7 +294,7 @@ TEST_F(OperationTest, Eltwise) {
        {EltwiseOptions{}, EltwiseOptions{.operation = EltwiseOptions::Operation::kSum, .coefficients = {1, -0.5, 2}},
         EltwiseOptions{.operation = EltwiseOptions::Operation::kProduct, .coefficients = {}},
         EltwiseOptions{.operation = EltwiseOptions::Operation::kMaximum, .coefficients = {}}}) {
-    const Shape shape{2, 18, 3, 4};
+    const Shape shape{pick(1, 3), pick(1, 33), pick(1, 6), pick(1, 6)};
     const std::vector<TensorDescription> descriptions{arranged(shape, true), arranged(shape, false),
                                                       arranged(shape, true)};
     const auto operation = backend_.eltwise(options, descriptions);
@@ -312,10 +321,25 @@ TEST_F(OperationTest, Eltwise) {
   }
 }
 
+TEST_F(OperationTest, EltwiseGivesTheGradientOfAMaximumToTheFirstThatIsIt) {
+  const EltwiseOptions options{.operation = EltwiseOptions::Operation::kMaximum, .coefficients = {}};
+  const Shape shape{1, 4};
+  const std::vector<TensorDescription> descriptions(3, TensorDescription::row_major(shape));
+  const auto operation = backend_.eltwise(options, descriptions);
+  const Tensor a = make(shape, {1, 2, 0, 5}), b = make(shape, {1, 3, 4, 5}), c = make(shape, {0, 3, 4, 5});
+  const std::vector<const Tensor*> inputs{&a, &b, &c};
+  Tensor y = make(descriptions[0]), da = make(descriptions[0]), db = make(descriptions[0]), dc = make(descriptions[0]);
+  operation->forward(inputs, y);
+  operation->backward(inputs, y, make(shape, {10, 20, 30, 40}), std::vector<Tensor*>{&da, &db, &dc});
+  EXPECT_EQ(values_of(da), (Values{10, 0, 0, 40}));
+  EXPECT_EQ(values_of(db), (Values{0, 20, 30, 0}));
+  EXPECT_EQ(values_of(dc), (Values{0, 0, 0, 0}));
+}
+
 TEST_F(OperationTest, Concat) {
   for (const int axis : {0, 1, 2}) {
-    for (const std::int64_t channels : {16, 7}) {
-      std::vector<Shape> shapes(3, Shape{2, channels, 3, 4});
+    for (const std::int64_t channels : {std::int64_t{16}, pick(1, 30)}) {
+      std::vector<Shape> shapes(3, Shape{pick(1, 3), channels, pick(1, 5), pick(1, 5)});
       for (std::int64_t i = 0; i < 3; ++i) shapes[std::size_t(i)].set(axis, shapes[0][axis] * (i + 1));
       std::vector<TensorDescription> descriptions;
       for (const Shape& shape : shapes) descriptions.push_back(arranged(shape, channels == 16));

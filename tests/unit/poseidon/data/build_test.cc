@@ -115,12 +115,50 @@ TEST_F(BuildTest, RefusesIdxFilesOfOtherKinds) {
   EXPECT_THAT(refused(build_from_idx), AllOf(HasSubstr("0x00000801"), HasSubstr("0x00000803")));
 }
 
-TEST_F(BuildTest, RefusesIdxLabelsOutOfRange) {
+TEST_F(BuildTest, CountsTheClassesOfIdxLabels) {
   write_idx();
-  Bytes labels = idx_labels(12);
-  labels[8 + 7] = 10;
-  write_file(path("in/train-labels-idx1-ubyte"), labels);
-  EXPECT_THAT(refused(build_from_idx), HasSubstr("label 10 of example 7 is out of range"));
+  Bytes labels = idx_labels(5);
+  labels[8 + 3] = 46;
+  write_file(path("in/t10k-labels-idx1-ubyte.gz"), gzipped(labels));
+  build_from_idx(options());
+  for (const char* part : {"out/train", "out/test"}) {
+    const DataSet set(path(part));
+    ASSERT_EQ(set.info().classes.size(), 47U) << part;
+    EXPECT_EQ(set.info().classes[46], "46");
+  }
+  std::string buffer;
+  EXPECT_EQ(DataSet(path("out/test")).read(3, buffer).label, 46);
+}
+
+TEST_F(BuildTest, HasNoClassesThatIdxLabelsLack) {
+  write_idx();
+  Bytes few = idx_labels(12);
+  for (std::size_t i = 8; i < few.size(); ++i) few[i] %= 3;
+  write_file(path("in/train-labels-idx1-ubyte"), few);
+  build_from_idx(options());
+  EXPECT_EQ(DataSet(path("out/train")).info().classes.size(), 5U);  // the test part has 0 to 4
+}
+
+TEST_F(BuildTest, KeepsWhatIsWholeOfIdxFilesThatWereCutShort) {
+  write_idx();
+  const auto cut = [&](const char* name, std::size_t bytes) {
+    const Bytes whole = read_file(path(name));
+    write_file(path(name), Bytes(whole.begin(), whole.end() - static_cast<std::ptrdiff_t>(bytes)));
+  };
+  cut("in/train-images-idx3-ubyte", 13);  // the last image, and a pixel of the one before
+  BuildOptions skipping = options();
+  skipping.skip_broken = true;
+  const BuildResult result = build_from_idx(skipping);
+  EXPECT_EQ(result.train, 10);
+  EXPECT_EQ(result.test, 5);
+  EXPECT_EQ(result.broken, 2);
+  EXPECT_THAT(result.first_broken, AllOf(HasSubstr("train-images"), HasSubstr("cut short")));
+  cut("in/train-labels-idx1-ubyte", 5);
+  skipping.output = path("again");
+  const BuildResult again = build_from_idx(skipping);
+  EXPECT_EQ(again.train, 7);
+  EXPECT_EQ(again.broken, 5);
+  EXPECT_THAT(again.first_broken, HasSubstr("train-labels"));
 }
 
 TEST_F(BuildTest, RefusesIdxFilesThatDoNotBelongTogether) {
@@ -201,6 +239,22 @@ TEST_F(BuildTest, RefusesBrokenCifar10) {
   EXPECT_THAT(refused(build_from_cifar10), AllOf(HasSubstr(name), HasSubstr("--images")));
   fs::create_directory(name);
   EXPECT_THAT(refused(build_from_cifar10), HasSubstr(name));
+}
+
+TEST_F(BuildTest, LeavesBrokenCifar10RecordsOutWhereAskedTo) {
+  write_cifar10();
+  const std::string name = path("in/data_batch_3.bin");
+  Bytes records = read_file(name);
+  records[0] = 10;
+  records.insert(records.end(), 100, 0);
+  write_file(name, records);
+  BuildOptions skipping = options();
+  skipping.skip_broken = true;
+  const BuildResult result = build_from_cifar10(skipping);
+  EXPECT_EQ(result.train, 9);
+  EXPECT_EQ(result.test, 2);
+  EXPECT_EQ(result.broken, 2);
+  EXPECT_THAT(result.first_broken, HasSubstr("no multiple of 3073"));
 }
 
 TEST_F(BuildTest, NeverWritesOverASet) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include <vector>
 
 namespace poseidon {
@@ -24,6 +26,13 @@ TEST(PermutationTest, NamesEveryNumberOnce) {
         ASSERT_EQ(seen[static_cast<std::size_t>(number)]++, 0) << number << " of " << count << " twice";
       }
     }
+  }
+}
+
+TEST(PermutationTest, EndsForPositionsBeyondItsNumbers) {
+  const Permutation order(3, 1);
+  for (const std::int64_t position : {std::int64_t{-1}, std::int64_t{3}, std::numeric_limits<std::int64_t>::max()}) {
+    EXPECT_LT(order[position], 3);
   }
 }
 

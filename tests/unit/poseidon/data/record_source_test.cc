@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 
@@ -62,6 +63,23 @@ class RecordSourceTest : public DataTest {
     return image;
   }
 };
+
+TEST_F(RecordSourceTest, BeginsAtTheExampleAskedFor) {
+  const auto set = numbers(7);
+  RecordSource source(set, {.batch = 3, .first = 4, .training = false});
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(source.next().images, (std::vector<float>{4, 5, 6}));
+    source.seek(0);
+  }
+}
+
+TEST_F(RecordSourceTest, RefusesPositionsThatCannotBeCounted) {
+  const auto set = numbers(7);
+  RecordSource source(set, {.batch = 3, .workers = 2});
+  for (const std::int64_t batches : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max() / 2}) {
+    EXPECT_THAT(error_of([&] { source.seek(batches); }, bosen::ErrorKind::kConfiguration), HasSubstr("is damaged"));
+  }
+}
 
 TEST_F(RecordSourceTest, ShowsEveryExampleOnceInEveryEpoch) {
   const auto set = numbers(30);

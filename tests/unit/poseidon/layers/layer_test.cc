@@ -231,6 +231,44 @@ TEST(LayersTest, TakeTheEngineThatCaffeNetsName) {
   }
 }
 
+TEST(LayersTest, TakeWhatCaffeNetsSayBeside) {
+  EXPECT_EQ(error_of("type: SoftmaxWithLoss, softmax_param: {axis: 1, engine: CAFFE}"), "no error");
+  EXPECT_THAT(error_of("type: SoftmaxWithLoss, softmax_param: {axis: 2}"), HasSubstr("axis"));
+  EXPECT_THAT(error_of("type: SoftmaxWithLoss, softmax_param: {axes: 1}"), HasSubstr("axes"));
+  EXPECT_THAT(error_of("type: Softmax, softmax_param: {axis: 0}"), HasSubstr("axis"));
+  EXPECT_EQ(error_of("type: ReLU, relu_param: {negative_slope: -0.2}"), "no error");
+}
+
+TEST(LayersTest, RefuseNumbersThatNoFloatHolds) {
+  EXPECT_THAT(error_of("type: ReLU, relu_param: {negative_slope: 1e39}"),
+              AllOf(StartsWith("net.yaml:2:"), HasSubstr("negative_slope")));
+  EXPECT_THAT(error_of("type: InnerProduct, inner_product_param: {num_output: 1, weight_filler: {value: 1e39}}"),
+              HasSubstr("value"));
+}
+
+TEST(ActivationLayerTest, KeepsItsInputWhereTheOutputHidesIt) {
+  EXPECT_TRUE(layer_of("type: ReLU, relu_param: {negative_slope: 0.2}")->works_in_place());
+  EXPECT_FALSE(layer_of("type: ReLU, relu_param: {negative_slope: -0.2}")->works_in_place());
+}
+
+TEST(SplitLayerTest, HasNoKeysOfItsOwn) {
+  EXPECT_EQ(error_of("type: Split, top: [a, b]"), "no error");
+  EXPECT_THAT(error_of("type: Split, top: [a, b], split_param: {axis: 1}"), HasSubstr("split_param"));
+}
+
+TEST(ShapeTest, CountsNoMoreThanAnyMemoryHolds) {
+  EXPECT_EQ((Shape{1 << 20, 1 << 20, 256}).count(), std::int64_t{1} << 48);
+  for (const Shape& shape : {Shape{1 << 20, 1 << 20, 257}, Shape{4096, 4096, 1048576, 1048576}}) {
+    try {
+      (void)shape.count();
+      FAIL() << shape.text();
+    } catch (const bosen::Error& error) {
+      EXPECT_EQ(error.kind(), bosen::ErrorKind::kConfiguration);
+      EXPECT_THAT(error.what(), AllOf(StartsWith(shape.text()), HasSubstr("smaller batch")));
+    }
+  }
+}
+
 TEST(LayersTest, NameTheNearestKeyForOneTheyDoNotKnow) {
   EXPECT_THAT(error_of("type: ReLU, relu_parm: {negative_slope: 0.1}"),
               AllOf(StartsWith("net.yaml:2:"), HasSubstr("did you mean 'relu_param'?")));

@@ -8,6 +8,7 @@
 
 #include "bosen/error.h"
 #include "poseidon/backend/cpu/cpu_backend.h"
+#include "poseidon/solver/loss_window.h"
 
 namespace poseidon {
 namespace {
@@ -49,17 +50,45 @@ TEST(EvaluationTest, SharesBatchesBetweenWorkers) {
   const NetSpec spec = net("batch_size: 4, shape: [1, 2, 2], classes: 3");
   const DataFeed feed(spec, "synthetic", 1);
   CpuBackend backend(1);
-  std::int64_t batches = 0;
+  std::int64_t images = 0;
   for (int worker = 0; worker < 3; ++worker) {
     Evaluation evaluation({.spec = spec, .feed = feed, .worker = worker, .workers = 3, .batches = 8}, backend, nullptr);
     const EvaluationSums sums = evaluation.run();
-    EXPECT_EQ(sums.batches, worker < 2 ? 3 : 2);
+    EXPECT_EQ(sums.images, worker < 2 ? 12 : 8);
     EXPECT_THAT(evaluation.names(), ElementsAre("top1"));
     EXPECT_EQ(sums.measures.size(), 1U);
     EXPECT_GT(sums.loss, 0);
-    batches += sums.batches;
+    images += sums.images;
   }
-  EXPECT_EQ(batches, 8);
+  EXPECT_EQ(images, 32);
+}
+
+TEST(EvaluationTest, LooksAtEveryImageOnceWhereNoBatchDivides) {
+  const NetSpec spec = net("batch_size: 97, shape: [1, 2, 2], classes: 3");
+  const DataFeed feed(spec, "synthetic", 1);
+  CpuBackend backend(1);
+  for (const int workers : {1, 2, 3}) {
+    std::int64_t images = 0;
+    for (int worker = 0; worker < workers; ++worker) {
+      Evaluation evaluation({.spec = spec, .feed = feed, .worker = worker, .workers = workers, .batch = 50}, backend,
+                            nullptr);
+      EXPECT_EQ(evaluation.images(), 97);
+      images += evaluation.run().images;
+      images += evaluation.run().images;
+    }
+    EXPECT_EQ(images, 2 * 97) << workers;
+  }
+}
+
+TEST(LossWindowTest, IsTheSameWhenItsLastLossesAreAddedToAnother) {
+  LossWindow window(3);
+  EXPECT_EQ(window.mean(), 0);
+  for (const double loss : {0.1, 0.7, 0.3, 0.9, 0.2}) window.add(loss);
+  EXPECT_THAT(window.last(), ElementsAre(0.3, 0.9, 0.2));
+  LossWindow other(3);
+  for (const double loss : window.last()) other.add(loss);
+  for (LossWindow* each : {&window, &other}) each->add(0.6);
+  EXPECT_EQ(other.mean(), window.mean());
 }
 
 TEST(DataFeedTest, SaysWhatIsMissing) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 
 #include "poseidon/solver/parameter_updater.h"
@@ -133,6 +134,36 @@ TEST_F(SnapshotTest, RefusesOtherNetsAndChangesNothing) {
 TEST_F(SnapshotTest, RefusesWhatIsNoSnapshot) {
   EXPECT_THAT(refusal("/nowhere/at/all"), HasSubstr("is no folder"));
   EXPECT_THAT(refusal(folder_.string()), HasSubstr("holds no snapshot"));
+}
+
+TEST_F(SnapshotTest, BringsBackTheLossesOfEveryWorker) {
+  EXPECT_TRUE(open_snapshot(write(1)).state.losses.empty());
+  state_.losses = {{0.1, 1.0 / 3}, {}};
+  EXPECT_EQ(open_snapshot(write(2)).state.losses, state_.losses);
+}
+
+TEST_F(SnapshotTest, RefusesCountsThatCannotBe) {
+  for (const std::int64_t examples : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
+    state_.examples = examples;
+    state_.iteration = 3;
+    const std::string path = write_snapshot(snapshots_, state_, {.weights = weights_, .history = history_}, backend_);
+    EXPECT_THAT(refusal(path), testing::AllOf(HasSubstr("state.json"), HasSubstr(std::to_string(examples))));
+  }
+}
+
+TEST_F(SnapshotTest, RefusesWeightsAndHistoryThatAreNotFinite) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::string path = write(3);
+  const auto refuses = [&](Tensor& tensor, const char* file, const char* name) {
+    const std::vector<float> kept = get(tensor);
+    set(tensor, {1, nan});
+    write_snapshot(snapshots_, state_, {.weights = weights_, .history = history_}, backend_);
+    set(tensor, kept);
+    EXPECT_THAT(refusal(path), testing::AllOf(HasSubstr(file), HasSubstr("element 1"), HasSubstr(name)));
+    EXPECT_EQ(get(tensor), kept);
+  };
+  refuses(parameter(0, 1).value, "weights.safetensors", "'ip1.bias'");
+  refuses(*history_[1].tensor, "solver.safetensors", "'ip1.bias.history0'");
 }
 
 TEST_F(SnapshotTest, KeepsOlderSnapshotsWhereWritingFails) {

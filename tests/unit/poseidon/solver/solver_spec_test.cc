@@ -76,6 +76,26 @@ TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of("weight_decay: many\n"), HasSubstr("weight_decay"));
 }
 
+TEST(SolverSpecTest, RefusesNumbersThatNoFloatHolds) {
+  EXPECT_THAT(error_of("weight_decay: 1e39\n"), HasSubstr("weight_decay"));
+  EXPECT_THAT(error_of("warmup_iter: 3\nwarmup_start_lr: 1e39\n"), HasSubstr("warmup_start_lr"));
+  EXPECT_THAT(error_of("type: AdaGrad\ndelta: 1e-50\n"), HasSubstr("delta"));
+  EXPECT_THAT(error_of("average_loss: 1000000000000000\n"), HasSubstr("average_loss"));
+  try {
+    (void)parse_solver_spec("net: net.yaml\nbase_lr: 1e39\nmax_iter: 1\n", "solver.yaml");
+    ADD_FAILURE() << "no error";
+  } catch (const bosen::Error& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(StartsWith("solver.yaml:2:"), HasSubstr("base_lr")));
+  }
+}
+
+TEST(SolverSpecTest, TakesCaffesKeysThatChangeNoResult) {
+  EXPECT_EQ(error_of("snapshot_format: HDF5\ndevice_id: 1\ndebug_info: true\nlayer_wise_reduce: false\n"), "no error");
+  EXPECT_EQ(error_of("snapshot_format: BINARYPROTO\nsnapshot_diff: false\ntest_compute_loss: true\n"), "no error");
+  EXPECT_THAT(error_of("snapshot_format: TEXT\n"), HasSubstr("snapshot_format"));
+  EXPECT_THAT(error_of("snapshot_diff: true\n"), HasSubstr("no gradients"));
+}
+
 TEST(SolverSpecTest, NeedsANetARateAndAnEnd) {
   for (const std::string missing : {"net", "base_lr", "max_iter"}) {
     std::string text;

@@ -95,7 +95,7 @@ TEST(DataSpecTest, ReadsDataAndItsTransformation) {
 }
 
 TEST(DataSpecTest, LeavesTheShapeToTheDataSet) {
-  const DataSpec spec = read_data_spec(layer_of("name: d, type: Data, data_param: {batch_size: 1}"));
+  const DataSpec spec = read_data_spec(layer_of("name: d, type: Data, data_param: {batch_size: 1, prefetch: 4}"));
   EXPECT_FALSE(spec.shape.has_value());
   EXPECT_EQ(spec.classes, 0);
   EXPECT_EQ(spec.transform.scale, 1);

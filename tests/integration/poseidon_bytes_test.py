@@ -1,0 +1,40 @@
+"""What travels for each layer is what the cost model says, plus framing: by every scheme, on two and four processes."""
+
+import json
+import unittest
+
+from apps_support import SOURCE
+from poseidon_support import PoseidonTest
+
+TOLERANCE = 0.03
+
+
+class BytesTest(PoseidonTest):
+    def layers(self, scheme, processes):
+        output = self.folder / f"{scheme}-{processes}"
+        self.solver.write_text(f"net: {SOURCE}/config/nets/lenet.yaml\nbase_lr: 0.001\nmax_iter: 10\ntest_iter: 1\n"
+                               "display: 0\nsnapshot_after_train: false\n")
+        self.succeed("train", self.solver, "--data", "synthetic", "--batch", 8, "--scheme", scheme, "--output", output,
+                     processes=processes)
+        return json.loads((output / "layers.json").read_text())["layers"]
+
+    def test_every_layer_costs_what_the_model_predicts(self):
+        for scheme in ("ps", "sfb", "auto"):
+            for processes in (2, 4):
+                layers = self.layers(scheme, processes)
+                self.assertEqual([layer["layer"] for layer in layers], ["conv1", "conv2", "ip1", "ip2"])
+                for layer in layers:
+                    with self.subTest(scheme=scheme, processes=processes, layer=layer["layer"]):
+                        predicted = layer["predicted_bytes"]
+                        content = layer["measured_bytes"] - layer["framing_bytes"]
+                        print(scheme, processes, layer)
+                        self.assertGreater(layer["framing_bytes"], 0)
+                        self.assertLessEqual(abs(content - predicted), TOLERANCE * predicted)
+
+    def test_the_table_tells_framing_apart(self):
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, "--workers", 2)
+        self.assertRegex(run.stderr, "layer +scheme +predicted +measured +framing\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,234 @@
+// Several workers of one process train one small net, each on images of its own: what their parameters become by every
+// way to exchange.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <string>
+#include <vector>
+
+#include "bosen/app.h"
+#include "poseidon/backend/cpu/cpu_backend.h"
+#include "poseidon/net_description.h"
+#include "poseidon/solver/parameter_updater.h"
+#include "poseidon/sync/wait_free_backprop.h"
+
+namespace poseidon {
+namespace {
+
+using testing::Each;
+using testing::FloatNear;
+using testing::Pointwise;
+
+constexpr std::int64_t kBatch = 2;
+constexpr std::int64_t kPixels = 6;
+
+/// The same batch again and again.
+class FixedSource final : public BatchSource {
+ public:
+  FixedSource(std::vector<float> images, std::vector<float> labels)
+      : shape_{static_cast<std::int64_t>(labels.size()), kPixels, 1, 1}, batch_{std::move(images), std::move(labels)} {}
+  [[nodiscard]] const Shape& shape() const override { return shape_; }
+  [[nodiscard]] std::int64_t classes() const override { return 3; }
+  [[nodiscard]] std::int64_t examples() const override { return shape_[0]; }
+  const Batch& next() override { return batch_; }
+  void seek(std::int64_t /*batches*/) override {}
+  [[nodiscard]] double waited_s() const override { return 0; }
+
+ private:
+  Shape shape_;
+  Batch batch_;
+};
+
+/// The images of workers `first` to `first + count - 1`.
+FixedSource images_of(int first, int count, float scale) {
+  std::vector<float> images;
+  std::vector<float> labels;
+  for (int example = first * kBatch; example < (first + count) * kBatch; ++example) {
+    labels.push_back(static_cast<float>(example % 3));
+    for (int pixel = 0; pixel < kPixels; ++pixel) {
+      images.push_back(scale * static_cast<float>((example * 7 + pixel * 5) % 11));
+    }
+  }
+  return {std::move(images), std::move(labels)};
+}
+
+NetSpec two_layers() {
+  return parse_net_spec(
+      "name: Two\nlayer:\n"
+      "  - {name: images, type: Data, top: [data, label], data_param: {batch_size: 2, shape: [6, 1, 1], classes: 3}}\n"
+      "  - {name: ip1, type: InnerProduct, bottom: data, top: ip1, inner_product_param: "
+      "{num_output: 4, bias_term: false, weight_filler: {type: xavier}}}\n"
+      "  - {name: ip2, type: InnerProduct, bottom: ip1, top: ip2, inner_product_param: "
+      "{num_output: 3, bias_term: false, weight_filler: {type: xavier}}}\n"
+      "  - {name: loss, type: SoftmaxWithLoss, bottom: [ip2, label], top: loss}\n",
+      "net.yaml");
+}
+
+std::vector<SyncLayer> layers_to_exchange() {
+  std::vector<SyncLayer> layers;
+  for (const LayerDescription& layer : describe_net(two_layers(), {}).layers) {
+    if (layer.exchanged.empty()) continue;
+    layers.push_back({.layer = layer.layer,
+                      .name = layer.name,
+                      .sizes = layer.exchanged,
+                      .size = {.parameters = layer.exchanged[0],
+                               .factor_inputs = layer.factor_inputs,
+                               .factor_outputs = layer.factor_outputs,
+                               .batch = layer.batch}});
+  }
+  return layers;
+}
+
+struct Course {
+  int workers = 1;
+  std::string consistency = "bsp";
+  Scheme scheme = Scheme::kPs;
+  int iterations = 1;
+  bool overlap = true;
+  bool same_images = false;  ///< of worker 0, for all
+  float image_scale = 0.1F;
+  ParameterUpdater::Options solver = {};
+};
+
+using Weights = std::vector<float>;
+
+class ExchangeTest : public testing::Test {
+ protected:
+  /// The weights of both layers, one after another, that every worker has at the end.
+  std::vector<Weights> train(const Course& course) {
+    std::vector<Weights> result(static_cast<std::size_t>(course.workers));
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
+      for (int i = 0; i < course.iterations; ++i) iterate(sync, net);
+      worker.barrier();
+      sync.catch_up();
+      result[static_cast<std::size_t>(worker.id())] = weights_of(net);
+    });
+    return result;
+  }
+
+  using Body = std::function<void(bosen::Worker&, WaitFreeBackprop&, Net&)>;
+
+  void run(const Course& course, const Body& body) {
+    bosen::App app("test", "Trains");
+    const std::string workers = std::to_string(course.workers);
+    const std::vector<const char*> argv{"test", "--workers",     workers.c_str(),           "--staleness",
+                                        "2",    "--consistency", course.consistency.c_str()};
+    // bsp has no staleness.
+    const int argc = static_cast<int>(argv.size());
+    testing::internal::CaptureStderr();
+    const int code = app.run(argc, argv.data(), [&](bosen::Cluster& cluster) {
+      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme);
+      cluster.run_workers([&](bosen::Worker& worker) { work(course, plan, worker, body); });
+    });
+    EXPECT_EQ(code, 0) << testing::internal::GetCapturedStderr();
+    if (code == 0) testing::internal::GetCapturedStderr();
+  }
+
+  static void iterate(WaitFreeBackprop& sync, Net& net) {
+    net.forward(&sync);
+    net.backward(&sync);
+    sync.end_iteration();
+  }
+
+  static Weights weights_of(const Net& net) {
+    Weights weights;
+    for (const std::unique_ptr<Layer>& layer : net.layers()) {
+      for (const Parameter& parameter : layer->parameters()) {
+        weights.insert(weights.end(), parameter.value.data(), parameter.value.data() + parameter.value.count());
+      }
+    }
+    return weights;
+  }
+
+ private:
+  static void work(const Course& course, const SyncPlan& plan, bosen::Worker& worker, const Body& body) {
+    CpuBackend backend(1);
+    FixedSource source = images_of(course.same_images ? 0 : worker.id(), 1, course.image_scale);
+    Net net(two_layers(), {.batch = kBatch}, backend, &source);
+    ParameterUpdater updater(net.layers(), backend, course.solver);
+    WaitFreeBackprop sync(plan, worker, net, backend, updater, {.overlap = course.overlap});
+    body(worker, sync, net);
+  }
+};
+
+/// What one worker makes of the images of all.
+Weights alone(int workers, int iterations, const ParameterUpdater::Options& solver) {
+  CpuBackend backend(1);
+  FixedSource source = images_of(0, workers, 0.1F);
+  Net net(two_layers(), {.batch = workers * kBatch}, backend, &source);
+  ParameterUpdater updater(net.layers(), backend, solver);
+  Weights weights;
+  for (int i = 0; i < iterations; ++i) {
+    net.forward();
+    net.backward();
+    for (const int layer : {1, 2}) updater.gradient_ready(layer);
+    if (updater.needs_all_gradients()) updater.prepare(std::vector<int>{1, 2}, 1);
+    for (const int layer : {1, 2}) updater.update(layer, 1);
+    updater.end_iteration();
+  }
+  for (const int layer : {1, 2}) {
+    const Tensor& value = net.layers()[static_cast<std::size_t>(layer)]->parameters()[0].value;
+    weights.insert(weights.end(), value.data(), value.data() + value.count());
+  }
+  return weights;
+}
+
+TEST_F(ExchangeTest, LearnsUnderBspWhatOneWorkerLearnsOfAllImages) {
+  const ParameterUpdater::Options solver{
+      .rule = {.momentum = 0.9}, .rate = {.base = 0.1}, .weight_decay = 0.01, .clip_gradients = 0.5};
+  const Weights expected = alone(2, 3, solver);
+  for (const Scheme scheme : {Scheme::kPs, Scheme::kSfb}) {
+    for (const bool overlap : {true, false}) {
+      const std::vector<Weights> ours =
+          train({.workers = 2, .scheme = scheme, .iterations = 3, .overlap = overlap, .solver = solver});
+      EXPECT_THAT(ours[0], Pointwise(FloatNear(1e-6F), expected));
+      EXPECT_EQ(ours[1], ours[0]);
+    }
+  }
+}
+
+TEST_F(ExchangeTest, DecaysWeightsOnceAClockHoweverManyWorkersAreStale) {
+  // Without a pixel there is no gradient: all that is left is the decay.
+  Course course{.image_scale = 0, .solver = {.rate = {.base = 0.5}, .weight_decay = 0.1}};
+  const Weights expected = train(course)[0];
+  course.workers = 4;
+  course.consistency = "ssp";
+  for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(1e-6F), expected));
+}
+
+TEST_F(ExchangeTest, StaleWorkersThatAgreeStepAsFarAsOneWorker) {
+  for (const UpdateRule::Kind kind : {UpdateRule::Kind::kSgd, UpdateRule::Kind::kAdaGrad, UpdateRule::Kind::kAdam}) {
+    for (const double clip : {0.0, 0.1}) {
+      Course course{.same_images = true,
+                    .solver = {.rule = {.kind = kind, .momentum = 0.9}, .rate = {.base = 0.1}, .clip_gradients = clip}};
+      const Weights expected = train(course)[0];
+      course.workers = 4;
+      course.consistency = "ssp";
+      for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(1e-5F), expected));
+    }
+  }
+}
+
+TEST_F(ExchangeTest, ShowsTheWorkOfAllStaleWorkersAtTheEnd) {
+  for (const bool overlap : {true, false}) {
+    std::latch first_has_ended(1);
+    std::vector<Weights> ours(2);
+    const Course course{
+        .workers = 2, .consistency = "ssp", .overlap = overlap, .solver = {.rate = {.base = 0.1}, .clip_gradients = 9}};
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
+      if (worker.id() == 1) first_has_ended.wait();
+      iterate(sync, net);
+      if (worker.id() == 0) first_has_ended.count_down();
+      worker.barrier();
+      sync.catch_up();
+      ours[static_cast<std::size_t>(worker.id())] = weights_of(net);
+    });
+    EXPECT_THAT(ours[0], Pointwise(FloatNear(1e-6F), alone(2, 1, course.solver)));
+    EXPECT_EQ(ours[1], ours[0]);
+  }
+}
+
+}  // namespace
+}  // namespace poseidon
