@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bosen/base/spec_node.h"
 #include "bosen/base/types.h"
 #include "bosen/core/link.h"
 
@@ -93,5 +94,8 @@ struct SimSpec {
 
 /// Throws Error(kConfiguration) with file:line:column for anything that is wrong, an unknown key included.
 SimSpec read_sim_spec(const std::string& path);
+
+/// The same for a cluster alone: all but the program, its flags and the seed. A profile is looked for in `folder`.
+void check_cluster(const SpecNode& cluster, const std::string& folder);
 
 }  // namespace bosen::sim

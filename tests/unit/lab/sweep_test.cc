@@ -84,6 +84,9 @@ grid:
 }
 
 TEST_F(SweepTest, FindsAProfileBesideItsOwnFile) {
+  write("a/run.jsonl",
+        "{\"event\": \"start\", \"workers\": 1}\n{\"event\": \"clock\", \"rank\": 0, \"clock\": 1, \"compute_s\": "
+        "0.2}\n");
   const SweepSpec spec = read(
       "program: mf\ncluster: {nodes: 2, compute: {distribution: profile, profile: a/run.jsonl}}\ngrid: {staleness: "
       "1}\n");
@@ -107,6 +110,35 @@ TEST_F(SweepTest, SaysWhatIsWrongAndWhere) {
               HasSubstr("leave out processes"));
   EXPECT_THAT(problem_of("grid: {processes: [0]}\n"), HasSubstr("a.yaml:2:20: processes: must be from 1"));
   EXPECT_THAT(problem_of("target: {measure: rmse}\ngrid: {staleness: 1}\n"), HasSubstr("either at_most or at_least"));
+}
+
+TEST_F(SweepTest, SaysWhatIsWrongWithAClusterAndWhere) {
+  const std::string grid = "grid: {staleness: 1}\n";
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, network: {bandwith_mbps: 10}}\n" + grid),
+              HasSubstr("a.yaml:2:46: unknown key 'network.bandwith_mbps'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, wokers: 3}\n" + grid),
+              HasSubstr("a.yaml:2:29: unknown key 'cluster.wokers'"));
+  EXPECT_THAT(problem_of("cluster: {workers: 2}\n" + grid), HasSubstr("a.yaml:2:10: cluster.nodes is missing"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {cluster.network.los: [0.1]}\n"),
+              HasSubstr("a.yaml:3:30: unknown key 'network.los'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, network: fast}\ngrid: {cluster.network.loss: [0.1]}\n"),
+              HasSubstr("a.yaml:3:31: loss: what it would stand in is no map"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, program: lda}\n" + grid),
+              HasSubstr("a.yaml:2:30: cluster.program: stands beside 'cluster'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, flags: {rank: 3}}\n" + grid), HasSubstr("a.yaml:2:28: cluster.flags"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, seed: 3}\n" + grid), HasSubstr("list the seeds as 'seeds'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {a: {b: {cluster.flags.rank: 3}}}\n"),
+              HasSubstr("a.yaml:3:36: cluster.flags: stands beside 'cluster'"));
+}
+
+TEST_F(SweepTest, SaysWhatIsWrongWithFlagsAndWhere) {
+  const std::string grid = "grid: {staleness: 1}\n";
+  EXPECT_THAT(problem_of("flags: 3\n" + grid), HasSubstr("a.yaml:2:8: flags: must be names"));
+  EXPECT_THAT(problem_of("flags: [rank, 3]\n" + grid), HasSubstr("a.yaml:2:8: flags: must be names"));
+  EXPECT_THAT(problem_of("flags: {seed: 3}\n" + grid), HasSubstr("list the seeds as 'seeds'"));
+  EXPECT_THAT(problem_of("flags: {output: here}\n" + grid), HasSubstr("a folder of its own"));
+  EXPECT_THAT(problem_of("flags: {workers: 3}\ncluster: {nodes: 2}\n" + grid),
+              HasSubstr("a.yaml:2:18: flags.workers: stands in 'cluster'"));
 }
 
 TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
