@@ -94,6 +94,15 @@ class SweepTest(unittest.TestCase):
         self.assertIn("staleness 3, slow one node, seed 2", run.stdout)
         self.assertFalse(os.path.exists(self.output))
 
+    def test_goes_on_from_the_copy_of_its_file(self):
+        self.assertEqual(self.sweep(REAL).returncode, 0)
+        saved = os.path.join(self.output, "spec.yaml")
+        run = subprocess.run([BOSEN, "sweep", saved, "--output", self.output], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertNotIn("2/2", run.stderr, "nothing is repeated")
+        with open(saved, encoding="utf-8") as file:
+            self.assertEqual(file.read(), REAL)
+
     def test_an_interrupted_sweep_goes_on(self):
         slow = SIMULATED.replace("epochs: 3", "epochs: 60")
         with subprocess.Popen(self.command(slow, "--parallel", "1"), stderr=subprocess.PIPE, text=True) as job:
