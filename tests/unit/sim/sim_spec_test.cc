@@ -85,6 +85,25 @@ TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem_of("compute: {distribution: profile, profile: gone.jsonl}\n"), HasSubstr("cannot be read"));
 }
 
+TEST_F(SimSpecTest, SaysWhatIsWrongWithAProfileAndWhere) {
+  const auto problem_of_profile = [this](const std::string& text) {
+    const std::string path = write("run.jsonl", text);
+    std::string problem = problem_of("compute: {distribution: profile, profile: run.jsonl}\n");
+    return problem.replace(problem.find(path), path.size(), "run.jsonl");
+  };
+  const std::string start = "{\"event\": \"start\", \"workers\": 4}\n";
+  EXPECT_THAT(problem_of_profile("{\"event\": \"start\", \"workers\": \"many\"}\n"),
+              HasSubstr("a.yaml:3:43: compute.profile: run.jsonl:1: 'workers' must be a number"));
+  EXPECT_THAT(problem_of_profile(start + "{\"event\": \"clock\", \"clock\": [1]}\n"),
+              HasSubstr("run.jsonl:2: 'clock' must be a number"));
+  EXPECT_THAT(problem_of_profile(start + "{\"event\": \"clock\", \"clock\": 1e18}\n"),
+              HasSubstr("run.jsonl:2: 'clock' must be a number from 0 to 1e+07"));
+  EXPECT_THAT(problem_of_profile(start + "{\"event\": \"clock\", \"clock\": 1, \"compute_s\": null}\n"),
+              HasSubstr("run.jsonl:2: 'compute_s' must be a number"));
+  EXPECT_THAT(problem_of_profile(start + "nonsense\n"), HasSubstr("run.jsonl:2: is no JSON object"));
+  EXPECT_THAT(problem_of_profile("{\"event\": 7}\n"), HasSubstr("'run.jsonl' has no clock events"));
+}
+
 TEST_F(SimSpecTest, ReadsAProfileFromARealRunsMetrics) {
   write("run.jsonl",
         "{\"event\": \"start\", \"workers\": 4}\n"
