@@ -64,7 +64,7 @@ class SweepTest(unittest.TestCase):
         with open(os.path.join(self.output, "results.csv"), encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual(len(rows), 8 * 3)
-        self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "clock", "time_s", "rmse", "train_rmse"})
+        self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "status", "clock", "time_s", "rmse", "train_rmse"})
         again = self.sweep(SIMULATED)
         self.assertNotIn("8/8", again.stderr)
         self.assertEqual(self.summary(), summary)

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "bosen/lab/sweep_results.h"
 #include "bosen/lab/sweep_run.h"
@@ -150,6 +151,22 @@ TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
   EXPECT_NEAR(three.half_width, 4.303 / std::sqrt(3.0), 1e-9);
 }
 
+TEST_F(SweepTest, IntervalsFollowStudentForAnyNumberOfSeeds) {
+  const auto student = [](std::size_t freedom) {
+    std::vector<double> values(freedom + 1, 0.0);
+    values.front() = 1;
+    const auto count = static_cast<double>(values.size());
+    const double variance = (1 - 1 / count) / (count - 1);
+    return estimate(values).half_width / std::sqrt(variance / count);
+  };
+  // Of published tables.
+  EXPECT_NEAR(student(20), 2.0860, 1e-4);
+  EXPECT_NEAR(student(21), 2.0796, 1e-4);
+  EXPECT_NEAR(student(30), 2.0423, 1e-4);
+  EXPECT_NEAR(student(60), 2.0003, 1e-4);
+  EXPECT_NEAR(student(1000), 1.9623, 1e-4);
+}
+
 /// Runs of a program that writes what it is told, so that results are known.
 class SweepResultsTest : public SweepTest {
  protected:
@@ -196,8 +213,54 @@ TEST_F(SweepResultsTest, ComparesTheValuesOfTheFirstAxis) {
   // Seed by seed, 20 / 10 and 22 / 10.2 times; Student's t of 1 degree of freedom: 12.7 * 0.078.
   EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 0 took 2.08 +- 1 times as long."));
   EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 9 diverged"));
-  EXPECT_THAT(results.csv(), HasSubstr("run,staleness,seed,clock,time_s,rmse\n1,0,1,1,1,2\n1,0,1,5,20,0.9\n"));
+  EXPECT_THAT(results.csv(),
+              HasSubstr("run,staleness,seed,status,clock,time_s,rmse\n1,0,1,done,1,1,2\n1,0,1,done,5,20,0.9\n"));
   EXPECT_THAT(results.json(), HasSubstr(R"("target_clock": 5)"));
+}
+
+TEST_F(SweepResultsTest, KeepsWhatADivergedRunMeasuredAndMarksIt) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  const SweepSpec sweep = spec("grid: {staleness: [0, 9]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const std::string metrics =
+      "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 0.5, \"rmse\": 0.5}\n"
+      "{\"event\": \"eval\", \"clock\": 2, \"time_s\": 0.7, \"rmse\": null}\n{\"event\": \"ev";
+  write("out/runs/0003/metrics.jsonl", metrics);
+  const SweepRunner runner = run(sweep);
+  const SweepResults results(sweep, runner);
+  EXPECT_THAT(results.csv(), HasSubstr("3,9,1,diverged,1,0.5,0.5\n3,9,1,diverged,2,0.7,nan\n"));
+  EXPECT_EQ(results.settings()[1].reached, 0) << "a run that diverged later has not reached its target";
+  EXPECT_FALSE(results.settings()[1].cost);
+}
+
+TEST_F(SweepResultsTest, NamesAllThatSeedsDontTellApart) {
+  for (const auto& [name, seconds] : std::map<std::string, double>{{"0-1", 40},
+                                                                   {"0-2", 48},
+                                                                   {"1-1", 10},
+                                                                   {"1-2", 12},
+                                                                   {"2-1", 10.5},
+                                                                   {"2-2", 11.8},
+                                                                   {"4-1", 12},
+                                                                   {"4-2", 10.2}}) {
+    script(name, seconds, 10);
+  }
+  const SweepSpec sweep = spec("grid: {staleness: [0, 1, 2, 4]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const SweepRunner runner = run(sweep);
+  EXPECT_THAT(SweepResults(sweep, runner).conclusions()[0], HasSubstr("(these seeds don't tell 1 from 4, 2)"));
+}
+
+TEST_F(SweepResultsTest, SaysInHowManyRunsASettingDidNotGetThere) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  script("4-1", 10, 10);
+  write("script/4-2.jsonl",
+        "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 1, \"rmse\": 2.0}\n{\"event\": \"end\"}\n");
+  const SweepSpec sweep = spec("grid: {staleness: [0, 4]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const SweepRunner runner = run(sweep);
+  const SweepResults results(sweep, runner);
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 0 was fastest"));
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 4 did not get there in 1 of 2 runs"));
+  EXPECT_EQ(results.settings()[1].reached, 1);
 }
 
 TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {
