@@ -52,6 +52,17 @@ class LassoTest(AppTest):
         self.assertAlmostEqual(found[0], (28 / 3 - 0.01) / (14 / 3), delta=1e-6)
         self.assertEqual(found[1], 0)
 
+    def test_says_that_it_diverged(self):
+        """Forty equal columns, all changed at once by workers that don't see each other."""
+        line = " ".join(f"{column}:1" for column in range(1, 41))
+        data = self.write("equal.svm", "".join(f"{i % 7} {line}\n" for i in range(30)))
+        flags = ["--data", data, "--schedule", "random", "--workers", 8, "--consistency", "bsp", "--evaluate-every", 5000,
+                 "--rounds-max", 5000, "--lambda-ratio", 0.01]
+        run = self.run_app("lasso", *flags)
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertRegex(run.stderr.splitlines()[-1], r"^lasso: diverged before round \d+: take a smaller --round")
+        self.assertNotIn("invariant", run.stderr)
+
     def test_refuses_bad_input(self):
         self.assert_refuses("lasso", [], "--data FILE", "--generate")
         self.assert_refuses("lasso", ["--data", self.folder / "nowhere"], "nowhere: is not there")
