@@ -61,6 +61,7 @@ Json to_object(const Evaluation& evaluation) {
   json["clock"] = evaluation.clock;
   json["time_s"] = rounded(evaluation.time_s);
   for (const auto& [name, value] : evaluation.measures) json["measures"][name] = value;
+  json["measures"] = Json::object();
   return json;
 }
 

@@ -152,7 +152,7 @@ TEST(StatusBoardTest, IsJsonForPrograms) {
   StatusBoard board("mf", 0);
   ProcessStatus status = process(0, {reading(0, 6, 4), computing(1, 3)});
   status.shards = {{.shard = 2, .rows = 5}};
-  status.evaluations = {{.clock = 2, .time_s = 1, .measures = {{"loss", 0.5}}}};
+  status.evaluations = {{.clock = 2, .time_s = 1, .measures = {{"loss", 0.5}}}, {.clock = 3}};
   board.update(status, kSecond);
   const auto json = nlohmann::json::parse(to_json(board.status(kSecond)));
   EXPECT_EQ(json["program"], "mf");
@@ -182,3 +182,4 @@ TEST(PrometheusTest, WritesSamplesOfOneNameTogetherAndEscapesLabels) {
 
 }  // namespace
 }  // namespace bosen::monitor
+  EXPECT_TRUE(json["evaluations"][1]["measures"].is_object()) << "also where nothing was a number";
