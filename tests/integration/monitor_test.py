@@ -79,7 +79,7 @@ class MonitorTest(AppTest):
     def test_answers_head_without_a_body(self):
         host, port = self.start().split(":")
         with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
-            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
         self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
@@ -94,6 +94,18 @@ class MonitorTest(AppTest):
         if "ModuleNotFoundError" in parse.stderr:
             self.skipTest("python3-prometheus-client is not installed")
         self.assertEqual(parse.returncode, 0, parse.stderr)
+    def test_refuses_a_page_of_another_name(self):
+        """A web page whose name was made to lead here must not read the answers."""
+        address = self.start()
+        port = address.split(":")[1]
+        for host, code in [("evil.example", 403), (f"evil.example:{port}", 403), (f"localhost:{port}", 200), (address, 200),
+                           (f"[::1]:{port}", 200)]:
+            with self.subTest(host=host), socket.create_connection(("127.0.0.1", int(port)), timeout=TIMEOUT_S) as connection:
+                connection.sendall(f"GET /api/status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                answer = b"".join(iter(lambda: connection.recv(4096), b""))
+                self.assertTrue(answer.startswith(f"HTTP/1.1 {code} ".encode()), answer)
+                self.assertEqual(code == 403, b"this is not 'evil.example': ask for " + address.encode() in answer, answer)
+
         families = json.loads(parse.stdout)
         kind, samples = families["bosen_worker_clock"]
         self.assertEqual(kind, "gauge")
