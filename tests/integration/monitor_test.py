@@ -25,9 +25,9 @@ print(json.dumps({family.name: [family.type, [[sample.labels, sample.value] for 
 
 
 class MonitorTest(AppTest):
-    def start(self):
+    def start(self, *further):
         """A job of two processes that runs until the test ends; the address at which it shows itself."""
-        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", str(BIN / "mf"), *FLAGS], stderr=subprocess.PIPE, text=True)
+        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", str(BIN / "mf"), *FLAGS, *further], stderr=subprocess.PIPE, text=True)
         self.addCleanup(job.stderr.close)
         self.addCleanup(job.wait)
         self.addCleanup(job.terminate)
@@ -76,6 +76,16 @@ class MonitorTest(AppTest):
         self.assertRegex(top.stdout, r"^mf  running, .* spread \d+  2 processes\n")
         self.assertIn("slowest: worker 3 (rank 1)", top.stdout)
 
+    def test_names_a_worker_that_never_ends_its_clock_and_who_waits_for_it(self):
+        address = self.start("--straggler", "1:1000000")
+        workers = lambda status: [worker for process in status["processes"] for worker in process["workers"]]
+        status = self.until(address, lambda status: status["slowest"] and
+                            [worker["waits_for"] for worker in workers(status)] == [[1], [], [1], [1]])
+        self.assertEqual(status["slowest"]["worker"], 1)
+        self.assertEqual(workers(status)[1]["state"], "computing")
+        self.assertGreater(workers(status)[1]["computing_s"], 0)
+        self.assertIn("at a barrier", [worker["state"] for worker in workers(status)])
+
     def test_answers_head_without_a_body(self):
         host, port = self.start().split(":")
         with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
@@ -84,16 +94,6 @@ class MonitorTest(AppTest):
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
         self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
 
-    def test_metrics_are_what_prometheus_reads(self):
-        """By Prometheus's own parser, which is the Debian python's."""
-        address = self.start()
-        self.until(address, lambda status: len(status["processes"]) == 2)
-        text = self.get(address, "/metrics")
-        parse = subprocess.run(["/usr/bin/python3", "-c", PARSE_METRICS], input=text, capture_output=True, text=True,
-                               timeout=TIMEOUT_S)
-        if "ModuleNotFoundError" in parse.stderr:
-            self.skipTest("python3-prometheus-client is not installed")
-        self.assertEqual(parse.returncode, 0, parse.stderr)
     def test_refuses_a_page_of_another_name(self):
         """A web page whose name was made to lead here must not read the answers."""
         address = self.start()
@@ -106,6 +106,16 @@ class MonitorTest(AppTest):
                 self.assertTrue(answer.startswith(f"HTTP/1.1 {code} ".encode()), answer)
                 self.assertEqual(code == 403, b"this is not 'evil.example': ask for " + address.encode() in answer, answer)
 
+    def test_metrics_are_what_prometheus_reads(self):
+        """By Prometheus's own parser, which is the Debian python's."""
+        address = self.start()
+        self.until(address, lambda status: len(status["processes"]) == 2)
+        text = self.get(address, "/metrics")
+        parse = subprocess.run(["/usr/bin/python3", "-c", PARSE_METRICS], input=text, capture_output=True, text=True,
+                               timeout=TIMEOUT_S)
+        if "ModuleNotFoundError" in parse.stderr:
+            self.skipTest("python3-prometheus-client is not installed")
+        self.assertEqual(parse.returncode, 0, parse.stderr)
         families = json.loads(parse.stdout)
         kind, samples = families["bosen_worker_clock"]
         self.assertEqual(kind, "gauge")
