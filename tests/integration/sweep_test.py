@@ -82,6 +82,31 @@ class SweepTest(unittest.TestCase):
         figures = sorted(os.listdir(os.path.join(self.output, "figures")))
         self.assertEqual(len(figures), 12, figures)
 
+    def test_the_report_shows_what_diverged_and_who_did_not_get_there(self):
+        if not has_matplotlib():
+            self.skipTest("python3-matplotlib is not installed")
+        run = self.sweep(REAL.replace("processes: [1, 2]", "learning-rate: [0.05, 2]") + "seeds: [1, 2]\n")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("learning-rate 2 diverged", run.stderr)
+        with open(os.path.join(self.output, "results.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual({row["status"] for row in rows if row["learning-rate"] == "0.05"}, {"done"})
+        summary = self.summary()
+        summary["target"] = {"value": 1.0, "at_least": False}
+        summary["settings"][0]["reached"] = 1
+        with open(os.path.join(self.output, "summary.json"), "w", encoding="utf-8") as file:
+            json.dump(summary, file)
+        # A run that measured something before it diverged.
+        with open(os.path.join(self.output, "results.csv"), "a", encoding="utf-8") as file:
+            file.write("3,2,0,1,diverged,1,0.001,1.5,1.5\n3,2,0,1,diverged,2,0.002,1e30,1e30\n3,2,0,1,diverged,3,0.003,nan,nan\n")
+        script = os.path.join(ROOT, "scripts", "sweep_report.py")
+        subprocess.run(["/usr/bin/python3", script, self.output], check=True, timeout=TIMEOUT_S)
+        with open(os.path.join(self.output, "report.html"), encoding="utf-8") as file:
+            page = file.read()
+        self.assertIn("learning-rate 2, diverged", page)
+        self.assertRegex(page, r"<td>[\d.]+[^<]* \(1 of 2\)</td>")
+        self.assertIn(">1 of 2<", page.replace("\n", ""), "on the bar")
+
     def test_real_processes(self):
         run = self.sweep(REAL)
         self.assertEqual(run.returncode, 0, run.stderr)
