@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import time
 import unittest
@@ -22,6 +23,57 @@ from prometheus_client.parser import text_string_to_metric_families
 print(json.dumps({family.name: [family.type, [[sample.labels, sample.value] for sample in family.samples]]
                   for family in text_string_to_metric_families(sys.stdin.read())}))
 """
+
+
+
+def masked_crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def varint(data, place):
+    value, shift = 0, 0
+    while True:
+        value |= (data[place] & 0x7F) << shift
+        shift += 7
+        place += 1
+        if data[place - 1] < 0x80:
+            return value, place
+
+
+def fields(data):
+    """Number and value of every field of a protocol buffer."""
+    place = 0
+    while place < len(data):
+        key, place = varint(data, place)
+        if key & 7 == 0:
+            value, place = varint(data, place)
+        else:
+            size = 8 if key & 7 == 1 else 4
+            if key & 7 == 2:
+                size, place = varint(data, place)
+            value, place = data[place:place + size], place + size
+        yield key >> 3, value
+
+
+def scalars(data):
+    """(step, tag, value) of every scalar of an event file, whose checksums must be right."""
+    place = 0
+    while place < len(data):
+        length, length_crc = struct.unpack_from("<QI", data, place)
+        event = data[place + 12:place + 12 + length]
+        assert length_crc == masked_crc32c(data[place:place + 8])
+        assert struct.unpack_from("<I", data, place + 12 + length)[0] == masked_crc32c(event)
+        place += 16 + length
+        event = dict(fields(event))
+        for _, value in fields(event.get(5, b"")):
+            value = dict(fields(value))
+            yield event[2], value[1].decode(), struct.unpack("<f", value[2])[0]
 
 
 class MonitorTest(AppTest):
@@ -140,6 +192,18 @@ class MonitorTest(AppTest):
         self.assertRegex(body, r'<svg[^>]*data-measure="rmse"[^>]*>.*?<path[^>]* d="M')
         self.assertIn('<section id="lost" hidden="">', body)
         self.assertNotRegex(body, r'(?:src|href)="', "the page needs nothing from elsewhere")
+
+    def test_tensorboard_gets_what_the_metrics_have(self):
+        run = self.train("mf", "--generate", "60,80,4,2000", "--rank", 4, "--epochs", 3, "--tensorboard", self.folder / "board")
+        files = list((self.folder / "board").glob("**/*tfevents*"))
+        self.assertEqual(len(files), 1)
+        found = sorted(scalars(files[0].read_bytes()))
+        expected = sorted((event["clock"], measure, event[measure]) for event in run.of_kind("eval")
+                          for measure in event.keys() - {"event", "clock", "time_s"})
+        self.assertEqual(len(expected), 6)
+        self.assertEqual([entry[:2] for entry in found], [entry[:2] for entry in expected])
+        for (_, _, value), (_, _, wanted) in zip(found, expected):
+            self.assertAlmostEqual(value, wanted, delta=1e-6 * abs(wanted))
 
     def test_refuses_what_is_no_address(self):
         self.assert_refuses("mf", ["--generate", "20,10,2,100", "--monitor", "here:there"], "--monitor", "HOST:PORT")
