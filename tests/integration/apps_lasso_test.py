@@ -1,5 +1,6 @@
 """lasso: the same minimum under every model, what the schedule saves, and what it says to bad input."""
 
+import os
 import re
 import subprocess
 import unittest
@@ -40,6 +41,18 @@ class LassoTest(AppTest):
         self.assertEqual(len(lines), 4, bench.stdout)
         for line in lines:
             self.assertLess(float(re.search(r"([-+][\d.e+-]+) relative", line).group(1)), 1e-4, line)
+
+    def test_the_comparison_fails_where_objectives_differ(self):
+        python = "/usr/bin/python3"
+        if subprocess.run([python, "-c", "import sklearn"], capture_output=True).returncode != 0:
+            self.skipTest("python3-sklearn is not installed")
+        finds_nothing = self.write("bin/lasso", "#!/usr/bin/python3\nimport sys, numpy\n"
+                                                "numpy.save(sys.argv[-1] + '/coefficients.npy', numpy.zeros(3))\n")
+        finds_nothing.chmod(0o755)
+        bench = subprocess.run([python, str(SOURCE / "tests/bench/lasso_vs_sklearn.py"), "--small"], capture_output=True, text=True,
+                               timeout=TIMEOUT_S, env={**os.environ, "BOSEN_BIN": str(finds_nothing.parent)})
+        self.assertEqual(bench.returncode, 1, bench.stderr)
+        self.assertEqual(len(bench.stdout.splitlines()), 4, bench.stderr)
 
     def test_writes_the_coefficients(self):
         output = self.folder / "result"
