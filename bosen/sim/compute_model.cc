@@ -23,7 +23,7 @@ double power_law(Random& random, double exponent, double maximum) {
 
 }  // namespace
 
-double ComputeModel::base_ns(WorkerId worker, Clock clock) const {
+double ComputeModel::base_ns(int node, WorkerId worker, Clock clock) const {
   using Distribution = ComputeSpec::Distribution;
   const ComputeSpec& compute = spec_.compute;
   Random random = draws(spec_.seed, kBaseStream, worker, clock);
@@ -43,15 +43,17 @@ double ComputeModel::base_ns(WorkerId worker, Clock clock) const {
     }
     case Distribution::kPareto:
       return mean * (compute.exponent - 1) / compute.exponent * power_law(random, compute.exponent, 1e9);
-    case Distribution::kProfile:
-      return compute.profile_ns[static_cast<std::size_t>(clock) % compute.profile_ns.size()];
+    case Distribution::kProfile: {
+      const auto& own = compute.profile_ns[static_cast<std::size_t>(node) % compute.profile_ns.size()];
+      return own[static_cast<std::size_t>(clock) % own.size()];
+    }
   }
   return mean;
 }
 
 TimeNs ComputeModel::time(int node, WorkerId worker, Clock clock, TimeNs now) {
   using Kind = StragglerSpec::Kind;
-  double duration = base_ns(worker, clock) * pace_.slowness(node);
+  double duration = base_ns(node, worker, clock) * pace_.slowness(node);
   for (std::size_t rule = 0; rule < spec_.stragglers.size(); ++rule) {
     const StragglerSpec& straggler = spec_.stragglers[rule];
     if (!concerns(straggler, node)) continue;

@@ -14,7 +14,7 @@ class ComputeModel {
   TimeNs time(int node, WorkerId worker, Clock clock, TimeNs now);
 
  private:
-  [[nodiscard]] double base_ns(WorkerId worker, Clock clock) const;
+  [[nodiscard]] double base_ns(int node, WorkerId worker, Clock clock) const;
 
   const SimSpec& spec_;
   NodePace pace_;

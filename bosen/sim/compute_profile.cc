@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "bosen/base/error.h"
 
@@ -15,12 +17,6 @@ namespace {
 /// More than any run has; a file that names later ones is damaged.
 constexpr double kClocksMax = 1e7;
 constexpr double kNumberMax = 1e15;
-
-/// Sums over the processes.
-struct ClockSum {
-  double seconds = 0;
-  int processes = 0;
-};
 
 /// A metrics file, event by event.
 class EventReader {
@@ -72,29 +68,28 @@ class EventReader {
 }  // namespace
 
 // An event covers the clocks since the process's previous one, by all workers of the process.
-std::vector<double> read_compute_profile(const std::string& path, double scale) {
+std::vector<std::vector<double>> read_compute_profile(const std::string& path, double scale) {
   EventReader events(path);
   double workers = 0;
-  std::map<std::int64_t, std::int64_t> last_clock;  // by rank
-  std::map<std::int64_t, ClockSum> sums;            // by clock
+  std::map<std::int64_t, std::vector<double>> seconds;  // of all workers of a process, by rank and clock
   while (events.next()) {
     if (events.is("start")) workers = events.number("workers");
     if (!events.is("clock")) continue;
-    const auto clock = static_cast<std::int64_t>(events.number("clock", kClocksMax));
-    std::int64_t& before = last_clock[static_cast<std::int64_t>(events.number("rank"))];
-    if (clock <= before) continue;
-    const double each = events.number("compute_s") / static_cast<double>(clock - before);
-    for (std::int64_t covered = before; covered < clock; ++covered) {
-      sums[covered].seconds += each;
-      ++sums[covered].processes;
-    }
-    before = clock;
+    const auto clock = static_cast<std::size_t>(events.number("clock", kClocksMax));
+    std::vector<double>& own = seconds[static_cast<std::int64_t>(events.number("rank"))];
+    const double compute_s = events.number("compute_s");
+    if (clock <= own.size()) continue;
+    own.resize(clock, compute_s / static_cast<double>(clock - own.size()));
   }
-  if (sums.empty() || workers < 1) events.refuse_file("has no clock events");
-  const double workers_each = workers / static_cast<double>(last_clock.size());
-  std::vector<double> profile;
-  for (const auto& [clock, sum] : sums) profile.push_back(1e9 * scale * sum.seconds / sum.processes / workers_each);
-  return profile;
+  std::erase_if(seconds, [](const auto& process) { return process.second.empty(); });
+  if (seconds.empty() || workers < 1) events.refuse_file("has no clock events");
+  const double workers_each = workers / static_cast<double>(seconds.size());
+  std::vector<std::vector<double>> profiles;
+  for (auto& [rank, own] : seconds) {
+    for (double& each : own) each *= 1e9 * scale / workers_each;
+    profiles.push_back(std::move(own));
+  }
+  return profiles;
 }
 
 }  // namespace bosen::sim

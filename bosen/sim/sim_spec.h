@@ -54,8 +54,9 @@ struct ComputeSpec {
   double mean_ns = 1e7;
   double deviation_ns = 0;  ///< of a normal and a lognormal one
   double exponent = 3;      ///< of a Pareto one
-  /// What the clocks of a real run took, from its metrics file, scaled; clocks beyond its end begin it again.
-  std::vector<double> profile_ns;
+  /// What the clocks of a real run took, from its metrics file, scaled, by process. Nodes take the processes in turn;
+  /// clocks beyond a process's end begin it again.
+  std::vector<std::vector<double>> profile_ns;
 };
 
 /// What makes a node slow at times, or always.
