@@ -11,6 +11,7 @@ import csv
 import html
 import io
 import json
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -50,9 +51,9 @@ class Sweep:
     def settings(self, group):
         return [setting for setting in self.summary["settings"] if self.group(setting["labels"]) == group]
 
-    def runs(self, group, value):
+    def runs(self, group, value, status="done"):
         return [run for run in self.summary["runs"]
-                if self.group(run["labels"]) == group and run["labels"][self.axis] == value and run["status"] == "done"]
+                if self.group(run["labels"]) == group and run["labels"][self.axis] == value and run["status"] == status]
 
 
 def panels(sweep):
@@ -70,14 +71,20 @@ def panels(sweep):
 
 
 def curves(sweep, horizontal, label):
-    """The measure over time or clocks, a line a run."""
+    """The measure over time or clocks, a line a run; of a run that diverged as far as it was finite, with a cross at its end."""
     lines = defaultdict(list)
     for row in sweep.rows:
-        if row.get(sweep.summary["measure"]):
-            lines[row["run"]].append((float(row[horizontal]), float(row[sweep.summary["measure"]])))
+        if row.get(sweep.summary["measure"]) and math.isfinite(value := float(row[sweep.summary["measure"]])):
+            lines[row["run"]].append((float(row[horizontal]), value))
     figure, by_group = panels(sweep)
+    bounds = bounds_of_good(sweep, lines)
     for group, axes in by_group.items():
         for value in sweep.values:
+            for number, run in enumerate(sweep.runs(group, value, "diverged")):
+                points = [(x, min(max(y, bounds[0]), bounds[1])) for x, y in lines[str(run["run"])]]
+                if points:
+                    axes.plot(*zip(*points), color=sweep.colors[value], linewidth=1.3, linestyle=":", marker="x",
+                              markevery=[len(points) - 1], label=f"{sweep.axis} {value}, diverged" if number == 0 else None)
             for number, run in enumerate(sweep.runs(group, value)):
                 if points := lines[str(run["run"])]:
                     axes.plot(*zip(*points), color=sweep.colors[value], linewidth=1.3,
@@ -89,19 +96,36 @@ def curves(sweep, horizontal, label):
     return figure
 
 
+def bounds_of_good(sweep, lines):
+    """Least and most of the runs that ended well, with some room: one that diverges would flatten all others."""
+    good = [y for run in sweep.summary["runs"] if run["status"] == "done" for _, y in lines[str(run["run"])]]
+    if not good:
+        return -math.inf, math.inf
+    room = 0.1 * (max(good) - min(good))
+    return min(good) - room, max(good) + room
+
+
 def bars(sweep, key, label, scale=1):
-    """An estimate with its interval, a bar a value."""
+    """An estimate with its interval, a bar a value. Pale and hatched where it is of some seeds only."""
     figure, by_group = panels(sweep)
     for group, axes in by_group.items():
         for place, setting in enumerate(sweep.settings(group)):
             if estimate := setting[key]:
+                some = of_some(sweep, setting) if key == "seconds" else ""
                 axes.bar(place, scale * estimate["mean"], yerr=scale * estimate["half_width"] or None, capsize=3,
-                         color=sweep.colors[setting["labels"][sweep.axis]])
+                         color=sweep.colors[setting["labels"][sweep.axis]], alpha=0.3 if some else 1, hatch="///" if some else None)
+                axes.text(place, 0, some, ha="center", va="bottom", rotation=90, color="#a00", fontsize=8)
             else:
                 axes.text(place, 0, "none", ha="center", va="bottom", rotation=90, color="#a00", fontsize=8)
         axes.set_xticks(range(len(sweep.values)), sweep.values)
         axes.set(xlabel=sweep.axis, ylabel=label)
     return figure
+
+
+def of_some(sweep, setting):
+    """"1 of 5" where not all seeds got there: the others would have taken longer than the mean says."""
+    counted = setting["reached"] if sweep.summary["target"] else setting["runs"] - setting["diverged"] - setting["failed"]
+    return f"{counted} of {setting['runs']}" if counted < setting["runs"] else ""
 
 
 def times(sweep):
@@ -164,7 +188,8 @@ def table(sweep, cost):
     rows = []
     for setting in sweep.summary["settings"]:
         cells = [html.escape(setting["labels"][axis]) for axis in sweep.summary["axes"]]
-        cells += [shown(setting["seconds"]), shown(setting["waiting"], 100), shown(setting["megabytes"]), shown(setting["last"])]
+        some = f" ({of_some(sweep, setting)})" if setting["seconds"] and of_some(sweep, setting) else ""
+        cells += [shown(setting["seconds"]) + some, shown(setting["waiting"], 100), shown(setting["megabytes"]), shown(setting["last"])]
         cells += [str(setting[key]) for key in ("runs", "reached", "diverged", "failed")]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>" + "".join(rows) + "</table>"

@@ -195,8 +195,8 @@ class Solving {
     for (bosen::Clock round = 0; goes_on; ++round) {
       if (schedule) send_rounds(worker, *schedule, round, sent);
       update(worker, round, own);
-      if (schedule) take_reports(worker, *schedule);
       const bosen::Clock done = round + 1;
+      if (schedule) take_reports(worker, *schedule, done);
       if (done % settings_.evaluate_every == 0 || done == rounds_max_) goes_on = evaluate(worker, done);
     }
     if (worker.id() == 0) result_ = coefficients_.read_sparse(worker);
@@ -247,10 +247,21 @@ class Solving {
     reports_.send(worker, 0, kReportTag, bytes_of(reports));
   }
 
-  void take_reports(bosen::Worker& worker, Schedule& schedule) {
+  // A round that diverges shows here long before the next evaluation.
+  void take_reports(bosen::Worker& worker, Schedule& schedule, bosen::Clock done) {
     while (const auto message = reports_.try_receive(worker, kReportTag)) {
-      for (const Report& report : values_of<Report>(message->bytes)) schedule.report(report);
+      for (const Report& report : values_of<Report>(message->bytes)) {
+        if (!std::isfinite(report.priority)) refuse_divergence(done);
+        schedule.report(report);
+      }
     }
+  }
+
+  [[noreturn]] static void refuse_divergence(bosen::Clock done) {
+    throw bosen::Error(bosen::ErrorKind::kUsage,
+                       fmt::format("diverged before round {}: take a smaller --round, a smaller --staleness or "
+                                   "--schedule priority",
+                                   done));
   }
 
   /// Every worker's: true where another round is worth it.
@@ -258,12 +269,7 @@ class Solving {
     worker.barrier();
     if (worker.id() == 0) {
       objective_ = lasso::evaluate(problem_, coefficients_.read_sparse(worker), residual_.read(worker), lambda_);
-      if (!std::isfinite(objective_.value)) {
-        throw bosen::Error(bosen::ErrorKind::kUsage,
-                           fmt::format("diverged before round {}: take a smaller --round, a smaller --staleness or "
-                                       "--schedule priority",
-                                       done));
-      }
+      if (!std::isfinite(objective_.value)) refuse_divergence(done);
       cluster_.report(kStartClocks + done, {{"objective", objective_.value},
                                             {"duality_gap", objective_.gap},
                                             {"nonzeros", static_cast<double>(objective_.nonzeros)},

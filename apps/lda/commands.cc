@@ -26,7 +26,8 @@ struct Flags {
 int with_errors(const std::string& program, const std::function<int()>& body) {
   try {
     return body();
-  } catch (const bosen::Error& error) {
+  } catch (const std::exception& problem) {
+    const bosen::Error error = bosen::as_error(problem);
     fmt::print(stderr, "{}: {}\n", program, error.what());
     return bosen::exit_code(error.kind());
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <new>
 #include <unordered_set>
 #include <utility>
 
@@ -15,7 +16,8 @@ namespace lda {
 namespace {
 
 constexpr const char* kBlanks = " \t\r";
-constexpr std::int64_t kDocumentsMax = 1'000'000'000;
+constexpr std::int64_t kDocumentsMax = 100'000'000;
+constexpr std::int64_t kCountMax = 100'000'000;  // of a word in a document
 constexpr std::int64_t kTokensMax = 4'000'000'000;
 
 bool is_letter(char c) {
@@ -106,7 +108,10 @@ RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::stri
     const auto document = number(line, "document", documents);
     if (document < current) line.refuse(fmt::format("document {} follows {}: they must ascend", document, current));
     const auto word = static_cast<Word>(number(line, "word", word_count) - 1);
-    const auto count = number(line, "count", kTokensMax - static_cast<std::int64_t>(corpus.words.size()));
+    const auto count = number(line, "count", kCountMax);
+    if (static_cast<std::int64_t>(corpus.words.size()) + count > kTokensMax) {
+      line.refuse(fmt::format("there are more than {} words up to here", kTokensMax));
+    }
     for (; current < document; ++current) corpus.document_begins.push_back(corpus.words.size());
     corpus.words.insert(corpus.words.end(), static_cast<std::size_t>(count), word);
   }
@@ -125,6 +130,11 @@ std::vector<std::string> read_word_list(const std::string& path) {
   return words;
 }
 
+RawCorpus read_existing(const CorpusOptions& options) {
+  if (!options.vocabulary.empty()) return read_bag_of_words(options.data, read_word_list(options.vocabulary));
+  return std::filesystem::is_directory(options.data) ? read_folder(options.data) : read_lines(options.data);
+}
+
 RawCorpus read_documents(const CorpusOptions& options) {
   std::error_code error;
   if (!std::filesystem::exists(options.data, error)) {
@@ -132,8 +142,14 @@ RawCorpus read_documents(const CorpusOptions& options) {
                       "is not there: give a text file (a document a line), a folder of text files, or a "
                       "UCI docword file together with --vocabulary");
   }
-  if (!options.vocabulary.empty()) return read_bag_of_words(options.data, read_word_list(options.vocabulary));
-  return std::filesystem::is_directory(options.data, error) ? read_folder(options.data) : read_lines(options.data);
+  try {
+    return read_existing(options);
+  } catch (const std::filesystem::filesystem_error& problem) {
+    const std::string path = problem.path1().empty() ? options.data : problem.path1().string();
+    apps::refuse_file(path, "cannot be read: " + problem.code().message());
+  } catch (const std::bad_alloc&) {
+    apps::refuse_file(options.data, "has more words than this machine's memory can hold");
+  }
 }
 
 /// With the words of the vocabulary only.

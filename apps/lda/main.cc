@@ -242,8 +242,9 @@ void declare(bosen::App& app, Settings& settings) {
       .option("word-count-min", &settings.corpus.word_count_min, "leave out words that occur less often",
               {.minimum = 1, .maximum = 1e9})
       .option("topics", &settings.topics, "how many topics to find", {.minimum = 1, .maximum = kTopicsMax})
-      .option("alpha", &settings.prior.alpha, "prior of a topic in a document", {.minimum = 1e-9, .maximum = 1e6})
-      .option("beta", &settings.prior.beta, "prior of a word in a topic", {.minimum = 1e-9, .maximum = 1e6})
+      .option("alpha", &settings.prior.alpha, "prior of a topic in a document",
+              {.minimum = kPriorMin, .maximum = kPriorMax})
+      .option("beta", &settings.prior.beta, "prior of a word in a topic", {.minimum = kPriorMin, .maximum = kPriorMax})
       .option("sweeps", &settings.sweeps, "how often to sample every word", {.minimum = 1, .maximum = 1e6})
       .option("clocks-per-sweep", &settings.clocks_per_sweep, "clocks of a sweep", {.minimum = 1, .maximum = 1e6})
       .option("evaluate-every", &settings.evaluate_every, "sweeps between two evaluations; 0: only at the end",

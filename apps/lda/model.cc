@@ -38,8 +38,8 @@ Model read_model(const std::string& folder) {
   Model model;
   bosen::SpecFields fields(bosen::SpecNode::read_file(join(folder, "model.yaml")), "model");
   model.topics = static_cast<int>(fields.integer("topics", {}, {.minimum = 1, .maximum = kTopicsMax}));
-  model.alpha = fields.number("alpha", {}, {.minimum = 0});
-  model.beta = fields.number("beta", {}, {.minimum = 0});
+  model.alpha = fields.number("alpha", {}, {.minimum = kPriorMin, .maximum = kPriorMax});
+  model.beta = fields.number("beta", {}, {.minimum = kPriorMin, .maximum = kPriorMax});
   fields.finish();
   std::vector<std::string> words;
   const std::string path = join(folder, "vocabulary.txt");

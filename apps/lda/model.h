@@ -11,6 +11,10 @@
 
 namespace lda {
 
+/// Bounds of both priors: without one, a word that the model has not seen would have no probability at all.
+constexpr double kPriorMin = 1e-9;
+constexpr double kPriorMax = 1e6;
+
 struct Model {
   int topics = 0;
   double alpha = 0;

@@ -149,6 +149,23 @@ const SpecNode* SpecNode::find(std::string_view key) const {
   return nullptr;
 }
 
+SpecNode SpecNode::with(const std::string& key, const SpecNode& value) const {
+  auto data = std::make_shared<Data>();
+  data->kind = Kind::kMap;
+  data->place = data_ ? data_->place : value.place();
+  data->fields = fields();
+  const auto same = [&](const auto& field) { return field.first == key; };
+  const auto found = std::find_if(data->fields.begin(), data->fields.end(), same);
+  if (found != data->fields.end()) {
+    found->second = value;
+  } else {
+    data->fields.emplace_back(key, value);
+  }
+  SpecNode node;
+  node.data_ = std::move(data);
+  return node;
+}
+
 void SpecNode::fail(const std::string& message) const { refuse_spec(place() + ": " + message); }
 
 namespace {

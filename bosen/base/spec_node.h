@@ -37,6 +37,9 @@ class SpecNode {
   /// nullptr where the map has no such key.
   [[nodiscard]] const SpecNode* find(std::string_view key) const;
 
+  /// This map, or an empty value as one, with a key set; every value keeps the place where it was written.
+  [[nodiscard]] SpecNode with(const std::string& key, const SpecNode& value) const;
+
   /// Throws Error(kConfiguration): "PLACE: MESSAGE".
   [[noreturn]] void fail(const std::string& message) const;
 

@@ -112,8 +112,12 @@ int run_sweep(const SweepFlags& flags) {
   }
   std::error_code error;
   std::filesystem::create_directories(output, error);
-  std::filesystem::copy_file(flags.spec, output + "/spec.yaml", std::filesystem::copy_options::overwrite_existing,
-                             error);
+  const std::string saved = output + "/spec.yaml";
+  std::error_code no_file;
+  const bool is_saved = std::filesystem::equivalent(flags.spec, saved, no_file);
+  if (!error && !is_saved) {
+    std::filesystem::copy_file(flags.spec, saved, std::filesystem::copy_options::overwrite_existing, error);
+  }
   if (error) {
     throw Error(ErrorKind::kStorage,
                 fmt::format("cannot write to '{}': {}; name another folder with --output", output, error.message()));

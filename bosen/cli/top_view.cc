@@ -13,6 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr double kLongS = 1;  // a clock of which it is worth saying how long it has taken so far
+
 constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kOrange = "\x1b[33m";
 constexpr const char* kPlain = "\x1b[0m";
@@ -107,10 +109,12 @@ std::string worker_line(const WorkerLine& line) {
   const double wait_s = worker.at("wait_s").get<double>();
   const auto reads = worker.at("reads").get<double>();
   const double waiting_s = worker.at("waiting_s").get<double>();
+  const double computing_s = worker.at("computing_s").get<double>();
   std::string now = worker.at("state").get<std::string>();
   if (waiting_s >= 0.1) now += fmt::format(" {:.1f} s", waiting_s);
+  if (now == "computing" && computing_s >= kLongS) now += fmt::format(" {:.1f} s", computing_s);
   return fmt::format("{:>6} {:>5} {:>10} {:>8} {:>7}  {:<20} {}", worker.at("worker").get<int>(), line.rank,
-                     worker.at("clock").get<std::int64_t>(), percent(wait_s, compute_s + wait_s),
+                     worker.at("clock").get<std::int64_t>(), percent(wait_s, compute_s + computing_s + wait_s),
                      percent(reads - worker.at("misses").get<double>(), reads), now, list(worker.at("waits_for")));
 }
 

@@ -10,7 +10,7 @@ namespace {
 constexpr double kWorthwhile = 0.05;
 constexpr double kNegligible = 0.01;
 /// So much of it asks for more than twice the staleness at once.
-constexpr double kGreat = 0.2;
+constexpr double kGreat = 0.1;
 /// A raise after which more than this part of it is left has gained little.
 constexpr double kStillThere = 0.85;
 constexpr int kFutileRaisesMax = 2;
@@ -47,7 +47,9 @@ void StalenessTuner::raise(double share) {
     lower_pause_ = std::min(2 * lower_pause_, kPauseMax);
   }
   if (futile_raises_ == 0) before_raises_ = staleness_;
-  staleness_ = next_up(share > kGreat ? next_up(staleness_) : staleness_);
+  // From 0 the first step, which hides the network, may well be enough.
+  const bool hurries = share > kGreat && staleness_ > 0;
+  staleness_ = next_up(hurries ? next_up(staleness_) : staleness_);
   share_before_raise_ = share;
   raised_since_measured_ = true;
 }

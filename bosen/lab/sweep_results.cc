@@ -19,6 +19,17 @@ using Json = nlohmann::ordered_json;
 constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
                                2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086};
 
+double student(std::size_t freedom) {
+  if (freedom <= std::size(kStudent)) return kStudent[freedom - 1];
+  // Cornish and Fisher's expansion around the normal quantile: Abramowitz and Stegun, 26.7.5. Good to 1e-5 here.
+  constexpr double kNormal = 1.959964;
+  constexpr double kTerms[] = {2.372271, 2.822499, 2.555850, 1.589534};
+  double power = 1;
+  double value = kNormal;
+  for (const double term : kTerms) value += term / (power *= static_cast<double>(freedom));
+  return value;
+}
+
 double number(const Json& event, const char* key) {
   const auto found = event.find(key);
   return found != event.end() && found->is_number() ? found->get<double>() : 0;
@@ -48,6 +59,18 @@ void read_end(const Json& event, RunResult& result) {
   for (const auto& [differential, count] : event["staleness_histogram"].items()) {
     result.staleness[std::stoll(differential)] = count.get<std::int64_t>();
   }
+}
+
+/// What a diverged run measured before it ended; it may have ended anywhere.
+std::vector<Evaluation> read_evaluations_until_end(const std::string& path) {
+  std::vector<Evaluation> evaluations;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object()) break;
+    if (event.value("event", "") == "eval") evaluations.push_back(read_evaluation(event));
+  }
+  return evaluations;
 }
 
 RunResult read_result(const std::string& path, const std::optional<Target>& target) {
@@ -119,6 +142,16 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
+/// Why a setting does not count: "diverged in 2 of 5 runs".
+std::string why_not(const SettingResult& setting) {
+  const auto counted = [&](const char* what, int count) {
+    return count < setting.runs ? fmt::format("{} in {} of {} runs", what, count, setting.runs) : std::string(what);
+  };
+  if (setting.diverged > 0) return counted("diverged", setting.diverged);
+  if (setting.failed > 0) return counted("failed", setting.failed);
+  return counted("did not get there", setting.runs - setting.reached);
+}
+
 const char* name_of(RunStatus status) {
   switch (status) {
     case RunStatus::kDone:
@@ -142,8 +175,7 @@ Estimate estimate(const std::vector<double>& values) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   const std::size_t freedom = values.size() - 1;
-  const double student = freedom <= std::size(kStudent) ? kStudent[freedom - 1] : 1.96;
-  return {.mean = mean, .half_width = student * std::sqrt(squares / (count - 1) / count)};
+  return {.mean = mean, .half_width = student(freedom) * std::sqrt(squares / (count - 1) / count)};
 }
 
 SweepResults::SweepResults(const SweepSpec& spec, const SweepRunner& runner)
@@ -151,8 +183,10 @@ SweepResults::SweepResults(const SweepSpec& spec, const SweepRunner& runner)
   if (spec.target) measure_ = spec.target->measure;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     results_.emplace_back();
+    const std::string metrics = runs_[i].folder + "/metrics.jsonl";
+    if (outcomes_[i].status == RunStatus::kDiverged) results_.back().evaluations = read_evaluations_until_end(metrics);
     if (outcomes_[i].status != RunStatus::kDone) continue;
-    results_.back() = read_result(runs_[i].folder + "/metrics.jsonl", spec.target);
+    results_.back() = read_result(metrics, spec.target);
     const std::vector<Evaluation>& evaluations = results_.back().evaluations;
     if (measure_.empty() && !evaluations.empty()) measure_ = evaluations.back().measures.front().first;
   }
@@ -222,8 +256,7 @@ std::string SweepResults::conclude(const std::vector<const SettingResult*>& grou
     if (counts) {
       good.push_back(setting);
     } else {
-      const char* const why = setting->diverged > 0 ? "diverged" : setting->failed > 0 ? "failed" : "did not get there";
-      bad += fmt::format(" {} {} {}.", axis, setting->labels.front().second, why);
+      bad += fmt::format(" {} {} {}.", axis, setting->labels.front().second, why_not(*setting));
     }
   }
   if (good.empty()) return fmt::format("no {} was good enough {}.{}", axis, goal, bad);
@@ -238,10 +271,12 @@ std::string SweepResults::conclude(const std::vector<const SettingResult*>& grou
     text += fmt::format("; {} {} took {} times as long", axis, label(worst), times_text(ratio(worst, best)));
     if (good.size() > 2)
       text += fmt::format(", the next best, {}, {} times", label(next), times_text(ratio(next, best)));
-    const Estimate closest = ratio(next, best);
-    if (spec_.seeds.size() > 1 && closest.mean - closest.half_width <= 1) {
-      text += fmt::format(" (these seeds don't tell {} and {} apart)", label(best), label(next));
+    std::string alike;
+    for (std::size_t i = 1; i < good.size() && spec_.seeds.size() > 1; ++i) {
+      const Estimate times = ratio(*good[i], best);
+      if (times.mean - times.half_width <= 1) alike += (alike.empty() ? "" : ", ") + label(*good[i]);
     }
+    if (!alike.empty()) text += fmt::format(" (these seeds don't tell {} from {})", label(best), alike);
   }
   return text + "." + bad;
 }
@@ -257,13 +292,13 @@ std::string SweepResults::csv() const {
   }
   std::string text = "run";
   for (const Axis& axis : spec_.axes) text += "," + csv_field(axis.name);
-  text += ",seed,clock,time_s";
+  text += ",seed,status,clock,time_s";
   for (const std::string& measure : measures) text += "," + csv_field(measure);
   text += "\n";
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     std::string head = std::to_string(runs_[i].number);
     for (const auto& [axis, label] : runs_[i].labels) head += "," + csv_field(label);
-    head += fmt::format(",{}", runs_[i].seed);
+    head += fmt::format(",{},{}", runs_[i].seed, name_of(outcomes_[i].status));
     for (const Evaluation& evaluation : results_[i].evaluations) {
       text += fmt::format("{},{},{}", head, evaluation.clock, evaluation.time_s);
       for (const std::string& measure : measures) {

@@ -20,7 +20,7 @@ struct Evaluation {
   std::vector<std::pair<std::string, double>> measures;
 };
 
-/// A run's metrics.
+/// A run's metrics. Of a run that diverged there are evaluations alone.
 struct RunResult {
   std::vector<Evaluation> evaluations;
   double wall_s = 0;
@@ -64,7 +64,7 @@ class SweepResults {
   /// What the sweep shows, a sentence for every combination of the axes but the first, whose values are compared.
   [[nodiscard]] std::vector<std::string> conclusions() const;
 
-  /// A row an evaluation: axes, seed, clock, time and measures.
+  /// A row an evaluation: axes, seed, how the run ended, clock, time and measures. Runs that diverged are there too.
   [[nodiscard]] std::string csv() const;
   /// Everything, for the report and for programs.
   [[nodiscard]] std::string json() const;

@@ -10,6 +10,7 @@
 
 #include "bosen/base/limits.h"
 #include "bosen/launch/child_process.h"
+#include "bosen/sim/sim_spec.h"
 
 namespace bosen::lab {
 namespace {
@@ -37,16 +38,16 @@ Json to_json(const SpecNode& node) {
   return nullptr;
 }
 
-/// Sets a value at a path of keys joined by dots, making the maps on the way.
-void set_at(Json& root, const std::string& path, const SpecNode& value) {
-  Json* place = &root;
-  std::string_view rest = path;
-  for (std::size_t dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
-    place = &(*place)[std::string(rest.substr(0, dot))];
-    if (!place->is_object() && !place->is_null()) value.fail("cluster." + path + ": part of it is no map");
-    rest.remove_prefix(dot + 1);
+/// The map with a value at a path of keys joined by dots, and maps made on the way.
+SpecNode with_value_at(const SpecNode& map, const std::string& path, const SpecNode& value) {
+  if (map.kind() != SpecNode::Kind::kMap && map.kind() != SpecNode::Kind::kEmpty) {
+    value.fail(path + ": what it would stand in is no map");
   }
-  (*place)[std::string(rest)] = to_json(value);
+  const std::size_t dot = path.find('.');
+  if (dot == std::string::npos) return map.with(path, value);
+  const std::string key = path.substr(0, dot);
+  const SpecNode* const inner = map.find(key);
+  return map.with(key, with_value_at(inner == nullptr ? SpecNode() : *inner, path.substr(dot + 1), value));
 }
 
 /// Flags by name; a value given later takes the place of an earlier one.
@@ -101,12 +102,12 @@ struct Point {
   Flags flags;
   int processes = 1;
   int servers = 0;
-  Json cluster = Json::object();
+  SpecNode cluster;
 
   void set(const Setting& setting) {
     const auto& [key, value] = setting;
     if (key.starts_with("cluster.")) {
-      set_at(cluster, key.substr(std::string_view("cluster.").size()), value);
+      cluster = with_value_at(cluster, key.substr(std::string_view("cluster.").size()), value);
     } else if (key == "processes") {
       processes = count_of(key, value, 1);
     } else if (key == "servers") {
@@ -117,9 +118,11 @@ struct Point {
   }
 };
 
+std::string folder_of(const SweepSpec& spec) { return std::filesystem::absolute(spec.file).parent_path().string(); }
+
 Point make_point(const SweepSpec& spec, std::size_t index) {
   Point point{.labels = {}, .flags = {}, .processes = spec.processes, .servers = spec.servers, .cluster = {}};
-  if (spec.cluster) point.cluster = to_json(*spec.cluster);
+  if (spec.cluster) point.cluster = *spec.cluster;
   for (const Setting& flag : spec.flags) point.flags.set(flag.first, flag.second);
   std::size_t block = spec.settings();
   for (const Axis& axis : spec.axes) {
@@ -128,16 +131,17 @@ Point make_point(const SweepSpec& spec, std::size_t index) {
     point.labels.emplace_back(axis.name, value.label);
     for (const Setting& setting : value.settings) point.set(setting);
   }
+  if (spec.cluster) sim::check_cluster(point.cluster, folder_of(spec));
   return point;
 }
 
 /// A profile's path is meant from the sweep's file, and read from a run's folder.
-void make_profile_absolute(Json& cluster, const std::string& sweep_file) {
+void make_profile_absolute(Json& cluster, const std::string& folder) {
   const auto compute = cluster.find("compute");
   if (compute == cluster.end() || !compute->is_object()) return;
   const auto profile = compute->find("profile");
   if (profile == compute->end() || !profile->is_string()) return;
-  *profile = (std::filesystem::absolute(sweep_file).parent_path() / profile->get<std::string>()).string();
+  *profile = (std::filesystem::path(folder) / profile->get<std::string>()).string();
 }
 
 std::vector<std::string> real_command(const Point& point, const std::string& program, const SweepRun& run,
@@ -176,11 +180,11 @@ std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output
       run.seed = seed;
       run.folder = fmt::format("{}/runs/{:04}", output, run.number);
       if (spec.cluster) {
-        Json cluster = point.cluster;
+        Json cluster = to_json(point.cluster);
         cluster["program"] = program;
         cluster["flags"] = point.flags.json();
         cluster["seed"] = std::to_string(seed);
-        make_profile_absolute(cluster, spec.file);
+        make_profile_absolute(cluster, folder_of(spec));
         run.cluster = cluster.dump(2) + "\n";
         run.command = {programs + "/bosen", "sim", run.folder + "/cluster.yaml", "--output", run.folder};
       } else {

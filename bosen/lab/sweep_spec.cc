@@ -49,14 +49,41 @@ std::optional<Target> read_target(const SpecNode& node) {
   return target;
 }
 
+/// What the sweep sets itself, for every run.
+void check_not_reserved(const std::string& key, const SpecNode& node) {
+  if (key == "seed") node.fail("seed: list the seeds as 'seeds', beside 'grid'");
+  if (key == "output") node.fail("output: every run has a folder of its own, in that of --output");
+}
+
+std::vector<Setting> read_flags(const SpecNode& flags, bool simulated) {
+  if (flags.kind() != SpecNode::Kind::kMap && flags.kind() != SpecNode::Kind::kEmpty) {
+    flags.fail("flags: must be names of the program's flags with their values, as in {rank: 3}");
+  }
+  for (const auto& [key, node] : flags.fields()) {
+    check_not_reserved(key, node);
+    if (simulated && (key == "workers" || key == "servers" || key == "shards")) {
+      node.fail("flags." + key + ": stands in 'cluster'");
+    }
+  }
+  return flags.fields();
+}
+
+void check_cluster_key(const std::string& key, const SpecNode& node) {
+  const std::string first = key.substr(0, key.find('.'));
+  if (first == "seed") node.fail("cluster.seed: list the seeds as 'seeds', beside 'cluster'");
+  if (first == "program" || first == "flags") node.fail("cluster." + first + ": stands beside 'cluster', not in it");
+}
+
 void check_settings(const SweepSpec& spec) {
+  const std::string prefix = "cluster.";
   for (const Axis& axis : spec.axes) {
     for (const AxisValue& value : axis.values) {
       for (const auto& [key, node] : value.settings) {
-        if (key == "seed") node.fail("seed: list the seeds as 'seeds', beside 'grid'");
-        const bool of_cluster = key.starts_with("cluster.");
+        check_not_reserved(key, node);
+        const bool of_cluster = key.starts_with(prefix);
         if (of_cluster && !spec.cluster) node.fail(key + ": there is no 'cluster' to change, the runs are real");
-        if (spec.cluster && (key == "processes" || key == "servers" || key == "workers")) {
+        if (of_cluster) check_cluster_key(key.substr(prefix.size()), node);
+        if (spec.cluster && (key == "processes" || key == "servers" || key == "workers" || key == "shards")) {
           node.fail(key + ": of a simulated cluster write cluster." + (key == "processes" ? "nodes" : key));
         }
       }
@@ -79,13 +106,15 @@ SweepSpec read_sweep_spec(const std::string& path) {
   spec.file = path;
   spec.name = fields.text("name", std::filesystem::path(path).stem().string());
   spec.program = fields.text("program", {});
-  const SpecNode flags = fields.child("flags");
-  for (const auto& [key, node] : flags.fields()) spec.flags.emplace_back(key, node);
+  spec.flags = read_flags(fields.child("flags"), fields.has("cluster"));
   spec.processes = static_cast<int>(fields.integer("processes", 1, {1, limits::kProcessesMax}));
   spec.servers = static_cast<int>(fields.integer("servers", 0, {0, limits::kProcessesMax}));
   if (fields.has("cluster")) spec.cluster = fields.child("cluster");
   if (spec.cluster && spec.cluster->kind() != SpecNode::Kind::kMap) {
     fields.fail("cluster", "must be keys of a simulated cluster with their values");
+  }
+  if (spec.cluster) {
+    for (const auto& [key, node] : spec.cluster->fields()) check_cluster_key(key, node);
   }
   const SpecNode grid = fields.child("grid");
   for (const auto& [name, node] : grid.fields()) spec.axes.push_back(read_axis(name, node));

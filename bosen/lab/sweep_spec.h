@@ -1,6 +1,6 @@
 #pragma once
 
-// A sweep: one app run again and again over a grid of settings. docs/guide/sweeps.md explains the YAML file.
+// A sweep: one app run again and again over a grid of settings. docs/guide/staleness.md explains the YAML file.
 
 #include <cstdint>
 #include <optional>

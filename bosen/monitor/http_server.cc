@@ -1,8 +1,11 @@
 #include "bosen/monitor/http_server.h"
 
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/util.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -32,6 +35,17 @@ std::uint16_t port_of(evutil_socket_t socket) {
   return ntohs(address->sin_port);
 }
 
+/// Whether only this host reaches the socket.
+bool is_on_loopback(evutil_socket_t socket) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) return false;
+  if (name.ss_family == AF_INET6) {
+    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&name)->sin6_addr);
+  }
+  return ntohl(reinterpret_cast<const sockaddr_in*>(&name)->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
 void answer(evhttp_request* request, const HttpResponse& response) {
   evkeyvalq* const headers = evhttp_request_get_output_headers(request);
   evhttp_add_header(headers, "Content-Type", response.type.c_str());
@@ -44,6 +58,15 @@ void answer(evhttp_request* request, const HttpResponse& response) {
 }
 
 }  // namespace
+
+bool is_for_this_host(std::string_view host, std::string_view bound) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string name(bracketed ? host.substr(1, host.size() - 2) : host);
+  in6_addr address{};
+  if (::inet_pton(bracketed ? AF_INET6 : AF_INET, name.c_str(), &address) == 1) return true;
+  return evutil_ascii_strcasecmp(name.c_str(), "localhost") == 0 ||
+         evutil_ascii_strcasecmp(name.c_str(), std::string(bound).c_str()) == 0;
+}
 
 class HttpServer::Impl {
  public:
@@ -60,6 +83,7 @@ class HttpServer::Impl {
 
   Address address_;
   const Routes routes_;
+  bool on_loopback_ = false;
   EventBase base_;
   const int stop_;  ///< an eventfd: written to end the thread
   EventHandle stop_event_;
@@ -88,6 +112,7 @@ HttpServer::Impl::Impl(const Address& address, Routes routes)
                                                "; name another address, or port 0 for any free one");
   }
   address_.port = port_of(evhttp_bound_socket_get_fd(bound));
+  on_loopback_ = is_on_loopback(evhttp_bound_socket_get_fd(bound));
   thread_ = std::jthread([this] {
     // Signals are the app's business: its own threads take them.
     sigset_t all;
@@ -110,7 +135,13 @@ void HttpServer::Impl::on_stop(evutil_socket_t /*socket*/, short /*what*/, void*
 }
 
 void HttpServer::Impl::on_request(evhttp_request* request, void* self) {
-  const Routes& routes = static_cast<Impl*>(self)->routes_;
+  const Impl& server = *static_cast<Impl*>(self);
+  const char* const host = evhttp_request_get_host(request);
+  if (server.on_loopback_ && host != nullptr && !is_for_this_host(host, server.address_.host)) {
+    const std::string known = to_string(server.address_);
+    return answer(request, {.code = 403, .body = "this is not '" + std::string(host) + "': ask for " + known + "\n"});
+  }
+  const Routes& routes = server.routes_;
   const char* const path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
   const auto route = routes.find(path == nullptr || *path == '\0' ? "/" : path);
   if (route != routes.end()) return answer(request, route->second());

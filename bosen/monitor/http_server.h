@@ -2,11 +2,16 @@
 
 // A small HTTP server for people and monitoring tools: GET on a few fixed paths. libevent does the work, in one thread
 // of the server's own; handlers run in it.
+//
+// Where it listens on this host alone, it answers only requests for an address, for localhost or for the name that it
+// was given: else a web page could have its own name lead here, and read the answers in the browser of somebody who
+// may (DNS rebinding).
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "bosen/base/address.h"
 
@@ -17,6 +22,9 @@ struct HttpResponse {
   std::string type = "text/plain; charset=utf-8";
   std::string body;
 };
+
+/// Whether a request's Host, without a port, is an address, localhost or `bound`.
+bool is_for_this_host(std::string_view host, std::string_view bound);
 
 class HttpServer {
  public:

@@ -18,6 +18,7 @@ Json to_object(const WorkerStatus& worker, const std::vector<WorkerId>& waits_fo
   json["clock"] = worker.clock;
   json["compute_s"] = rounded(worker.compute_s);
   json["wait_s"] = rounded(worker.wait_s);
+  json["computing_s"] = rounded(worker.computing_s);
   json["state"] = to_string(worker.state);
   json["waiting_s"] = rounded(worker.waiting_s);
   json["waits_for"] = waits_for;
@@ -59,6 +60,7 @@ Json to_object(const Evaluation& evaluation) {
   Json json;
   json["clock"] = evaluation.clock;
   json["time_s"] = rounded(evaluation.time_s);
+  json["measures"] = Json::object();
   for (const auto& [name, value] : evaluation.measures) json["measures"][name] = value;
   return json;
 }

@@ -13,10 +13,11 @@ namespace bosen::monitor {
 
 /// A process with what follows from comparing it with its past and with the other processes.
 struct ProcessView : ProcessStatus {
-  double age_s = 0;                                   ///< since rank 0 heard this
-  double sent_per_s = 0;                              ///< bytes, of late
-  double received_per_s = 0;                          ///< bytes, of late
-  std::vector<std::vector<WorkerId>> waits_for = {};  ///< by worker as in `workers`: whose clocks its read waits for
+  double age_s = 0;           ///< since rank 0 heard this
+  double sent_per_s = 0;      ///< bytes, of late
+  double received_per_s = 0;  ///< bytes, of late
+  std::vector<std::vector<WorkerId>> waits_for =
+      {};  ///< by worker as in `workers`: whose clocks its read, or whose arrival its barrier, waits for
 };
 
 enum class JobPhase { kStarting, kRunning, kEnded };

@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, 6> kStateNames{"computing",    "reading",
 
 Json to_array(const WorkerStatus& worker) {
   return Json::array({worker.worker, worker.clock, worker.compute_s, worker.wait_s, static_cast<int>(worker.state),
-                      worker.waiting_s, worker.needed, worker.reads, worker.misses});
+                      worker.waiting_s, worker.needed, worker.reads, worker.misses, worker.computing_s,
+                      worker.barriers});
 }
 
 WorkerStatus worker_of(const Json& array) {
@@ -32,6 +33,8 @@ WorkerStatus worker_of(const Json& array) {
   worker.needed = array.at(6).get<Clock>();
   worker.reads = array.at(7).get<std::int64_t>();
   worker.misses = array.at(8).get<std::int64_t>();
+  worker.computing_s = array.at(9).get<double>();
+  worker.barriers = array.at(10).get<std::int64_t>();
   return worker;
 }
 

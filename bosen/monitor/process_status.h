@@ -22,14 +22,16 @@ std::string_view to_string(WorkerState state);
 
 struct WorkerStatus {
   WorkerId worker = 0;
-  Clock clock = 0;  ///< iterations that it has finished
-  double compute_s = 0;
+  Clock clock = 0;       ///< iterations that it has finished
+  double compute_s = 0;  ///< of the clocks that it has finished
   double wait_s = 0;
   WorkerState state = WorkerState::kComputing;
   double waiting_s = 0;  ///< how long it has been waiting; 0: it isn't
   Clock needed = 0;      ///< what it reads must show all timestamps below this
   std::int64_t reads = 0;
-  std::int64_t misses = 0;  ///< reads that had to ask a shard
+  std::int64_t misses = 0;    ///< reads that had to ask a shard
+  double computing_s = 0;     ///< of the clock under way, so far
+  std::int64_t barriers = 0;  ///< at which it has arrived
 
   bool operator==(const WorkerStatus&) const = default;
 };

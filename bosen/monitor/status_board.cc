@@ -38,16 +38,38 @@ void find_spread(JobStatus& status) {
   if (!any) status.clock_least = status.clock_most;
 }
 
+bool holds_up(const WorkerStatus& other, const WorkerStatus& worker) {
+  if (worker.state == WorkerState::kReading) return other.clock < worker.needed;
+  return worker.state == WorkerState::kAtBarrier && other.barriers < worker.barriers;
+}
+
 void find_who_waits_for_whom(std::vector<ProcessView>& processes) {
   for (ProcessView& process : processes) {
     for (const WorkerStatus& worker : process.workers) {
       std::vector<WorkerId>& waits_for = process.waits_for.emplace_back();
-      if (worker.state != WorkerState::kReading) continue;
       for_each_worker(processes, [&](const WorkerStatus& other) {
-        if (other.clock < worker.needed && other.state != WorkerState::kFinished) waits_for.push_back(other.worker);
+        if (other.state != WorkerState::kFinished && holds_up(other, worker)) waits_for.push_back(other.worker);
       });
     }
   }
+}
+
+/// Where a worker's time went of late. The clock under way counts as soon as it makes the worker slower than those that
+/// it has finished. Who has not finished one of late is judged by that clock, or by its whole past where that was
+/// slower.
+WorkerTotals totals_of_late(const WorkerStatus* before, const WorkerStatus& now) {
+  const bool advanced = before != nullptr && now.clock > before->clock;
+  const WorkerStatus since = advanced ? *before : WorkerStatus{};
+  WorkerTotals totals{.worker = now.worker,
+                      .clocks = now.clock - since.clock,
+                      .compute_ns = nanoseconds(now.compute_s - since.compute_s),
+                      .wait_ns = nanoseconds(now.wait_s - (before != nullptr ? before->wait_s : 0))};
+  const std::int64_t under_way_ns = nanoseconds(now.computing_s);
+  const auto clocks = static_cast<double>(totals.clocks);
+  if (totals.clocks > 0 && now.computing_s * clocks <= now.compute_s - since.compute_s) return totals;
+  totals.clocks = advanced ? totals.clocks + 1 : 1;
+  totals.compute_ns = advanced ? totals.compute_ns + under_way_ns : under_way_ns;
+  return totals;
 }
 
 }  // namespace
@@ -143,20 +165,15 @@ JobStatus StatusBoard::status(std::int64_t now_ns) const {
   return status;
 }
 
-// A worker that has not finished a clock of late has its whole past looked at.
 std::optional<SlowestWorker> StatusBoard::find_slowest_of_late() const {
   std::vector<WorkerTotals> totals;
   for (const auto& [rank, history] : processes_) {
+    const bool has_past = history.samples.size() > 1;
     const std::vector<WorkerStatus>& before = history.samples.front().process.workers;
     const std::vector<WorkerStatus>& now = history.samples.back().process.workers;
     for (std::size_t i = 0; i < now.size(); ++i) {
-      const bool advanced = i < before.size() && now[i].clock > before[i].clock;
-      const WorkerStatus since = advanced ? before[i] : WorkerStatus{};
-      totals.push_back({.worker = now[i].worker,
-                        .rank = rank,
-                        .clocks = now[i].clock - since.clock,
-                        .compute_ns = nanoseconds(now[i].compute_s - since.compute_s),
-                        .wait_ns = nanoseconds(now[i].wait_s - since.wait_s)});
+      totals.push_back(totals_of_late(has_past && i < before.size() ? &before[i] : nullptr, now[i]));
+      totals.back().rank = rank;
     }
   }
   return find_slowest(totals);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
@@ -18,11 +20,16 @@ monitor::WorkerStatus status_of(const WorkerGauge& gauge, WorkerId worker, core:
   status.state = gauge.state.load(std::memory_order_relaxed);
   status.reads = gauge.reads.load(std::memory_order_relaxed);
   status.misses = gauge.misses.load(std::memory_order_relaxed);
-  if (status.state == monitor::WorkerState::kComputing || status.state == monitor::WorkerState::kFinished)
-    return status;
-  status.waiting_s = seconds(std::max<core::TimeNs>(0, now - gauge.waiting_since_ns.load(std::memory_order_relaxed)));
-  status.wait_s += status.waiting_s;
-  status.needed = gauge.needed.load(std::memory_order_relaxed);
+  status.barriers = gauge.barriers.load(std::memory_order_relaxed);
+  if (status.state == monitor::WorkerState::kFinished) return status;
+  if (status.state != monitor::WorkerState::kComputing) {
+    status.waiting_s = seconds(std::max<core::TimeNs>(0, now - gauge.waiting_since_ns.load(std::memory_order_relaxed)));
+    status.wait_s += status.waiting_s;
+    status.needed = gauge.needed.load(std::memory_order_relaxed);
+  }
+  const double clock_s = seconds(now - gauge.clock_since_ns.load(std::memory_order_relaxed));
+  const double waited_s = status.wait_s - seconds(gauge.waited_before_ns.load(std::memory_order_relaxed));
+  status.computing_s = std::max(0.0, clock_s - waited_s);
   return status;
 }
 

@@ -11,7 +11,9 @@ WorkerContext::WorkerContext(Process& process, const Place& place)
     : process_(process),
       gauge_(process.gauge(place.local_id)),
       place_(place),
-      computing_since_(process.platform().now()) {}
+      computing_since_(process.platform().now()) {
+  gauge_.clock_since_ns.store(computing_since_, std::memory_order_relaxed);
+}
 
 void WorkerContext::advance() {
   process_.throw_if_failed();  // asp may never wait, and would go on for ever
@@ -65,6 +67,8 @@ void WorkerContext::count_computing(core::TimeNs duration) {
   times_.compute_ns += duration;
   waited_before_ns_ = times_.wait_ns;
   computing_since_ = process_.platform().now();
+  gauge_.clock_since_ns.store(computing_since_, std::memory_order_relaxed);
+  gauge_.waited_before_ns.store(waited_before_ns_, std::memory_order_relaxed);
 }
 
 // A straggler's computing takes `straggler_factor` times as long: the rest of it is slept away.
@@ -79,6 +83,7 @@ void WorkerContext::lag() {
 
 void WorkerContext::barrier() {
   const std::uint64_t barrier = process_.arrive_at_barrier();
+  gauge_.barriers.store(static_cast<std::int64_t>(barrier), std::memory_order_relaxed);
   wait_until(
       {.state = monitor::WorkerState::kAtBarrier}, [&] { return process_.barrier_passed(barrier); },
       [&] { return "barrier " + std::to_string(barrier); });

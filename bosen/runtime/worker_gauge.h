@@ -14,6 +14,9 @@ struct alignas(64) WorkerGauge {
   std::atomic<Clock> clock{0};
   std::atomic<std::int64_t> compute_ns{0};
   std::atomic<std::int64_t> wait_ns{0};
+  std::atomic<std::int64_t> clock_since_ns{0};    ///< when the clock under way began
+  std::atomic<std::int64_t> waited_before_ns{0};  ///< wait_ns at that time
+  std::atomic<std::int64_t> barriers{0};          ///< at which it has arrived
   std::atomic<monitor::WorkerState> state{monitor::WorkerState::kComputing};
   std::atomic<std::int64_t> waiting_since_ns{0};
   std::atomic<Clock> needed{0};

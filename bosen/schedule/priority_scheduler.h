@@ -41,7 +41,7 @@ class PriorityScheduler {
   /// looked at first in the round after, so that none is kept away by more eager ones for ever.
   std::vector<Variable> next_round(const Admit& admit);
 
-  /// How much there is to gain from a variable, as its last change says; not negative.
+  /// How much there is to gain from a variable, as its last change says; finite, not negative.
   void report(Variable variable, double priority) { priorities_.set(variable, priority); }
 
  private:

@@ -1,6 +1,7 @@
 #include "bosen/schedule/weighted_picker.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "bosen/base/assert.h"
 
@@ -17,7 +18,7 @@ double WeightedPicker::total() const {
 }
 
 void WeightedPicker::set(std::size_t index, double weight) {
-  BOSEN_ASSERT(weight >= 0);
+  BOSEN_ASSERT(weight >= 0 && std::isfinite(weight));
   const double change = weight - weights_[index];
   weights_[index] = weight;
   for (std::size_t i = index + 1; i <= size(); i += i & (~i + 1)) sums_[i] += change;

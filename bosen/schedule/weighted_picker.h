@@ -16,7 +16,7 @@ class WeightedPicker {
   [[nodiscard]] double weight(std::size_t index) const { return weights_[index]; }
   [[nodiscard]] double total() const;
 
-  /// `weight` is not negative.
+  /// `weight` is finite and not negative.
   void set(std::size_t index, double weight);
 
   /// The index at `place` of the total, from 0 to 1: one with a weight above zero. The total is not zero.

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <vector>
-
+#include "bosen/sim/node_pace.h"
 #include "bosen/sim/sim_spec.h"
 
 namespace bosen::sim {
@@ -9,17 +8,16 @@ namespace bosen::sim {
 /// Draws how long workers compute. The answer depends on seed, worker, clock and time alone, not on who asked before.
 class ComputeModel {
  public:
-  explicit ComputeModel(const SimSpec& spec);
+  explicit ComputeModel(const SimSpec& spec) : spec_(spec), pace_(spec) {}
 
   /// How long the worker's computing of `clock` takes when it begins now.
   TimeNs time(int node, WorkerId worker, Clock clock, TimeNs now);
 
  private:
-  [[nodiscard]] double base_ns(WorkerId worker, Clock clock) const;
-  TimeNs with_pauses(int node, std::size_t rule, TimeNs begin, TimeNs duration);
+  [[nodiscard]] double base_ns(int node, WorkerId worker, Clock clock) const;
 
   const SimSpec& spec_;
-  std::vector<std::vector<std::vector<TimeNs>>> pauses_;  // beginnings so far, by straggler rule and node
+  NodePace pace_;
 };
 
 }  // namespace bosen::sim

@@ -1,54 +1,95 @@
 #include "bosen/sim/compute_profile.h"
 
+#include <fmt/format.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "bosen/base/error.h"
 
 namespace bosen::sim {
 namespace {
 
-/// Sums over the processes.
-struct ClockSum {
-  double seconds = 0;
-  int processes = 0;
+/// More than any run has; a file that names later ones is damaged.
+constexpr double kClocksMax = 1e7;
+constexpr double kNumberMax = 1e15;
+
+/// A metrics file, event by event.
+class EventReader {
+ public:
+  explicit EventReader(const std::string& path) : path_(path), file_(path) {
+    if (!file_) refuse_file("cannot be read");
+  }
+
+  /// Goes to the next event; false at the end of the file.
+  bool next() {
+    std::string text;
+    if (!std::getline(file_, text)) return false;
+    ++line_;
+    event_ = nlohmann::json::parse(text, nullptr, false);
+    if (!event_.is_object()) refuse("is no JSON object");
+    return true;
+  }
+
+  [[nodiscard]] bool is(const char* kind) const {
+    const auto found = event_.find("event");
+    return found != event_.end() && *found == kind;
+  }
+
+  /// 0 where the event has no such key.
+  [[nodiscard]] double number(const char* key, double most = kNumberMax) const {
+    const auto found = event_.find(key);
+    if (found == event_.end()) return 0;
+    const double value = found->is_number() ? found->get<double>() : -1;
+    if (value < 0 || value > most) refuse(fmt::format("'{}' must be a number from 0 to {:g}", key, most));
+    return value;
+  }
+
+  [[noreturn]] void refuse_file(const std::string& problem) const {
+    throw Error(ErrorKind::kConfiguration, fmt::format("'{}' {}: give a file that --metrics wrote", path_, problem));
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& problem) const {
+    throw Error(ErrorKind::kConfiguration,
+                fmt::format("{}:{}: {}: give a file that --metrics wrote", path_, line_, problem));
+  }
+
+  const std::string path_;
+  std::ifstream file_;
+  int line_ = 0;
+  nlohmann::json event_;
 };
 
 }  // namespace
 
 // An event covers the clocks since the process's previous one, by all workers of the process.
-std::vector<double> read_compute_profile(const std::string& path, double scale) {
-  const auto refuse = [&](const std::string& problem) {
-    throw Error(ErrorKind::kConfiguration, "'" + path + "' " + problem + ": give a file that --metrics wrote");
-  };
-  std::ifstream file(path);
-  if (!file) refuse("cannot be read");
+std::vector<std::vector<double>> read_compute_profile(const std::string& path, double scale) {
+  EventReader events(path);
   double workers = 0;
-  std::map<std::int64_t, std::int64_t> last_clock;  // by rank
-  std::map<std::int64_t, ClockSum> sums;            // by clock
-  for (std::string line; std::getline(file, line);) {
-    const auto event = nlohmann::json::parse(line, nullptr, false);
-    if (!event.is_object()) refuse("has a line that is no JSON object");
-    const std::string kind = event.value("event", "");
-    if (kind == "start") workers = event.value("workers", 0.0);
-    if (kind != "clock") continue;
-    const std::int64_t clock = event.value("clock", std::int64_t{0});
-    std::int64_t& before = last_clock[event.value("rank", std::int64_t{0})];
-    if (clock <= before) continue;
-    const double each = event.value("compute_s", 0.0) / static_cast<double>(clock - before);
-    for (std::int64_t covered = before; covered < clock; ++covered) {
-      sums[covered].seconds += each;
-      ++sums[covered].processes;
-    }
-    before = clock;
+  std::map<std::int64_t, std::vector<double>> seconds;  // of all workers of a process, by rank and clock
+  while (events.next()) {
+    if (events.is("start")) workers = events.number("workers");
+    if (!events.is("clock")) continue;
+    const auto clock = static_cast<std::size_t>(events.number("clock", kClocksMax));
+    std::vector<double>& own = seconds[static_cast<std::int64_t>(events.number("rank"))];
+    const double compute_s = events.number("compute_s");
+    if (clock <= own.size()) continue;
+    own.resize(clock, compute_s / static_cast<double>(clock - own.size()));
   }
-  if (sums.empty() || workers < 1) refuse("has no clock events");
-  const double workers_each = workers / static_cast<double>(last_clock.size());
-  std::vector<double> profile;
-  for (const auto& [clock, sum] : sums) profile.push_back(1e9 * scale * sum.seconds / sum.processes / workers_each);
-  return profile;
+  std::erase_if(seconds, [](const auto& process) { return process.second.empty(); });
+  if (seconds.empty() || workers < 1) events.refuse_file("has no clock events");
+  const double workers_each = workers / static_cast<double>(seconds.size());
+  std::vector<std::vector<double>> profiles;
+  for (auto& [rank, own] : seconds) {
+    for (double& each : own) each *= 1e9 * scale / workers_each;
+    profiles.push_back(std::move(own));
+  }
+  return profiles;
 }
 
 }  // namespace bosen::sim

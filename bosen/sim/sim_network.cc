@@ -46,7 +46,11 @@ class SimTransport final : public net::Transport {
 };
 
 SimNetwork::SimNetwork(Scheduler& scheduler, const SimSpec& spec)
-    : scheduler_(scheduler), spec_(spec), topology_(spec.network, spec.processes()), random_(spec.seed, kLossStream) {
+    : scheduler_(scheduler),
+      spec_(spec),
+      topology_(spec.network, spec.processes()),
+      pace_(spec),
+      random_(spec.seed, kLossStream) {
   for (int rank = 0; rank < spec.processes(); ++rank) {
     nodes_.push_back(std::make_unique<Node>());
     nodes_.back()->timers.resize(static_cast<std::size_t>(spec.processes()));
@@ -90,6 +94,8 @@ void SimNetwork::send_chunk(Rank from) {
   Node& sender = node(from);
   sender.sending = !sender.dead && !sender.turns.empty();
   if (!sender.sending) return;
+  const TimeNs goes_at = pace_.goes_at(from, scheduler_.now());
+  if (goes_at > scheduler_.now()) return plan(goes_at, Event::kWireFree, static_cast<std::uint64_t>(from));
   const Rank to = sender.turns.front();
   sender.turns.pop_front();
   std::deque<std::uint64_t>& queue = sender.queues[to];
@@ -131,8 +137,9 @@ void SimNetwork::hop(std::uint64_t slot) {
   // The frame has come in: the node's processor takes one after the other.
   Node& receiver = node(whole.passage.to);
   const double bytes = static_cast<double>(flights_[whole.flight].bytes);
-  const double work = spec_.network.frame_ns + spec_.network.byte_ns * bytes;
-  receiver.processor_free_at = std::max(receiver.processor_free_at, whole.passage.last) + static_cast<TimeNs>(work);
+  const double work = pace_.slowness(whole.passage.to) * (spec_.network.frame_ns + spec_.network.byte_ns * bytes);
+  const TimeNs begin = std::max(receiver.processor_free_at, whole.passage.last);
+  receiver.processor_free_at = begin + pace_.stretched(whole.passage.to, begin, static_cast<TimeNs>(work));
   plan(receiver.processor_free_at, Event::kArrived, whole.flight);
 }
 
@@ -170,6 +177,8 @@ void SimNetwork::run_timer(std::uint64_t pair) {
   if (!timer.planned || timer.at != scheduler_.now()) return;
   timer.planned = false;
   if (owner.dead || owner.network == nullptr) return;
+  const TimeNs goes_at = pace_.goes_at(rank, scheduler_.now());
+  if (goes_at > scheduler_.now()) return plan_timer(rank, peer, goes_at);
   const TimeNs next = owner.network->tick(peer);
   if (next != std::numeric_limits<TimeNs>::max()) plan_timer(rank, peer, next);
 }

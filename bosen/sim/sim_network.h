@@ -2,7 +2,7 @@
 
 // The simulated network: carries frames between nodes in virtual time. Frames are handed over as messages, not as
 // bytes, but take the time of their bytes. Like the real transport it may lose frames, and keeps the order of the
-// others between two nodes.
+// others between two nodes. A node that pauses handles no frame, sends none and looks at no timer until it goes on.
 
 #include <cstdint>
 #include <deque>
@@ -15,6 +15,7 @@
 #include "bosen/base/random.h"
 #include "bosen/net/transport.h"
 #include "bosen/runtime/network.h"
+#include "bosen/sim/node_pace.h"
 #include "bosen/sim/scheduler.h"
 #include "bosen/sim/topology.h"
 
@@ -114,6 +115,7 @@ class SimNetwork final : private EventHandler {
   const SimSpec& spec_;
   BufferPool pool_;  // of all blocks under way, and of those that receivers keep
   Topology topology_;
+  NodePace pace_;
   Random random_;
   std::vector<std::unique_ptr<Node>> nodes_;
   Slots<Flight> flights_;

@@ -141,22 +141,16 @@ std::vector<std::pair<std::string, std::string>> read_flags(const SpecNode& node
   return flags;
 }
 
-}  // namespace
-
-SimSpec read_sim_spec(const std::string& path) {
-  const SpecNode root = SpecNode::read_file(path);
-  SpecFields fields(root, "");
+/// All but the program, its flags and the seed.
+SimSpec read_cluster(SpecFields& fields, const std::filesystem::path& folder) {
   SimSpec spec;
-  spec.program = fields.text("program", {});
-  spec.flags = read_flags(fields.child("flags"));
   spec.nodes = static_cast<int>(fields.integer("nodes", {}, {1, limits::kProcessesMax}));
   spec.workers = static_cast<int>(fields.integer("workers", 1, {1, limits::kWorkersPerProcessMax}));
   spec.servers =
       static_cast<int>(fields.integer("servers", 0, {0, static_cast<double>(limits::kProcessesMax - spec.nodes)}));
   spec.shards = static_cast<int>(fields.integer("shards", 0, {0, limits::kShardsPerProcessMax}));
-  spec.seed = static_cast<std::uint64_t>(fields.integer("seed", 1, {0, 9e18}));
   spec.network = read_network(fields.child("network"), spec.processes());
-  spec.compute = read_compute(fields.child("compute"), std::filesystem::path(path).parent_path());
+  spec.compute = read_compute(fields.child("compute"), folder);
   for (const SpecNode& item : fields.child("stragglers").items()) {
     spec.stragglers.push_back(read_straggler(item, spec.processes()));
   }
@@ -167,8 +161,29 @@ SimSpec read_sim_spec(const std::string& path) {
     crash.finish();
   }
   spec.time_limit = from_s(fields.number("time_limit_s", 1e6, {1e-3, kTimeMaxS}));
+  return spec;
+}
+
+}  // namespace
+
+SimSpec read_sim_spec(const std::string& path) {
+  const SpecNode root = SpecNode::read_file(path);
+  SpecFields fields(root, "");
+  const std::string program = fields.text("program", {});
+  const auto flags = read_flags(fields.child("flags"));
+  const auto seed = static_cast<std::uint64_t>(fields.integer("seed", 1, {0, 9e18}));
+  SimSpec spec = read_cluster(fields, std::filesystem::path(path).parent_path());
+  spec.program = program;
+  spec.flags = flags;
+  spec.seed = seed;
   fields.finish();
   return spec;
+}
+
+void check_cluster(const SpecNode& cluster, const std::string& folder) {
+  SpecFields fields(cluster, "cluster");
+  read_cluster(fields, folder);
+  fields.finish();
 }
 
 }  // namespace bosen::sim

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bosen/base/spec_node.h"
 #include "bosen/base/types.h"
 #include "bosen/core/link.h"
 
@@ -53,8 +54,9 @@ struct ComputeSpec {
   double mean_ns = 1e7;
   double deviation_ns = 0;  ///< of a normal and a lognormal one
   double exponent = 3;      ///< of a Pareto one
-  /// What the clocks of a real run took, from its metrics file, scaled; clocks beyond its end begin it again.
-  std::vector<double> profile_ns;
+  /// What the clocks of a real run took, from its metrics file, scaled, by process. Nodes take the processes in turn;
+  /// clocks beyond a process's end begin it again.
+  std::vector<std::vector<double>> profile_ns;
 };
 
 /// What makes a node slow at times, or always.
@@ -93,5 +95,8 @@ struct SimSpec {
 
 /// Throws Error(kConfiguration) with file:line:column for anything that is wrong, an unknown key included.
 SimSpec read_sim_spec(const std::string& path);
+
+/// The same for a cluster alone: all but the program, its flags and the seed. A profile is looked for in `folder`.
+void check_cluster(const SpecNode& cluster, const std::string& folder);
 
 }  // namespace bosen::sim

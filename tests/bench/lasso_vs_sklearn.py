@@ -3,12 +3,15 @@
 python3-sklearn brings along (standardised) and on generated sparse data.
 
 Usage: tests/bench/lasso_vs_sklearn.py [--workers N] [--lambda-ratio R] [--small]
+
+Exits with 1 where an objective differs from scikit-learn's by more than 1e-4 of it.
 """
 
 import argparse
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -20,6 +23,7 @@ import scipy.sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.linear_model import Lasso
 
+TOLERANCE = 1e-4
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -66,6 +70,7 @@ def main():
     examples, columns = (1_000, 10_000) if arguments.small else (10_000, 100_000)
     problems = {"breast cancer (UCI)": standardised(load_breast_cancer), "digits (UCI)": standardised(load_digits),
                 "wine (UCI)": standardised(load_wine), f"generated {examples} x {columns}": generated(examples, columns, 100, 300)}
+    good = True
     with tempfile.TemporaryDirectory() as folder:
         for name, (features, target) in problems.items():
             path = pathlib.Path(folder) / "data.svm"
@@ -85,8 +90,10 @@ def main():
             mine, theirs = objective(features, target, ours, alpha), objective(features, target, model.coef_, alpha)
             print(f"{name}: objective lasso {mine:.10g} ({ours_s:.2f} s with reading), scikit-learn {theirs:.10g} "
                   f"({sklearn_s:.2f} s), {mine / theirs - 1:+.1e} relative; not zero {numpy.count_nonzero(ours)}, "
-                  f"{numpy.count_nonzero(model.coef_)}")
+                  f"{numpy.count_nonzero(model.coef_)}", flush=True)
+            good = good and abs(mine / theirs - 1) <= TOLERANCE
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """lasso: the same minimum under every model, what the schedule saves, and what it says to bad input."""
 
+import os
 import re
 import subprocess
 import unittest
@@ -41,6 +42,18 @@ class LassoTest(AppTest):
         for line in lines:
             self.assertLess(float(re.search(r"([-+][\d.e+-]+) relative", line).group(1)), 1e-4, line)
 
+    def test_the_comparison_fails_where_objectives_differ(self):
+        python = "/usr/bin/python3"
+        if subprocess.run([python, "-c", "import sklearn"], capture_output=True).returncode != 0:
+            self.skipTest("python3-sklearn is not installed")
+        finds_nothing = self.write("bin/lasso", "#!/usr/bin/python3\nimport sys, numpy\n"
+                                                "numpy.save(sys.argv[-1] + '/coefficients.npy', numpy.zeros(3))\n")
+        finds_nothing.chmod(0o755)
+        bench = subprocess.run([python, str(SOURCE / "tests/bench/lasso_vs_sklearn.py"), "--small"], capture_output=True, text=True,
+                               timeout=TIMEOUT_S, env={**os.environ, "BOSEN_BIN": str(finds_nothing.parent)})
+        self.assertEqual(bench.returncode, 1, bench.stderr)
+        self.assertEqual(len(bench.stdout.splitlines()), 4, bench.stderr)
+
     def test_writes_the_coefficients(self):
         output = self.folder / "result"
         data = self.write("line.svm", "2 1:1\n4 1:2\n6 1:3 2:0.001\n")
@@ -51,6 +64,17 @@ class LassoTest(AppTest):
         # soft(28 / 3, 0.01) / (14 / 3)
         self.assertAlmostEqual(found[0], (28 / 3 - 0.01) / (14 / 3), delta=1e-6)
         self.assertEqual(found[1], 0)
+
+    def test_says_that_it_diverged(self):
+        """Forty equal columns, all changed at once by workers that don't see each other."""
+        line = " ".join(f"{column}:1" for column in range(1, 41))
+        data = self.write("equal.svm", "".join(f"{i % 7} {line}\n" for i in range(30)))
+        flags = ["--data", data, "--schedule", "random", "--workers", 8, "--consistency", "bsp", "--evaluate-every", 5000,
+                 "--rounds-max", 5000, "--lambda-ratio", 0.01]
+        run = self.run_app("lasso", *flags)
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertRegex(run.stderr.splitlines()[-1], r"^lasso: diverged before round \d+: take a smaller --round")
+        self.assertNotIn("invariant", run.stderr)
 
     def test_refuses_bad_input(self):
         self.assert_refuses("lasso", [], "--data FILE", "--generate")

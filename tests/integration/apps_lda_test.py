@@ -99,6 +99,15 @@ class LdaTest(AppTest):
         self.assert_refuses("lda", ["--data", bag, "--vocabulary", words], "docword.txt:4:3: word '9'")
         self.assert_refuses("lda", ["--data", self.data, "--topics", "0"], "--topics")
         self.assert_refuses("lda", ["--data", self.write("two.txt", "a\nb\n"), "--workers", 3], "3 workers for 2 documents")
+        self.learn("--consistency", "bsp")
+        (self.model / "vocabulary.txt").rename(self.folder / "words.txt")
+        shutil.copy(self.folder / "words.txt", self.model / "vocabulary.txt")
+        size = len((self.folder / "words.txt").read_text().splitlines())
+        absurd = self.write("absurd.txt", f"1\n{size}\n1\n1 1 3900000000\n")
+        run = subprocess.run([str(BIN / "lda"), "infer", "--model", str(self.model), "--data", str(absurd), "--vocabulary",
+                              str(self.folder / "words.txt")], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertRegex(run.stderr, r"^lda infer: .*absurd.txt:4:5: count '3900000000' is not a whole number .*\n$")
         for command in ["topics", "infer"]:
             run = subprocess.run([str(BIN / "lda"), command, "--model", "/nowhere", *(["--data", "x"] * (command == "infer"))],
                                  capture_output=True, text=True, timeout=TIMEOUT_S)

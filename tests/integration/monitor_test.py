@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import time
 import unittest
@@ -24,10 +25,61 @@ print(json.dumps({family.name: [family.type, [[sample.labels, sample.value] for 
 """
 
 
+
+def masked_crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def varint(data, place):
+    value, shift = 0, 0
+    while True:
+        value |= (data[place] & 0x7F) << shift
+        shift += 7
+        place += 1
+        if data[place - 1] < 0x80:
+            return value, place
+
+
+def fields(data):
+    """Number and value of every field of a protocol buffer."""
+    place = 0
+    while place < len(data):
+        key, place = varint(data, place)
+        if key & 7 == 0:
+            value, place = varint(data, place)
+        else:
+            size = 8 if key & 7 == 1 else 4
+            if key & 7 == 2:
+                size, place = varint(data, place)
+            value, place = data[place:place + size], place + size
+        yield key >> 3, value
+
+
+def scalars(data):
+    """(step, tag, value) of every scalar of an event file, whose checksums must be right."""
+    place = 0
+    while place < len(data):
+        length, length_crc = struct.unpack_from("<QI", data, place)
+        event = data[place + 12:place + 12 + length]
+        assert length_crc == masked_crc32c(data[place:place + 8])
+        assert struct.unpack_from("<I", data, place + 12 + length)[0] == masked_crc32c(event)
+        place += 16 + length
+        event = dict(fields(event))
+        for _, value in fields(event.get(5, b"")):
+            value = dict(fields(value))
+            yield event[2], value[1].decode(), struct.unpack("<f", value[2])[0]
+
+
 class MonitorTest(AppTest):
-    def start(self):
+    def start(self, *further):
         """A job of two processes that runs until the test ends; the address at which it shows itself."""
-        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", str(BIN / "mf"), *FLAGS], stderr=subprocess.PIPE, text=True)
+        job = subprocess.Popen([BOSEN, "run", "-n", "2", "--", str(BIN / "mf"), *FLAGS, *further], stderr=subprocess.PIPE, text=True)
         self.addCleanup(job.stderr.close)
         self.addCleanup(job.wait)
         self.addCleanup(job.terminate)
@@ -76,13 +128,35 @@ class MonitorTest(AppTest):
         self.assertRegex(top.stdout, r"^mf  running, .* spread \d+  2 processes\n")
         self.assertIn("slowest: worker 3 (rank 1)", top.stdout)
 
+    def test_names_a_worker_that_never_ends_its_clock_and_who_waits_for_it(self):
+        address = self.start("--straggler", "1:1000000")
+        workers = lambda status: [worker for process in status["processes"] for worker in process["workers"]]
+        status = self.until(address, lambda status: status["slowest"] and
+                            [worker["waits_for"] for worker in workers(status)] == [[1], [], [1], [1]])
+        self.assertEqual(status["slowest"]["worker"], 1)
+        self.assertEqual(workers(status)[1]["state"], "computing")
+        self.assertGreater(workers(status)[1]["computing_s"], 0)
+        self.assertIn("at a barrier", [worker["state"] for worker in workers(status)])
+
     def test_answers_head_without_a_body(self):
         host, port = self.start().split(":")
         with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
-            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
         self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+
+    def test_refuses_a_page_of_another_name(self):
+        """A web page whose name was made to lead here must not read the answers."""
+        address = self.start()
+        port = address.split(":")[1]
+        for host, code in [("evil.example", 403), (f"evil.example:{port}", 403), (f"localhost:{port}", 200), (address, 200),
+                           (f"[::1]:{port}", 200)]:
+            with self.subTest(host=host), socket.create_connection(("127.0.0.1", int(port)), timeout=TIMEOUT_S) as connection:
+                connection.sendall(f"GET /api/status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                answer = b"".join(iter(lambda: connection.recv(4096), b""))
+                self.assertTrue(answer.startswith(f"HTTP/1.1 {code} ".encode()), answer)
+                self.assertEqual(code == 403, b"this is not 'evil.example': ask for " + address.encode() in answer, answer)
 
     def test_metrics_are_what_prometheus_reads(self):
         """By Prometheus's own parser, which is the Debian python's."""
@@ -118,6 +192,18 @@ class MonitorTest(AppTest):
         self.assertRegex(body, r'<svg[^>]*data-measure="rmse"[^>]*>.*?<path[^>]* d="M')
         self.assertIn('<section id="lost" hidden="">', body)
         self.assertNotRegex(body, r'(?:src|href)="', "the page needs nothing from elsewhere")
+
+    def test_tensorboard_gets_what_the_metrics_have(self):
+        run = self.train("mf", "--generate", "60,80,4,2000", "--rank", 4, "--epochs", 3, "--tensorboard", self.folder / "board")
+        files = list((self.folder / "board").glob("**/*tfevents*"))
+        self.assertEqual(len(files), 1)
+        found = sorted(scalars(files[0].read_bytes()))
+        expected = sorted((event["clock"], measure, event[measure]) for event in run.of_kind("eval")
+                          for measure in event.keys() - {"event", "clock", "time_s"})
+        self.assertEqual(len(expected), 6)
+        self.assertEqual([entry[:2] for entry in found], [entry[:2] for entry in expected])
+        for (_, _, value), (_, _, wanted) in zip(found, expected):
+            self.assertAlmostEqual(value, wanted, delta=1e-6 * abs(wanted))
 
     def test_refuses_what_is_no_address(self):
         self.assert_refuses("mf", ["--generate", "20,10,2,100", "--monitor", "here:there"], "--monitor", "HOST:PORT")

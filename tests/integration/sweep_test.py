@@ -64,7 +64,7 @@ class SweepTest(unittest.TestCase):
         with open(os.path.join(self.output, "results.csv"), encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual(len(rows), 8 * 3)
-        self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "clock", "time_s", "rmse", "train_rmse"})
+        self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "status", "clock", "time_s", "rmse", "train_rmse"})
         again = self.sweep(SIMULATED)
         self.assertNotIn("8/8", again.stderr)
         self.assertEqual(self.summary(), summary)
@@ -82,6 +82,31 @@ class SweepTest(unittest.TestCase):
         figures = sorted(os.listdir(os.path.join(self.output, "figures")))
         self.assertEqual(len(figures), 12, figures)
 
+    def test_the_report_shows_what_diverged_and_who_did_not_get_there(self):
+        if not has_matplotlib():
+            self.skipTest("python3-matplotlib is not installed")
+        run = self.sweep(REAL.replace("processes: [1, 2]", "learning-rate: [0.05, 2]") + "seeds: [1, 2]\n")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("learning-rate 2 diverged", run.stderr)
+        with open(os.path.join(self.output, "results.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual({row["status"] for row in rows if row["learning-rate"] == "0.05"}, {"done"})
+        summary = self.summary()
+        summary["target"] = {"value": 1.0, "at_least": False}
+        summary["settings"][0]["reached"] = 1
+        with open(os.path.join(self.output, "summary.json"), "w", encoding="utf-8") as file:
+            json.dump(summary, file)
+        # A run that measured something before it diverged.
+        with open(os.path.join(self.output, "results.csv"), "a", encoding="utf-8") as file:
+            file.write("3,2,0,1,diverged,1,0.001,1.5,1.5\n3,2,0,1,diverged,2,0.002,1e30,1e30\n3,2,0,1,diverged,3,0.003,nan,nan\n")
+        script = os.path.join(ROOT, "scripts", "sweep_report.py")
+        subprocess.run(["/usr/bin/python3", script, self.output], check=True, timeout=TIMEOUT_S)
+        with open(os.path.join(self.output, "report.html"), encoding="utf-8") as file:
+            page = file.read()
+        self.assertIn("learning-rate 2, diverged", page)
+        self.assertRegex(page, r"<td>[\d.]+[^<]* \(1 of 2\)</td>")
+        self.assertIn(">1 of 2<", page.replace("\n", ""), "on the bar")
+
     def test_real_processes(self):
         run = self.sweep(REAL)
         self.assertEqual(run.returncode, 0, run.stderr)
@@ -93,6 +118,15 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
         self.assertIn("staleness 3, slow one node, seed 2", run.stdout)
         self.assertFalse(os.path.exists(self.output))
+
+    def test_goes_on_from_the_copy_of_its_file(self):
+        self.assertEqual(self.sweep(REAL).returncode, 0)
+        saved = os.path.join(self.output, "spec.yaml")
+        run = subprocess.run([BOSEN, "sweep", saved, "--output", self.output], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertNotIn("2/2", run.stderr, "nothing is repeated")
+        with open(saved, encoding="utf-8") as file:
+            self.assertEqual(file.read(), REAL)
 
     def test_an_interrupted_sweep_goes_on(self):
         slow = SIMULATED.replace("epochs: 3", "epochs: 60")
@@ -119,6 +153,12 @@ class SweepTest(unittest.TestCase):
 
         refused("program: mf\n", "spec.yaml:1:1: grid: must name what is varied")
         refused(REAL + "target: {measure: rmse, at_mots: 3}\n", "either at_most or at_least")
+        refused(SIMULATED.replace("nodes: 3,", "nodes: 3, network: {bandwith_mbps: 10},"),
+                r"spec.yaml:4:46: unknown key 'network.bandwith_mbps'; did you mean 'bandwidth_mbps'")
+        refused(SIMULATED.replace("nodes: 3,", "nodes: 3, flags: {rank: 3},"), "spec.yaml:4:28: cluster.flags: stands beside")
+        refused(SIMULATED.replace("{kind: slow_node", "{kind: slow_nod"), "spec.yaml:7:[0-9]+: stragglers.kind: must be")
+        refused("program: mf\nflags: 3\ngrid: {staleness: [1]}\n", "spec.yaml:2:8: flags: must be names")
+        refused("program: mf\nflags: [rank, 3]\ngrid: {staleness: [1]}\n", "spec.yaml:2:8: flags: must be names")
         run = self.sweep(REAL.replace("rank: 4", "rank: many"))
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertIn("failed: mf: --rank", run.stderr)

@@ -10,6 +10,7 @@
 
 #include "bosen/base/error.h"
 #include "bosen/runtime/process.h"
+#include "bosen/sim/node_pace.h"
 #include "bosen/sim/sim_cluster.h"
 
 namespace bosen::sim {
@@ -189,6 +190,62 @@ TEST(VirtualClusterTest, ASlowNodeSlowsTheOthersByStaleness) {
   CountingJob job{.staleness = 3, .clocks = 20};
   const SimResult result = job.run(spec);
   EXPECT_NEAR(static_cast<double>(result.time) / kMs, 20 * 50, 60);
+}
+
+TEST(VirtualClusterTest, APausedNodesShardsAnswerAfterThePause) {
+  SimSpec spec = plain_spec(1, 1);
+  spec.servers = 1;
+  spec.compute.mean_ns = 0;
+  spec.stragglers.push_back(
+      {.kind = StragglerSpec::Kind::kPauses, .nodes = {1}, .every = 100 * kMs, .lasting = 50 * kMs});
+  NodePace pace(spec);
+  int waited = 0;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kBsp, 0), platform);
+    if (!process.is_server()) {
+      runtime::TableHandle& table = process.create_table("rows", kFloats, {.width = kFloats.width});
+      process.run_workers([&](WorkerContext& worker) {
+        for (RowId row = 0; row < 200; ++row) {
+          const TimeNs asked = platform.now();
+          table.get(worker, row);
+          const TimeNs goes_at = pace.goes_at(1, asked + kMs);
+          EXPECT_GE(platform.now(), goes_at + kMs) << "row " << row;
+          waited += goes_at > asked + kMs ? 1 : 0;
+        }
+      });
+    }
+    process.leave();
+  });
+  EXPECT_GT(waited, 2);
+}
+
+TEST(VirtualClusterTest, WhatAPausedNodeHasToSendWaitsForTheEndOfThePause) {
+  SimSpec spec = plain_spec(2, 1);
+  spec.network.path.bytes_per_s = 1e6;
+  spec.stragglers.push_back(
+      {.kind = StragglerSpec::Kind::kPauses, .nodes = {0}, .every = 1000 * kMs, .lasting = 500 * kMs});
+  NodePace pace(spec);
+  TimeNs sent = 0;
+  TimeNs arrived = 0;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    runtime::ChannelHandle& channel = process.create_channel("bytes", {});
+    process.run_workers([&](WorkerContext& worker) {
+      const std::vector<std::byte> bytes(1'000'000);
+      if (worker.id() == 0) {
+        sent = platform.now();
+        return channel.send(worker, 1, 0, bytes);
+      }
+      channel.receive(worker, 0, {});
+      arrived = platform.now();
+    });
+    process.leave();
+  });
+  // In chunks of 33 ms; one that has begun passes.
+  const TimeNs wire = 1'062 * kMs;
+  const TimeNs paused = pace.stretched(0, sent, wire) - wire;
+  EXPECT_GT(paused, 400 * kMs);
+  EXPECT_NEAR(static_cast<double>(arrived - sent - wire) / kMs, static_cast<double>(paused) / kMs, 80);
 }
 
 TEST(VirtualClusterTest, ALongMessageTakesTheTimeOfItsBytes) {

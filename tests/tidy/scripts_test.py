@@ -22,14 +22,14 @@ def run(*command):
 
 class UsageTest(unittest.TestCase):
     def test_every_script_explains_itself(self):
-        for script in ("setup", "test", "quickstart", "check_format", "check_tidy"):
+        for script in ("setup", "test", "quickstart", "check_format", "check_tidy", "draw_figures"):
             with self.subTest(script=script):
                 done = run(SCRIPTS / script, "--help")
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertIn(f"Usage: scripts/{script}", done.stdout)
 
     def test_unknown_options_are_refused_in_one_line(self):
-        for script in ("setup", "test", "quickstart", "check_format", "check_tidy"):
+        for script in ("setup", "test", "quickstart", "check_format", "check_tidy", "draw_figures"):
             with self.subTest(script=script):
                 done = run(SCRIPTS / script, "--no-such-option")
                 self.assertNotEqual(done.returncode, 0)

@@ -28,6 +28,16 @@ TEST(SpecNodeTest, KeepsTheOrderOfAMap) {
   EXPECT_THAT(keys, ElementsAre("b", "a", "c"));
 }
 
+TEST(SpecNodeTest, AChangedMapKeepsThePlacesOfWhatWasWritten) {
+  const SpecNode root = parsed("a: 1\nb: 2\nnew: 3\n");
+  const SpecNode changed = root.with("a", *root.find("new")).with("c", SpecNode().with("d", *root.find("b")));
+  EXPECT_EQ(root.find("a")->text(), "1");
+  EXPECT_EQ(changed.find("a")->place(), "a.yaml:3:6");
+  EXPECT_EQ(changed.find("b")->place(), "a.yaml:2:4");
+  EXPECT_EQ(changed.find("c")->place(), "a.yaml:2:4");
+  EXPECT_EQ(changed.find("c")->find("d")->text(), "2");
+}
+
 TEST(SpecNodeTest, TakesOneValueForAListOfItself) {
   EXPECT_EQ(parsed("data").items().size(), 1U);
   EXPECT_EQ(parsed("data").items()[0].text(), "data");

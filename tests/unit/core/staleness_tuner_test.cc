@@ -23,8 +23,19 @@ TEST(StalenessTunerTest, RaisesWhileIdleTimeFalls) {
 
 TEST(StalenessTunerTest, HurriesWhereMuchIsIdle) {
   StalenessTuner tuner;
-  tuner.idle(0.5);
+  tuner.idle(0.15);
   EXPECT_EQ(tuner.staleness(), 4 * StalenessTuner::kStart);
+}
+
+TEST(StalenessTunerTest, TakesOneStepFromNoStalenessHoweverMuchIsIdle) {
+  StalenessTuner tuner;
+  run(tuner, 100, [](Clock staleness) { return staleness >= 1 ? 0.0 : 0.5; });
+  Clock most = 0;
+  run(tuner, 200, [&](Clock staleness) {
+    most = std::max(most, staleness);
+    return staleness >= 1 ? 0.0 : 0.5;
+  });
+  EXPECT_EQ(most, 1);
 }
 
 TEST(StalenessTunerTest, NeverGoesBeyondItsBounds) {

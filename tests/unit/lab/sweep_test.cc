@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "bosen/lab/sweep_results.h"
 #include "bosen/lab/sweep_run.h"
@@ -84,6 +85,9 @@ grid:
 }
 
 TEST_F(SweepTest, FindsAProfileBesideItsOwnFile) {
+  write("a/run.jsonl",
+        "{\"event\": \"start\", \"workers\": 1}\n{\"event\": \"clock\", \"rank\": 0, \"clock\": 1, \"compute_s\": "
+        "0.2}\n");
   const SweepSpec spec = read(
       "program: mf\ncluster: {nodes: 2, compute: {distribution: profile, profile: a/run.jsonl}}\ngrid: {staleness: "
       "1}\n");
@@ -109,6 +113,35 @@ TEST_F(SweepTest, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem_of("target: {measure: rmse}\ngrid: {staleness: 1}\n"), HasSubstr("either at_most or at_least"));
 }
 
+TEST_F(SweepTest, SaysWhatIsWrongWithAClusterAndWhere) {
+  const std::string grid = "grid: {staleness: 1}\n";
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, network: {bandwith_mbps: 10}}\n" + grid),
+              HasSubstr("a.yaml:2:46: unknown key 'network.bandwith_mbps'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, wokers: 3}\n" + grid),
+              HasSubstr("a.yaml:2:29: unknown key 'cluster.wokers'"));
+  EXPECT_THAT(problem_of("cluster: {workers: 2}\n" + grid), HasSubstr("a.yaml:2:10: cluster.nodes is missing"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {cluster.network.los: [0.1]}\n"),
+              HasSubstr("a.yaml:3:30: unknown key 'network.los'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, network: fast}\ngrid: {cluster.network.loss: [0.1]}\n"),
+              HasSubstr("a.yaml:3:31: loss: what it would stand in is no map"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, program: lda}\n" + grid),
+              HasSubstr("a.yaml:2:30: cluster.program: stands beside 'cluster'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, flags: {rank: 3}}\n" + grid), HasSubstr("a.yaml:2:28: cluster.flags"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2, seed: 3}\n" + grid), HasSubstr("list the seeds as 'seeds'"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {a: {b: {cluster.flags.rank: 3}}}\n"),
+              HasSubstr("a.yaml:3:36: cluster.flags: stands beside 'cluster'"));
+}
+
+TEST_F(SweepTest, SaysWhatIsWrongWithFlagsAndWhere) {
+  const std::string grid = "grid: {staleness: 1}\n";
+  EXPECT_THAT(problem_of("flags: 3\n" + grid), HasSubstr("a.yaml:2:8: flags: must be names"));
+  EXPECT_THAT(problem_of("flags: [rank, 3]\n" + grid), HasSubstr("a.yaml:2:8: flags: must be names"));
+  EXPECT_THAT(problem_of("flags: {seed: 3}\n" + grid), HasSubstr("list the seeds as 'seeds'"));
+  EXPECT_THAT(problem_of("flags: {output: here}\n" + grid), HasSubstr("a folder of its own"));
+  EXPECT_THAT(problem_of("flags: {workers: 3}\ncluster: {nodes: 2}\n" + grid),
+              HasSubstr("a.yaml:2:18: flags.workers: stands in 'cluster'"));
+}
+
 TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
   EXPECT_DOUBLE_EQ(estimate({3}).mean, 3);
   EXPECT_DOUBLE_EQ(estimate({3}).half_width, 0);
@@ -116,6 +149,22 @@ TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
   const Estimate three = estimate({1, 2, 3});
   EXPECT_DOUBLE_EQ(three.mean, 2);
   EXPECT_NEAR(three.half_width, 4.303 / std::sqrt(3.0), 1e-9);
+}
+
+TEST_F(SweepTest, IntervalsFollowStudentForAnyNumberOfSeeds) {
+  const auto student = [](std::size_t freedom) {
+    std::vector<double> values(freedom + 1, 0.0);
+    values.front() = 1;
+    const auto count = static_cast<double>(values.size());
+    const double variance = (1 - 1 / count) / (count - 1);
+    return estimate(values).half_width / std::sqrt(variance / count);
+  };
+  // Of published tables.
+  EXPECT_NEAR(student(20), 2.0860, 1e-4);
+  EXPECT_NEAR(student(21), 2.0796, 1e-4);
+  EXPECT_NEAR(student(30), 2.0423, 1e-4);
+  EXPECT_NEAR(student(60), 2.0003, 1e-4);
+  EXPECT_NEAR(student(1000), 1.9623, 1e-4);
 }
 
 /// Runs of a program that writes what it is told, so that results are known.
@@ -164,8 +213,54 @@ TEST_F(SweepResultsTest, ComparesTheValuesOfTheFirstAxis) {
   // Seed by seed, 20 / 10 and 22 / 10.2 times; Student's t of 1 degree of freedom: 12.7 * 0.078.
   EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 0 took 2.08 +- 1 times as long."));
   EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 9 diverged"));
-  EXPECT_THAT(results.csv(), HasSubstr("run,staleness,seed,clock,time_s,rmse\n1,0,1,1,1,2\n1,0,1,5,20,0.9\n"));
+  EXPECT_THAT(results.csv(),
+              HasSubstr("run,staleness,seed,status,clock,time_s,rmse\n1,0,1,done,1,1,2\n1,0,1,done,5,20,0.9\n"));
   EXPECT_THAT(results.json(), HasSubstr(R"("target_clock": 5)"));
+}
+
+TEST_F(SweepResultsTest, KeepsWhatADivergedRunMeasuredAndMarksIt) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  const SweepSpec sweep = spec("grid: {staleness: [0, 9]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const std::string metrics =
+      "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 0.5, \"rmse\": 0.5}\n"
+      "{\"event\": \"eval\", \"clock\": 2, \"time_s\": 0.7, \"rmse\": null}\n{\"event\": \"ev";
+  write("out/runs/0003/metrics.jsonl", metrics);
+  const SweepRunner runner = run(sweep);
+  const SweepResults results(sweep, runner);
+  EXPECT_THAT(results.csv(), HasSubstr("3,9,1,diverged,1,0.5,0.5\n3,9,1,diverged,2,0.7,nan\n"));
+  EXPECT_EQ(results.settings()[1].reached, 0) << "a run that diverged later has not reached its target";
+  EXPECT_FALSE(results.settings()[1].cost);
+}
+
+TEST_F(SweepResultsTest, NamesAllThatSeedsDontTellApart) {
+  for (const auto& [name, seconds] : std::map<std::string, double>{{"0-1", 40},
+                                                                   {"0-2", 48},
+                                                                   {"1-1", 10},
+                                                                   {"1-2", 12},
+                                                                   {"2-1", 10.5},
+                                                                   {"2-2", 11.8},
+                                                                   {"4-1", 12},
+                                                                   {"4-2", 10.2}}) {
+    script(name, seconds, 10);
+  }
+  const SweepSpec sweep = spec("grid: {staleness: [0, 1, 2, 4]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const SweepRunner runner = run(sweep);
+  EXPECT_THAT(SweepResults(sweep, runner).conclusions()[0], HasSubstr("(these seeds don't tell 1 from 4, 2)"));
+}
+
+TEST_F(SweepResultsTest, SaysInHowManyRunsASettingDidNotGetThere) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  script("4-1", 10, 10);
+  write("script/4-2.jsonl",
+        "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 1, \"rmse\": 2.0}\n{\"event\": \"end\"}\n");
+  const SweepSpec sweep = spec("grid: {staleness: [0, 4]}\ntarget: {measure: rmse, at_most: 1}\n");
+  const SweepRunner runner = run(sweep);
+  const SweepResults results(sweep, runner);
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 0 was fastest"));
+  EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 4 did not get there in 1 of 2 runs"));
+  EXPECT_EQ(results.settings()[1].reached, 1);
 }
 
 TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {

@@ -70,6 +70,16 @@ TEST_F(MonitorTest, AnswersManyAtOnce) {
   }
 }
 
+TEST(MonitorHostTest, ARequestIsForThisHostByAddressOrKnownName) {
+  for (const char* host : {"127.0.0.1", "10.1.2.3", "[::1]", "[fe80::1]", "localhost", "LocalHost", "Node7"}) {
+    EXPECT_TRUE(is_for_this_host(host, "node7")) << host;
+  }
+  for (const char* host :
+       {"evil.example", "127.0.0.1.evil.example", "node8", "::1", "", "[]", "[node7", "localhost."}) {
+    EXPECT_FALSE(is_for_this_host(host, "node7")) << host;
+  }
+}
+
 TEST_F(MonitorTest, SaysThatAPortIsTaken) {
   try {
     const Monitor second(monitor_.address(), board_, [] { return std::int64_t{0}; });

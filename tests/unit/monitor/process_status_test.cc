@@ -17,7 +17,9 @@ ProcessStatus some_status() {
                      .state = WorkerState::kReading,
                      .waiting_s = 0.125,
                      .needed = 9,
-                     .reads = 900}};
+                     .reads = 900,
+                     .computing_s = 0.75,
+                     .barriers = 4}};
   status.shards = {{.shard = 5, .rows = 1000, .updates = 24, .reads = 7, .parked = 1}};
   status.evaluations_before = 2;
   status.evaluations = {{.clock = 10, .time_s = 3.5, .measures = {{"loss", 0.5}, {"accuracy", 0.75}}}};

@@ -43,6 +43,19 @@ TEST(StatusBoardTest, SaysWhoWaitsForWhom) {
   EXPECT_DOUBLE_EQ(status.processes[0].age_s, 1);
 }
 
+TEST(StatusBoardTest, SaysForWhomABarrierWaits) {
+  StatusBoard board("mf", 0);
+  const auto at_barrier = [](WorkerId worker, std::int64_t barriers) {
+    return WorkerStatus{.worker = worker, .clock = 5, .state = WorkerState::kAtBarrier, .barriers = barriers};
+  };
+  WorkerStatus finished = computing(4, 5);
+  finished.state = WorkerState::kFinished;
+  board.update(process(0, {at_barrier(0, 3), computing(1, 9), at_barrier(2, 2), at_barrier(3, 3), finished}), kSecond);
+  const JobStatus status = board.status(kSecond);
+  EXPECT_EQ(status.processes[0].waits_for[0], (std::vector<WorkerId>{1, 2}));
+  EXPECT_EQ(status.processes[0].waits_for[2], std::vector<WorkerId>{1}) << "its own barrier has not been passed yet";
+}
+
 TEST(StatusBoardTest, ShowsAMomentOfWhichAllHaveTold) {
   StatusBoard board("mf", 0);
   const auto taken = [](std::int64_t moment_ms, ProcessStatus status) {
@@ -95,6 +108,47 @@ TEST(StatusBoardTest, NamesTheStragglerOfTheLastSecondsNotOfThePast) {
   ASSERT_TRUE(slowest);
   EXPECT_EQ(slowest->worker, 2);
   EXPECT_NEAR(slowest->times_median, 5, 1e-9);
+}
+
+/// Clock 1000 after 100 s of computing, and so long in the clock under way.
+WorkerStatus after_a_long_past(WorkerId worker, double computing_s) {
+  WorkerStatus status = computing(worker, 1000, 100);
+  status.computing_s = computing_s;
+  return status;
+}
+
+TEST(StatusBoardTest, NamesAWorkerThatIsStalledInItsClock) {
+  StatusBoard board("mf", 0);
+  board.update(process(0, {after_a_long_past(0, 0.1), after_a_long_past(1, 0), after_a_long_past(2, 0.2)}), 0);
+  board.update(process(0, {after_a_long_past(0, 0.1), after_a_long_past(1, 12), after_a_long_past(2, 0.2)}),
+               12 * kSecond);
+  const auto slowest = board.status(12 * kSecond).slowest;
+  ASSERT_TRUE(slowest);
+  EXPECT_EQ(slowest->worker, 1);
+  EXPECT_NEAR(slowest->compute_s, 12, 1e-9);
+}
+
+TEST(StatusBoardTest, NamesAWorkerThatNeverFinishedAClock) {
+  StatusBoard board("mf", 0);
+  WorkerStatus stalled = computing(1, 0, 0);
+  stalled.computing_s = 3;
+  board.update(process(0, {computing(0, 1, 0.01), stalled, computing(2, 1, 0.01)}), 3 * kSecond);
+  const auto slowest = board.status(3 * kSecond).slowest;
+  ASSERT_TRUE(slowest);
+  EXPECT_EQ(slowest->worker, 1);
+  EXPECT_NEAR(slowest->times_median, 300, 1e-6);
+}
+
+TEST(StatusBoardTest, AClockUnderWayThatIsNotLongMakesNobodySlow) {
+  StatusBoard board("mf", 0);
+  const auto later = [](WorkerId worker, double computing_s) {
+    WorkerStatus status = computing(worker, 1100, 110);
+    status.computing_s = computing_s;
+    return status;
+  };
+  board.update(process(0, {after_a_long_past(0, 0), after_a_long_past(1, 0)}), 0);
+  board.update(process(0, {later(0, 0), later(1, 0.5)}), 10 * kSecond);
+  EXPECT_FALSE(board.status(10 * kSecond).slowest) << "one of a hundred clocks is five times as long";
 }
 
 TEST(StatusBoardTest, TakesEveryEvaluationOnceThoughReportsRepeatThem) {
@@ -152,7 +206,7 @@ TEST(StatusBoardTest, IsJsonForPrograms) {
   StatusBoard board("mf", 0);
   ProcessStatus status = process(0, {reading(0, 6, 4), computing(1, 3)});
   status.shards = {{.shard = 2, .rows = 5}};
-  status.evaluations = {{.clock = 2, .time_s = 1, .measures = {{"loss", 0.5}}}};
+  status.evaluations = {{.clock = 2, .time_s = 1, .measures = {{"loss", 0.5}}}, {.clock = 3}};
   board.update(status, kSecond);
   const auto json = nlohmann::json::parse(to_json(board.status(kSecond)));
   EXPECT_EQ(json["program"], "mf");
@@ -161,6 +215,7 @@ TEST(StatusBoardTest, IsJsonForPrograms) {
   EXPECT_EQ(json["processes"][0]["workers"][0]["state"], "reading");
   EXPECT_EQ(json["processes"][0]["shards"][0]["rows"], 5);
   EXPECT_EQ(json["evaluations"][0]["measures"]["loss"], 0.5);
+  EXPECT_TRUE(json["evaluations"][1]["measures"].is_object()) << "also where nothing was a number";
 }
 
 TEST(PrometheusTest, WritesSamplesOfOneNameTogetherAndEscapesLabels) {

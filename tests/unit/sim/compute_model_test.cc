@@ -47,10 +47,19 @@ TEST(ComputeModelTest, LognormalTimesHaveTheirDeviation) {
 
 TEST(ComputeModelTest, AProfileBeginsAgainAtItsEnd) {
   SimSpec spec = spec_of(Distribution::kProfile);
-  spec.compute.profile_ns = {10, 20, 30};
+  spec.compute.profile_ns = {{10, 20, 30}};
   ComputeModel model(spec);
   EXPECT_EQ(model.time(0, 0, 1, 0), 20);
   EXPECT_EQ(model.time(0, 5, 3, 0), 10);
+}
+
+TEST(ComputeModelTest, NodesTakeTheProcessesOfAProfileInTurn) {
+  SimSpec spec = spec_of(Distribution::kProfile);
+  spec.nodes = 3;
+  spec.compute.profile_ns = {{10, 20}, {100}};
+  ComputeModel model(spec);
+  EXPECT_EQ(model.time(1, 1, 1, 0), 100);
+  EXPECT_EQ(model.time(2, 2, 1, 0), 20);
 }
 
 TEST(ComputeModelTest, TheAnswerDependsOnNobodyWhoAskedBefore) {

@@ -66,6 +66,13 @@ TEST_F(CorpusTest, ReadsAFolderInTheOrderOfNames) {
   EXPECT_EQ(texts(corpus, 0), Texts{"first"});
 }
 
+TEST_F(CorpusTest, NamesWhatOfAFolderCannotBeRead) {
+  write("1.txt", "first");
+  std::filesystem::create_symlink("loop", folder_ + "/loop");
+  EXPECT_EQ(problem_of({.data = folder_, .vocabulary = {}, .stop_words = {}}),
+            "loop: cannot be read: Too many levels of symbolic links");
+}
+
 TEST_F(CorpusTest, ReadsABagOfWords) {
   const std::string vocabulary = write("vocab.txt", "apple\npear\nplum\n");
   const std::string data = write("docword.txt", "2\n3\n3\n1 1 2\n1 3 1\n2 2 1\n");
@@ -81,13 +88,15 @@ TEST_F(CorpusTest, SaysWhereABagOfWordsIsWrong) {
     return problem_of({.data = write("docword.txt", content), .vocabulary = vocabulary, .stop_words = {}});
   };
   EXPECT_EQ(problem(""), "docword.txt: ends where its number of documents should stand");
-  EXPECT_EQ(problem("x\n"), "docword.txt:1:1: number of documents 'x' is not a whole number from 1 to 1000000000");
+  EXPECT_EQ(problem("x\n"), "docword.txt:1:1: number of documents 'x' is not a whole number from 1 to 100000000");
   EXPECT_EQ(problem("2\n3\n1\n1 1 1\n"), "docword.txt:2:1: says that there are 3 words, but the vocabulary has 2");
   EXPECT_EQ(problem("2\n2\n2\n1 1 1\n"), "docword.txt: ends after 1 of 2 lines");
   EXPECT_EQ(problem("2\n2\n1\n3 1 1\n"), "docword.txt:4:1: document '3' is not a whole number from 1 to 2");
   EXPECT_EQ(problem("2\n2\n1\n1 3 1\n"), "docword.txt:4:3: word '3' is not a whole number from 1 to 2");
   EXPECT_EQ(problem("2\n2\n2\n2 1 1\n1 1 1\n"), "docword.txt:5:1: document 1 follows 2: they must ascend");
-  EXPECT_EQ(problem("2\n2\n1\n1 1 0\n"), "docword.txt:4:5: count '0' is not a whole number from 1 to 4000000000");
+  EXPECT_EQ(problem("2\n2\n1\n1 1 0\n"), "docword.txt:4:5: count '0' is not a whole number from 1 to 100000000");
+  EXPECT_EQ(problem("2\n2\n1\n1 1 3900000000\n"),
+            "docword.txt:4:5: count '3900000000' is not a whole number from 1 to 100000000");
 }
 
 TEST_F(CorpusTest, SaysWhatIsMissing) {

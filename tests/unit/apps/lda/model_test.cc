@@ -55,6 +55,14 @@ TEST_F(ModelTest, SaysWhichOfItsFilesIsWrong) {
   EXPECT_NE(problem().find("model.yaml:1:9"), std::string::npos) << problem();
 }
 
+TEST_F(ModelTest, RefusesPriorsThatGiveUnseenWordsNoProbability) {
+  write_model(folder_, fruit_and_metals());
+  std::ofstream(folder_ + "/model.yaml") << "topics: 2\nalpha: 0\nbeta: 0.1\n";
+  EXPECT_NE(problem().find("model.yaml:2:8: model.alpha: must be"), std::string::npos) << problem();
+  std::ofstream(folder_ + "/model.yaml") << "topics: 2\nalpha: 0.1\nbeta: 0\n";
+  EXPECT_NE(problem().find("model.yaml:3:7: model.beta: must be"), std::string::npos) << problem();
+}
+
 TEST_F(ModelTest, NamesTheLargestTopicFirstByItsMostFrequentWords) {
   const std::vector<TopicSummary> topics = summarize(fruit_and_metals(), 3);
   ASSERT_EQ(topics.size(), 2U);
