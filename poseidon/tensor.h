@@ -1,6 +1,7 @@
 #pragma once
 
-// Numbers in a device's memory: shape, arrangement and where they are. Elements are float.
+// Numbers in a device's memory: shape, arrangement and where they are. Elements are float, but where a backend's layout
+// says otherwise.
 //
 // A tensor is a handle: copies share the memory. Who writes and who reads is settled by the net's order, so a tensor
 // has no locks; it belongs to one worker.
@@ -23,7 +24,7 @@ class Layout {
 struct TensorDescription {
   Shape shape;
   std::shared_ptr<const Layout> layout = nullptr;  ///< nullptr: row-major
-  std::size_t bytes = 0;                           ///< at least shape.count() * sizeof(float); a layout may pad
+  std::size_t bytes = 0;                           ///< of all elements; a layout may pad, or hold narrower numbers
 
   static TensorDescription row_major(Shape shape) {
     const std::size_t bytes = static_cast<std::size_t>(shape.count()) * sizeof(float);

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "bosen/error.h"
-#include "poseidon/backend/cpu/cpu_backend.h"
 #include "poseidon/cli/command.h"
+#include "poseidon/cli/device_choice.h"
 #include "poseidon/cli/net_file.h"
 #include "poseidon/solver/evaluation.h"
 #include "poseidon/solver/snapshot.h"
@@ -25,6 +25,7 @@ struct TestFlags {
   std::int64_t batch = 0;
   std::int64_t iterations = 0;
   int threads = 1;
+  DeviceChoice device;
   int read_threads = 1;
   bool json = false;
 };
@@ -43,6 +44,7 @@ void declare(bosen::OptionReader& reader, TestFlags& flags) {
   add("iterations", &flags.iterations, "batches to test with; 0: the whole test part", {.minimum = 0, .maximum = 1e12});
   add("threads", &flags.threads, "threads to compute with", {.minimum = 1, .maximum = 1024});
   add("read-threads", &flags.read_threads, "threads that read ahead", {.minimum = 1, .maximum = 64});
+  declare_device(add, flags.device);
   add("json", &flags.json, "print the result as JSON on stdout", {});
 }
 
@@ -56,7 +58,8 @@ void test(const TestFlags& flags) {
         bosen::ErrorKind::kConfiguration,
         fmt::format("{}: has no data layer for phase TEST, so there is nothing to test with", file.net.file));
   }
-  CpuBackend backend(flags.threads);
+  const std::unique_ptr<Backend> device = flags.device.make(flags.threads);
+  Backend& backend = *device;
   Evaluation evaluation({.spec = file.net,
                          .feed = feed,
                          .batch = flags.batch,

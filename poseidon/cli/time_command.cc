@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "bosen/error.h"
-#include "poseidon/backend/cpu/cpu_backend.h"
 #include "poseidon/cli/command.h"
+#include "poseidon/cli/device_choice.h"
 #include "poseidon/cli/net_file.h"
 #include "poseidon/net.h"
 #include "poseidon/solver/data_feed.h"
@@ -31,6 +31,7 @@ struct TimeFlags {
   std::int64_t iterations = 20;
   std::int64_t batch = 0;
   int threads = 1;
+  DeviceChoice device;
   bool json = false;
 };
 
@@ -44,6 +45,7 @@ void declare(bosen::OptionReader& reader, TimeFlags& flags) {
       {.minimum = 1, .maximum = 1e9});
   add("batch", &flags.batch, "images of a batch; 0: as the net's data layer says", {.minimum = 0, .maximum = 1e6});
   add("threads", &flags.threads, "threads to compute with", {.minimum = 1, .maximum = 1024});
+  declare_device(add, flags.device);
   add("json", &flags.json, "print the result as JSON on stdout", {});
 }
 
@@ -118,6 +120,7 @@ ParameterUpdater::Options updater_options(const NetFile& file) {
 
 struct Result {
   const TimeFlags& flags;
+  std::string device;
   Net& net;
   std::int64_t batch;
   Seconds seconds;
@@ -134,6 +137,8 @@ struct Result {
 void print_json(const Result& result) {
   nlohmann::ordered_json json{{"net", result.net.name()},
                               {"batch", result.batch},
+                              {"device", result.device},
+                              {"precision", result.flags.device.precision},
                               {"threads", result.flags.threads},
                               {"iterations", result.flags.iterations},
                               {"images_per_second", result.images_per_second()},
@@ -172,12 +177,14 @@ void time(const TimeFlags& flags) {
         fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to time", file.net.file));
   }
   const std::int64_t batch = flags.batch > 0 ? flags.batch : feed.batch(Phase::kTrain);
-  CpuBackend backend(flags.threads);
+  const std::unique_ptr<Backend> device = flags.device.make(flags.threads);
+  Backend& backend = *device;
   const std::unique_ptr<BatchSource> source = feed.open(Phase::kTrain, {.batch = batch});
   Net net(file.net, {.phase = Phase::kTrain, .batch = batch}, backend, source.get());
   ParameterUpdater updater(net.layers(), backend, updater_options(file));
   const std::int64_t fifth = (flags.iterations + 4) / 5;
   Result result{.flags = flags,
+                .device = backend.name(),
                 .net = net,
                 .batch = batch,
                 .seconds = {},

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "bosen/bosen.h"
-#include "poseidon/backend/cpu/cpu_backend.h"
 #include "poseidon/cli/command.h"
+#include "poseidon/cli/device_choice.h"
 #include "poseidon/solver/training.h"
 
 namespace poseidon {
@@ -19,9 +19,12 @@ namespace {
 constexpr const char* kName = "poseidon train";
 constexpr double kMegabyte = 1e6;
 
-void declare(bosen::App& app, TrainSettings& settings) {
+void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
   app.defaults().consistency = bosen::Consistency::kBsp;
   app.defaults().seed = 0;
+  declare_device([&app](const char* name, bosen::OptionTarget target, const char* help,
+                        bosen::OptionRule rule) { app.option(name, std::move(target), help, std::move(rule)); },
+                 device);
   app.option("solver", &settings.solver, "how to train, as in config/solvers",
              {.value_name = "SOLVER.yaml", .required = true, .positional = true})
       .option("data", &settings.data,
@@ -119,8 +122,9 @@ std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster
 int train_command(int argc, const char* const* argv) {
   TrainSettings settings;
   bosen::App app(kName, "Trains a net as a solver's file says");
-  declare(app, settings);
-  const auto make_backend = [](int threads) { return std::make_unique<CpuBackend>(threads); };
+  DeviceChoice device;
+  declare(app, settings, device);
+  const auto make_backend = [&device](int threads) { return device.make(threads); };
   std::string conclusion;
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     const TrainingResult result = train(cluster, settings, make_backend);

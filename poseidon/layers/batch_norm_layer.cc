@@ -47,6 +47,8 @@ class BatchNormLayer final : public Layer {
     operation_ = setup.backend.batch_normalisation(epsilon_, setup.inputs[0]);
     mean_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
     variance_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
+    one_ = setup.backend.make(TensorDescription::row_major(parameters_[kWeight].shape));
+    setup.backend.fill(one_, 1);
     setup.outputs[0] = operation_->output();
     const bool learns = !parameters_[kScale].gradient.empty() || !parameters_[kShift].gradient.empty();
     if (setup.phase == Phase::kTrain && !by_batch_ && (learns || setup.input_needs_gradient[0])) {
@@ -101,9 +103,7 @@ class BatchNormLayer final : public Layer {
     keep(kMean, 1, mean_);
     const auto count = static_cast<double>(per_channel_);
     keep(kVariance, count > 1 ? count / (count - 1) : 1, variance_);
-    float weight = weight_sum();
-    weight = static_cast<float>(weight * fraction_ + 1);
-    backend_->upload({&weight, 1}, parameters_[kWeight].value);
+    keep(kWeight, 1, one_);
   }
 
   void recall() {
@@ -133,6 +133,7 @@ class BatchNormLayer final : public Layer {
   Backend* backend_ = nullptr;
   std::unique_ptr<BatchNormalisationOperation> operation_;
   Tensor mean_, variance_;        ///< that the last forward used
+  Tensor one_;                    ///< the weight of a batch's statistics, on the device, so that nobody waits for it
   Tensor unused_input_gradient_;  ///< where scale or shift learn and nothing below does
 };
 

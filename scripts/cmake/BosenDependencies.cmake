@@ -51,6 +51,10 @@ if(BOSEN_BUILD_POSEIDON)
   bosen_require_module(libturbojpeg libturbojpeg0-dev)
 endif()
 
+if(BOSEN_BUILD_POSEIDON)
+  include(BosenCuda)
+endif()
+
 if(BOSEN_BUILD_TESTS)
   bosen_require_package(GTest libgtest-dev)
   if(NOT DEFINED Python3_EXECUTABLE AND EXISTS /usr/bin/python3)

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "tests/unit/poseidon/cpu/operation_fixture.h"
+#include "tests/unit/poseidon/backend/operation_fixture.h"
 
 namespace poseidon::test {
 namespace {

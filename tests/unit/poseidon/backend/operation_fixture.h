@@ -4,13 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <span>
 #include <vector>
 
-#include "poseidon/backend/cpu/cpu_backend.h"
-#include "tests/unit/poseidon/cpu/reference.h"
+#include "tests/unit/poseidon/backend/backend_under_test.h"
+#include "tests/unit/poseidon/backend/reference.h"
 
 namespace poseidon::test {
 
@@ -22,7 +23,7 @@ class OperationTest : public ::testing::Test {
     for (std::int64_t i = 0; i < count; ++i) {
       double value = std::uniform_real_distribution<>(-1, 1)(random_);
       if (std::abs(value) < 0.05) value += value < 0 ? -0.05 : 0.05;
-      values.push_back(static_cast<double>(static_cast<float>(value)));
+      values.push_back(under_test_.representable(value));
     }
     return values;
   }
@@ -45,8 +46,9 @@ class OperationTest : public ::testing::Test {
     return {values.begin(), values.end()};
   }
 
-  static void expect_near(const Values& actual, const Values& expected, double tolerance, const std::string& what) {
+  void expect_near(const Values& actual, const Values& expected, double tolerance, const std::string& what) const {
     ASSERT_EQ(actual.size(), expected.size()) << what;
+    if (tolerance > 0) tolerance = std::max(tolerance, under_test_.tolerance);
     for (std::size_t i = 0; i < actual.size(); ++i) {
       ASSERT_NEAR(actual[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << ", element " << i;
     }
@@ -73,7 +75,8 @@ class OperationTest : public ::testing::Test {
       const double below = loss();
       at[i] = value;
       const double expected = (above - below) / (2 * kStep);
-      ASSERT_NEAR(gradient[i], expected, 2e-3 * (1 + std::abs(expected))) << what << ", element " << i;
+      const double tolerance = std::max(2e-3, 2 * under_test_.tolerance);
+      ASSERT_NEAR(gradient[i], expected, tolerance * (1 + std::abs(expected))) << what << ", element " << i;
     }
   }
 
@@ -84,7 +87,8 @@ class OperationTest : public ::testing::Test {
     return backend_.convolution(options, TensorDescription::row_major({shape[0], 8, shape[2], shape[3]}))->output();
   }
 
-  CpuBackend backend_{2};
+  const BackendUnderTest under_test_ = make_backend_under_test();
+  Backend& backend_ = *under_test_.backend;
   std::mt19937_64 random_{20};
 };
 

@@ -1,4 +1,4 @@
-#include "tests/unit/poseidon/cpu/reference.h"
+#include "tests/unit/poseidon/backend/reference.h"
 
 #include <algorithm>
 #include <cmath>

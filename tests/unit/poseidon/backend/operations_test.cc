@@ -1,11 +1,11 @@
-// Every operation of the CPU against its definition, over random shapes: values, and gradients by finite differences.
+// Every operation of a backend against its definition, over random shapes: values, and gradients by finite differences.
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "tests/unit/poseidon/cpu/operation_fixture.h"
+#include "tests/unit/poseidon/backend/operation_fixture.h"
 
 namespace poseidon::test {
 namespace {
@@ -94,7 +94,7 @@ TEST_F(OperationTest, InnerProduct) {
     expect_near(values_of(operation->flat_input()), input, 0, "flat input");
 
     const Values weights = draw(shape[0] * outputs);
-    const Tensor dy = make(Shape{shape[0], outputs}, weights);
+    const Tensor dy = make(operation->output(), weights);
     Tensor dx = make(description), dw = make(weight_shape, weight), db = make(Shape{outputs}, bias);
     operation->backward_input(dy, w, dx);
     operation->backward_parameters(x, dy, dw, &db);
@@ -102,11 +102,12 @@ TEST_F(OperationTest, InnerProduct) {
     expect_gradient(values_of(dw), weight, weights, reference, "weight");
     expect_gradient(values_of(db), bias, weights, reference, "bias");
 
+    const Tensor factors = make(Shape{shape[0], outputs}, weights);
     Tensor together = make(weight_shape, weight);
-    backend_.multiply_factors(operation->flat_input(), dy, together);
+    backend_.multiply_factors(operation->flat_input(), factors, together);
     expect_near(values_of(together), values_of(dw), 1e-5, "factors");
     Tensor sums = make(Shape{outputs}, bias);
-    backend_.sum_rows(dy, sums);
+    backend_.sum_rows(factors, sums);
     expect_near(values_of(sums), values_of(db), 1e-5, "rows");
   }
 }
@@ -142,7 +143,7 @@ class UnaryOperationTest : public OperationTest {
     std::shuffle(order.begin(), order.end(), random_);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const double value = (static_cast<double>(order[i]) + 0.3) / static_cast<double>(order.size()) * 2 - 1;
-      values[i] = static_cast<double>(static_cast<float>(value));
+      values[i] = under_test_.representable(value);
     }
     return values;
   }

@@ -1,0 +1,102 @@
+// Concatenation along an axis, in the arrangement of the first input; along the batch and the channels that takes one
+// copy of each input, along others both sides are row-major.
+
+#include "poseidon/backend/cuda/launch.h"
+#include "poseidon/backend/cuda/operations.h"
+
+namespace poseidon::cuda {
+namespace {
+
+/// A part of the output as a matrix: `rows` of `width` elements, whose starts lie `stride` apart, from `offset` on.
+struct Part {
+  std::uint32_t width = 0, stride = 0, offset = 0;
+  [[nodiscard]] POSEIDON_DEVICE std::uint32_t at(std::uint32_t i) const {
+    return i / width * stride + offset + i % width;
+  }
+};
+
+template <class T>
+struct Gather {
+  Part part;
+  const T* whole;
+  T* own;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const { own[i] = whole[part.at(i)]; }
+};
+
+template <class T>
+struct Scatter {
+  Part part;
+  const T* own;
+  T* whole;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const { whole[part.at(i)] = own[i]; }
+};
+
+class CudaConcat final : public MergeOperation {
+ public:
+  CudaConcat(const Context& context, int axis, std::span<const TensorDescription> inputs) : device_(context.device) {
+    Shape shape = inputs[0].shape;
+    std::int64_t extent = 0;
+    for (const TensorDescription& input : inputs) extent += input.shape[axis];
+    shape.set(axis, extent);
+    Arrangement arrangement = arrangement_of(inputs[0]);
+    if (axis > 1) arrangement.order = Order::kRowMajor;
+    output_ = arranged(shape, arrangement);
+    // Of the output as it came out: with one channel or place the orders are one.
+    const bool channels_last = arrangement.order == Order::kChannelsLast;
+    const std::int64_t inner = axis == 1 && channels_last ? 1 : shape.count(axis + 1, shape.rank());
+    const auto width_of = [&](const Shape& any) {
+      return static_cast<std::uint32_t>(axis == 0 ? any.count() : any[axis] * inner);
+    };
+    std::uint32_t offset = 0;
+    for (const TensorDescription& input : inputs) {
+      arrangements_.push_back(arranged(input.shape, arrangement));
+      parts_.push_back({width_of(input.shape), width_of(shape), offset});
+      offset += width_of(input.shape);
+    }
+    own_.resize(inputs.size());
+  }
+
+  [[nodiscard]] const TensorDescription& output() const override { return output_; }
+
+  void forward(std::span<const Tensor* const> inputs, Tensor& output) override {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Tensor& input = rearranged(device_, *inputs[i], arrangements_[i], own_[i]);
+      with_element(arrangement_of(output_).element, [&](auto zero) {
+        using T = decltype(zero);
+        for_each(device_, input.count(), Scatter<T>{parts_[i], elements_of<T>(input), elements_of<T>(output)});
+      });
+    }
+  }
+
+  void backward(std::span<const Tensor* const> /*inputs*/, const Tensor& /*output*/, const Tensor& output_gradient,
+                std::span<Tensor* const> input_gradients) override {
+    for (std::size_t i = 0; i < input_gradients.size(); ++i) {
+      if (input_gradients[i] == nullptr) continue;
+      Tensor& wanted = *input_gradients[i];
+      const bool as_it_is = arrangement_of(wanted.description()) == arrangement_of(arrangements_[i]);
+      if (!as_it_is && own_[i].empty()) own_[i] = make_tensor(device_, arrangements_[i]);
+      Tensor& part = as_it_is ? wanted : own_[i];
+      with_element(arrangement_of(output_).element, [&](auto zero) {
+        using T = decltype(zero);
+        for_each(device_, part.count(), Gather<T>{parts_[i], elements_of<T>(output_gradient), elements_of<T>(part)});
+      });
+      if (!as_it_is) rearrange(device_, part, wanted);
+    }
+  }
+
+ private:
+  Device& device_;
+  TensorDescription output_;
+  std::vector<TensorDescription> arrangements_;  ///< of the inputs, as parts of the output
+  std::vector<Part> parts_;
+  std::vector<Tensor> own_;  ///< inputs, or gradients, that come arranged otherwise
+};
+
+}  // namespace
+
+std::unique_ptr<MergeOperation> make_concat(const Context& context, int axis,
+                                            std::span<const TensorDescription> inputs) {
+  return std::make_unique<CudaConcat>(context, axis, inputs);
+}
+
+}  // namespace poseidon::cuda

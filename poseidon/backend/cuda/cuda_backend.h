@@ -1,0 +1,67 @@
+#pragma once
+
+// A GPU as a device, by cuDNN, cuBLASLt and kernels of our own. Made and used by one worker's thread. Operations are
+// queued and return before they are done.
+
+#include <string>
+
+#include "poseidon/backend.h"
+#include "poseidon/backend/cuda/operations.h"
+
+namespace poseidon {
+
+struct CudaOptions {
+  int device = 0;
+  cuda::Precision precision = cuda::Precision::kFp32;
+  std::string plan_folder;  ///< where the fastest ways to compute are remembered; empty: nowhere
+};
+
+/// fp32, tf32 or bf16. Throws bosen::Error(kUsage) with the reason alone.
+[[nodiscard]] cuda::Precision precision_named(const std::string& name);
+
+class CudaBackend final : public Backend {
+ public:
+  /// Throws bosen::Error(kDevice).
+  explicit CudaBackend(const CudaOptions& options);
+  ~CudaBackend() override;
+
+  [[nodiscard]] std::string name() const override;
+  [[nodiscard]] std::shared_ptr<Memory> allocate(std::size_t bytes) override;
+  void upload(std::span<const float> from, Tensor& to) override;
+  void download(const Tensor& from, std::span<float> to) override;
+  [[nodiscard]] float* host_data(Tensor& tensor) override;
+  void copy(const Tensor& from, Tensor& to) override;
+  void synchronize() override;
+  void fill(Tensor& tensor, float value) override;
+  void add_scaled(double a, const Tensor& x, Tensor& y) override;
+  [[nodiscard]] double sum_of_squares(const Tensor& tensor) override;
+  void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) override;
+  void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) override;
+  void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) override;
+
+  std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
+                                                    const TensorDescription& input) override;
+  std::unique_ptr<InnerProductOperation> inner_product(std::int64_t outputs, const TensorDescription& input) override;
+  std::unique_ptr<UnaryOperation> pooling(const PoolingOptions& options, const TensorDescription& input) override;
+  std::unique_ptr<UnaryOperation> activation(const ActivationOptions& options, const TensorDescription& input) override;
+  std::unique_ptr<UnaryOperation> lrn(const LrnOptions& options, const TensorDescription& input) override;
+  std::unique_ptr<UnaryOperation> softmax(const TensorDescription& input) override;
+  std::unique_ptr<BatchNormalisationOperation> batch_normalisation(double epsilon,
+                                                                   const TensorDescription& input) override;
+  std::unique_ptr<SoftmaxLossOperation> softmax_loss(const SoftmaxLossOptions& options,
+                                                     const TensorDescription& input) override;
+  std::unique_ptr<DropoutOperation> dropout(double ratio, std::uint64_t seed, const TensorDescription& input) override;
+  std::unique_ptr<MergeOperation> concat(int axis, std::span<const TensorDescription> inputs) override;
+  std::unique_ptr<MergeOperation> eltwise(const EltwiseOptions& options,
+                                          std::span<const TensorDescription> inputs) override;
+
+ private:
+  class Products;
+
+  cuda::Device device_;
+  const cuda::Context context_;
+  std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
+  std::shared_ptr<cuda::DeviceMemory> sum_;
+};
+
+}  // namespace poseidon

@@ -1,0 +1,87 @@
+#pragma once
+
+// What the backend asks of a GPU: memory, copies, and the order of work. One worker's; used by its thread.
+//
+// Work goes to lanes (streams). On each, things happen one after another in the order in which they were asked for;
+// lanes run side by side, and wait for each other only where `follow` says so. A mark is a moment in a lane.
+//
+// nvidia/ has the real one; tests have one that does everything at once in the host's memory (tests/support/cuda), so
+// that all but the libraries' own kernels is tested where there is no GPU.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace poseidon::cuda {
+
+enum class Lane { kCompute, kToHost, kToDevice };
+inline constexpr int kLanes = 3;
+
+/// A moment in a lane's work; 0 is always past.
+struct Mark {
+  Lane lane = Lane::kCompute;
+  std::uint64_t number = 0;
+};
+
+struct DeviceOptions {
+  int number = 0;
+  std::string plan_folder;  ///< where the fastest ways to compute are remembered; empty: nowhere
+};
+
+class Device {
+ public:
+  /// Throws bosen::Error(kDevice): no driver, one that is too old, no device of that number.
+  explicit Device(const DeviceOptions& options);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  [[nodiscard]] int number() const { return number_; }
+  /// "NVIDIA H100 80GB HBM3", with compute capability and library versions: what plans depend on.
+  [[nodiscard]] const std::string& description() const;
+  [[nodiscard]] int multiprocessors() const;
+
+  /// Zeroed. Throws bosen::Error(kDevice) with what was asked for and what was free.
+  [[nodiscard]] void* allocate(std::size_t bytes);
+  void release(void* data) noexcept;
+  /// Memory of the host that the device copies from and to by itself.
+  [[nodiscard]] void* allocate_host(std::size_t bytes);
+  void release_host(void* data) noexcept;
+
+  /// Queued on the lane. Host memory that is not from allocate_host makes the caller wait.
+  void copy_to_device(Lane lane, void* to, const void* from, std::size_t bytes);
+  void copy_to_host(Lane lane, void* to, const void* from, std::size_t bytes);
+  void copy(void* to, const void* from, std::size_t bytes);
+  void clear(void* data, std::size_t bytes);
+
+  [[nodiscard]] Mark mark(Lane lane);
+  [[nodiscard]] bool is_past(Mark mark);
+  void await(Mark mark);
+  /// What comes on `lane` from now on comes after all that has been asked of `other`.
+  void follow(Lane lane, Lane other);
+  /// Waits for all lanes. Throws bosen::Error(kDevice) where something asked for before has failed.
+  void synchronize();
+
+  /// Where kernels are launched (a cudaStream_t): the compute lane.
+  [[nodiscard]] void* stream() const;
+
+  /// Memory for the work in progress on the compute lane: whoever asks next may overwrite it.
+  [[nodiscard]] void* scratch(std::size_t bytes);
+
+  class Impl;
+  [[nodiscard]] Impl& impl() { return *impl_; }
+
+ private:
+  const int number_;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Whether there is a device to compute on; else says why not.
+struct DeviceCount {
+  int count = 0;
+  std::string why_none;
+};
+[[nodiscard]] DeviceCount count_devices();
+
+}  // namespace poseidon::cuda

@@ -1,0 +1,47 @@
+#pragma once
+
+// Numbers as they lie in a device's memory: float, or bfloat16, the upper half of a float. Kernels compute in float.
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__CUDACC__)
+#define POSEIDON_DEVICE __host__ __device__
+#else
+#define POSEIDON_DEVICE
+#endif
+
+namespace poseidon::cuda {
+
+struct Bf16 {
+  std::uint16_t bits = 0;
+};
+
+POSEIDON_DEVICE inline float to_float(float value) { return value; }
+
+POSEIDON_DEVICE inline float to_float(Bf16 value) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16U;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+template <class T>
+POSEIDON_DEVICE T from_float(float value);
+
+template <>
+POSEIDON_DEVICE inline float from_float<float>(float value) {
+  return value;
+}
+
+/// To the nearest, ties to even; what is no number stays none.
+template <>
+POSEIDON_DEVICE inline Bf16 from_float<Bf16>(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return {static_cast<std::uint16_t>((bits >> 16U) | 0x40U)};
+  bits += 0x7FFFU + ((bits >> 16U) & 1U);
+  return {static_cast<std::uint16_t>(bits >> 16U)};
+}
+
+}  // namespace poseidon::cuda

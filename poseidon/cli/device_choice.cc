@@ -1,0 +1,52 @@
+#include "poseidon/cli/device_choice.h"
+
+#include <charconv>
+
+#include "bosen/error.h"
+#include "poseidon/backend/cpu/cpu_backend.h"
+#ifdef POSEIDON_HAS_CUDA
+#include "poseidon/backend/cuda/cuda_backend.h"
+#endif
+
+namespace poseidon {
+namespace {
+
+constexpr std::string_view kCuda = "cuda";
+
+/// The number in cuda:N, 0 of cuda alone; below 0 where the name is neither.
+int gpu_of(std::string_view name) {
+  if (name == kCuda) return 0;
+  if (!name.starts_with("cuda:")) return -1;
+  const std::string_view digits = name.substr(kCuda.size() + 1);
+  int number = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size() ? number : -1;
+}
+
+}  // namespace
+
+void check_device_name(const std::string& name) {
+  if (name == "cpu" || gpu_of(name) >= 0) return;
+  throw bosen::Error(bosen::ErrorKind::kUsage, "must be cpu, cuda or cuda:N");
+}
+
+std::unique_ptr<Backend> DeviceChoice::make(int threads) const {
+  if (device == "cpu") {
+    if (precision != "fp32") {
+      throw bosen::Error(bosen::ErrorKind::kUsage,
+                         "--precision " + precision + " is for GPUs: add --device cuda, or leave it out");
+    }
+    return std::make_unique<CpuBackend>(threads);
+  }
+#ifdef POSEIDON_HAS_CUDA
+  return std::make_unique<CudaBackend>(
+      CudaOptions{.device = gpu_of(device), .precision = precision_named(precision), .plan_folder = plan_cache});
+#else
+  throw bosen::Error(bosen::ErrorKind::kDevice,
+                     "--device " + device +
+                         ": this program was built without CUDA: build it where nvcc and cuDNN 9 are installed, or use "
+                         "--device cpu");
+#endif
+}
+
+}  // namespace poseidon

@@ -1,0 +1,23 @@
+#pragma once
+
+// What the operations' tests run on: each program that is built of them brings its own backend.
+
+#include <functional>
+#include <memory>
+
+#include "poseidon/backend.h"
+
+namespace poseidon::test {
+
+struct BackendUnderTest {
+  std::unique_ptr<Backend> backend;
+  /// The nearest number that its tensors can hold.
+  std::function<double(double)> representable;
+  /// How exact results are at least, where they are less exact than floats allow.
+  double tolerance = 0;
+};
+
+/// Ends the program with ctest's code for skipped tests, and says why, where there is no such device.
+[[nodiscard]] BackendUnderTest make_backend_under_test();
+
+}  // namespace poseidon::test

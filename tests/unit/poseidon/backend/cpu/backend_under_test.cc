@@ -1,0 +1,12 @@
+#include "tests/unit/poseidon/backend/backend_under_test.h"
+
+#include "poseidon/backend/cpu/cpu_backend.h"
+
+namespace poseidon::test {
+
+BackendUnderTest make_backend_under_test() {
+  return {.backend = std::make_unique<CpuBackend>(2),
+          .representable = [](double value) { return static_cast<double>(static_cast<float>(value)); }};
+}
+
+}  // namespace poseidon::test
