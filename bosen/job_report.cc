@@ -38,7 +38,7 @@ double JobReport::now_s() const { return seconds(platform_.now() - start_); }
 void JobReport::check_files() const {
   if (options_.metrics.empty()) return;
   const bool was_there = std::filesystem::exists(options_.metrics);
-  monitor::EventLog(options_.metrics, monitor::OpenMode::kAppend);
+  const monitor::EventLog probe(options_.metrics, monitor::OpenMode::kAppend);
   std::error_code ignored;
   if (!was_there) std::filesystem::remove(options_.metrics, ignored);
 }

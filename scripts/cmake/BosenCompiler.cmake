@@ -48,8 +48,9 @@ function(bosen_compile_options target)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:bosen_fewer_checks>)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
-  # The sanitizers' presets compile several sources at once. In these, sources give names of their own to different things.
-  if(target MATCHES "^(poseidon|poseidon_(data|solver)|unit_(monitor|net|sim|poseidon_net))$")
+  # The sanitizers' presets compile several sources at once. In these, sources give one name to different things, or
+  # (test_support) g++ 12 takes the length of a vector for negative then.
+  if(target MATCHES "^(poseidon|poseidon_(data|solver)|unit_(monitor|net|sim|poseidon_net)|test_(support|emulated_cuda))$")
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   endif()
   if(BOSEN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -135,7 +135,7 @@ class MisuseTest(unittest.TestCase):
     def test_one_table_or_channel_more_on_one_rank_is_refused_on_every_rank(self):
         for what in ("table", "channel"):
             lines = self.assert_refused(f"one-{what}-more-on-another-rank",
-                                        f"{what} 'extra'.*every process must make the same .*channels in the same order",
+                                        "'extra'.*every process must make the same .*channels in the same order",
                                         processes=3)
             self.assertEqual(len(lines), 3, lines)
 

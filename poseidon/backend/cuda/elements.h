@@ -21,7 +21,7 @@ POSEIDON_DEVICE inline float to_float(float value) { return value; }
 
 POSEIDON_DEVICE inline float to_float(Bf16 value) {
   const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16U;
-  float result;
+  float result = 0;
   std::memcpy(&result, &bits, sizeof result);
   return result;
 }
@@ -37,7 +37,7 @@ POSEIDON_DEVICE inline float from_float<float>(float value) {
 /// To the nearest, ties to even; what is no number stays none.
 template <>
 POSEIDON_DEVICE inline Bf16 from_float<Bf16>(float value) {
-  std::uint32_t bits;
+  std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
   if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return {static_cast<std::uint16_t>((bits >> 16U) | 0x40U)};
   bits += 0x7FFFU + ((bits >> 16U) & 1U);
