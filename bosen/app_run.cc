@@ -67,6 +67,7 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
     if (is_first) report.ended(process.job_statistics());
     process.leave();
   } catch (const std::exception& error) {
+    platform.end_begins();
     process.abort(as_error(error));
     throw;
   }

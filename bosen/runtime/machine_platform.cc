@@ -123,6 +123,13 @@ void MachinePlatform::expect_end(const Error& cause) {
   });
 }
 
+// Telling the others may take as long as the last resort waits, and must not be cut off by it.
+void MachinePlatform::end_begins() {
+  const std::lock_guard lock(mutex_);
+  end_expected_ = true;
+  last_resort_.request_stop();
+}
+
 std::unique_ptr<Waiter> MachinePlatform::make_waiter() { return std::make_unique<ThreadWaiter>(); }
 
 void MachinePlatform::run_side_by_side(int count, const std::function<void(int)>& body) {

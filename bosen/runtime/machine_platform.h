@@ -17,6 +17,7 @@ class MachinePlatform final : public Platform {
   [[nodiscard]] double epoch_s() const override;
   void rest(core::TimeNs duration) override;
   void expect_end(const Error& cause) override;
+  void end_begins() override;
   std::unique_ptr<Waiter> make_waiter() override;
   void run_side_by_side(int count, const std::function<void(int)>& body) override;
   [[nodiscard]] core::TimeNs computing_time(WorkerId /*worker*/, Clock /*clock*/, core::TimeNs measured) override {

@@ -47,6 +47,8 @@ class Platform {
   /// The process's job has failed: rests end now, and where the process has not ended in limits::kEndWaitNs (its
   /// workers compute on, and look at nothing), the platform ends it with this line and its exit code.
   virtual void expect_end(const Error& cause) = 0;
+  /// The process's workers have returned and it is on its way out: it tells the others and its user itself.
+  virtual void end_begins() = 0;
   virtual std::unique_ptr<Waiter> make_waiter() = 0;
 
   /// Runs body(0) .. body(count - 1) side by side; returns when all have returned. They throw nothing.

@@ -26,6 +26,7 @@ class SimPlatform final : public runtime::Platform {
   [[nodiscard]] double epoch_s() const override { return 0; }
   void rest(TimeNs duration) override { cluster_.scheduler.rest(duration); }
   void expect_end(const Error& /*cause*/) override {}  // virtual time waits for nobody
+  void end_begins() override {}
   std::unique_ptr<runtime::Waiter> make_waiter() override;
   void run_side_by_side(int count, const std::function<void(int)>& body) override;
   [[nodiscard]] TimeNs computing_time(WorkerId worker, Clock clock, TimeNs measured) override;
