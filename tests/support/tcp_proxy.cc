@@ -53,6 +53,11 @@ TcpProxy::~TcpProxy() {
 
 std::string TcpProxy::address() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
 
+void TcpProxy::stall() {
+  stalled_.store(true);
+  tell_thread();
+}
+
 void TcpProxy::cut() {
   cut_requested_.store(true);
   tell_thread();
@@ -67,8 +72,9 @@ void TcpProxy::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::vector<pollfd> sources{{command_fd_, POLLIN, 0}, {listener_, POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      sources.push_back({connection.client, POLLIN, 0});
-      sources.push_back({connection.server, POLLIN, 0});
+      const short awaited = stalled_.load() ? 0 : POLLIN;
+      sources.push_back({connection.client, awaited, 0});
+      sources.push_back({connection.server, awaited, 0});
     }
     ::poll(sources.data(), sources.size(), -1);
     if (sources[0].revents != 0) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // A proxy on loopback that stands between two processes and cuts their connections when told to. It has one thread of
-// its own; `cut` and the queries may be called by any thread.
+// its own; `stall`, `cut` and the queries may be called by any thread.
 
 #include <atomic>
 #include <cstdint>
@@ -21,6 +21,8 @@ class TcpProxy {
 
   /// Where to connect to instead of the target.
   [[nodiscard]] std::string address() const;
+  /// Forwards nothing any more: what the processes send piles up.
+  void stall();
   /// Closes all connections; new ones are accepted as before.
   void cut();
   /// Connections accepted since the start.
@@ -42,6 +44,7 @@ class TcpProxy {
   std::uint16_t port_ = 0;
   int listener_ = -1;
   int command_fd_ = -1;
+  std::atomic<bool> stalled_{false};
   std::atomic<bool> cut_requested_{false};
   std::atomic<int> accepted_{0};
   std::vector<Connection> connections_;  // the thread's

@@ -66,10 +66,7 @@ ZmqTransport::ZmqTransport(const ZmqOptions& options, BufferPool& pool)
 ZmqTransport::~ZmqTransport() { close(); }
 
 void ZmqTransport::close() {
-  if (socket_ != nullptr) {
-    set_option(ZMQ_LINGER, static_cast<int>(options_.linger.count()));
-    zmq_close(socket_);
-  }
+  if (socket_ != nullptr) zmq_close(socket_);
   while (context_ != nullptr && zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
   }
   if (kick_fd_ >= 0) ::close(kick_fd_);
@@ -96,6 +93,10 @@ void ZmqTransport::set_up() {
   set_option(ZMQ_RCVHWM, 0);
   const auto message_bytes_max = static_cast<std::int64_t>(limits::kFrameBodyBytesMax + wire::kHeaderBytes);
   BOSEN_ASSERT(zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) == 0);
+  // What is still under way when a process closes is of no use to anybody: a process that has left has waited for all
+  // the others. It must be set before any connection breaks: frames for a peer that has died would keep closing for
+  // ever.
+  set_option(ZMQ_LINGER, 0);
   set_option(ZMQ_ROUTER_MANDATORY, 1);
   set_option(ZMQ_ROUTER_HANDOVER, 1);
   set_option(ZMQ_BACKLOG, limits::kProcessesMax);

@@ -39,8 +39,6 @@ struct ZmqOptions {
   bool ipc = true;
   int io_threads = 1;
   wire::BlockChecksum checksum = wire::BlockChecksum::kNone;
-  /// How long closing may take to send what is under way.
-  std::chrono::milliseconds linger{1000};
 };
 
 class ZmqTransport final : public Transport {

@@ -61,6 +61,34 @@ TEST_F(ReconnectTest, BothWaysOpenAgainAfterACut) {
   }
 }
 
+/// A process that has sent more than the system keeps for a connection whose other end does not read, when that
+/// connection breaks and the process closes, `pause` later.
+void close_beside_a_cut(std::chrono::microseconds pause) {
+  NetProcess zero{0, 2};
+  TcpProxy proxy{zero.address("tcp")};
+  {
+    NetProcess one{1, 2};
+    one.transport.connect(0, proxy.address());
+    one.send_barrier(0, 1);
+    ASSERT_TRUE(test::receive_soon(zero));
+    proxy.stall();
+  }
+  constexpr int kFrames = 16;
+  const BufferRef block = test::sample_block(zero.pool, test::kDenseFloat, std::vector<RowId>(60'000, 1));
+  for (int i = 0; i < kFrames; ++i) {
+    zero.transport.send(
+        1, test::sample_frame(NodeId::client(0), NodeId::shard(1), wire::Update{test::kDenseFloat, 0, 0, true, block}));
+  }
+  proxy.cut();
+  for (const auto end = test::in(pause); std::chrono::steady_clock::now() < end;) {
+  }
+}
+
+// libzmq's threads race here: no single pause meets every machine's.
+TEST(ClosingTest, FramesForADeadPeerHoldNothingUp) {
+  for (int pause = 0; pause < 100; ++pause) close_beside_a_cut(std::chrono::microseconds(pause));
+}
+
 /// A process with a link to its only peer, stepped by the test.
 class LinkedProcess {
  public:
