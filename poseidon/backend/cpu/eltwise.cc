@@ -104,8 +104,9 @@ class CpuEltwise final : public MergeOperation {
         }
       } else {
         pass_where_equal(values_[input] + first, output + first, from + first, to + first, count);
-        for (std::size_t before = 0; before < input; ++before) {
-          clear_where_equal(values_[before] + first, output + first, to + first, count);
+        for (std::size_t place = 0; maximum_order(place, values_.size()) != input; ++place) {
+          const float* const before = values_[maximum_order(place, values_.size())];
+          clear_where_equal(before + first, output + first, to + first, count);
         }
       }
     });

@@ -20,8 +20,8 @@ struct Multiply {
 struct Maximum {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return y > x ? y : x; }
 };
-/// What of the gradient is still to be given after those before `x` had their part: all of it went to the first that
-/// was the maximum.
+/// What of the gradient is still to be given after those before `x` (maximum_order) had their part: all of it went to the
+/// first that was the maximum.
 struct PassToFirst {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float maximum, float left) const {
     return x == maximum ? left : 0.0F;
@@ -73,7 +73,8 @@ class CudaEltwise final : public MergeOperation {
       if (left_.empty()) left_ = make_tensor(device_, output_);
       rearrange(device_, output_gradient, left_);
     }
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t place = 0; place < inputs.size(); ++place) {
+      const std::size_t i = maximum_order(place, inputs.size());
       Tensor* const wanted = input_gradients[i];
       const bool as_it_is = wanted != nullptr && arrangement_of(wanted->description()) == arrangement_of(output_);
       if (!as_it_is && own_gradients_[i].empty() && wanted != nullptr)

@@ -322,19 +322,19 @@ TEST_F(OperationTest, Eltwise) {
   }
 }
 
-TEST_F(OperationTest, EltwiseGivesTheGradientOfAMaximumToTheFirstThatIsIt) {
+TEST_F(OperationTest, EltwiseGivesTheGradientOfAMaximumToOneInputInCaffesOrder) {
   const EltwiseOptions options{.operation = EltwiseOptions::Operation::kMaximum, .coefficients = {}};
-  const Shape shape{1, 4};
+  const Shape shape{1, 5};
   const std::vector<TensorDescription> descriptions(3, TensorDescription::row_major(shape));
   const auto operation = backend_.eltwise(options, descriptions);
-  const Tensor a = make(shape, {1, 2, 0, 5}), b = make(shape, {1, 3, 4, 5}), c = make(shape, {0, 3, 4, 5});
+  const Tensor a = make(shape, {1, 2, 0, 5, 6}), b = make(shape, {1, 3, 4, 5, 0}), c = make(shape, {0, 3, 4, 5, 6});
   const std::vector<const Tensor*> inputs{&a, &b, &c};
   Tensor y = make(descriptions[0]), da = make(descriptions[0]), db = make(descriptions[0]), dc = make(descriptions[0]);
   operation->forward(inputs, y);
-  operation->backward(inputs, y, make(shape, {10, 20, 30, 40}), std::vector<Tensor*>{&da, &db, &dc});
-  EXPECT_EQ(values_of(da), (Values{10, 0, 0, 40}));
-  EXPECT_EQ(values_of(db), (Values{0, 20, 30, 0}));
-  EXPECT_EQ(values_of(dc), (Values{0, 0, 0, 0}));
+  operation->backward(inputs, y, make(shape, {10, 20, 30, 40, 50}), std::vector<Tensor*>{&da, &db, &dc});
+  EXPECT_EQ(values_of(da), (Values{0, 0, 0, 0, 50}));
+  EXPECT_EQ(values_of(db), (Values{10, 20, 30, 40, 0}));
+  EXPECT_EQ(values_of(dc), (Values{0, 0, 0, 0, 0}));
 }
 
 TEST_F(OperationTest, Concat) {
