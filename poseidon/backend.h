@@ -152,8 +152,8 @@ struct EltwiseOptions {
   std::vector<double> coefficients = {};  ///< of a sum; empty: all 1
 };
 
-/// Of several inputs that are a maximum the first in this order gets its gradient: the second input, the first, and then
-/// as they stand, as in Caffe.
+/// Of several inputs that are a maximum the first in this order gets its gradient: the second input, the first, and
+/// then as they stand, as in Caffe.
 inline std::size_t maximum_order(std::size_t place, std::size_t inputs) {
   return inputs > 1 && place < 2 ? 1 - place : place;
 }

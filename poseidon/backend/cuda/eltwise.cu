@@ -20,8 +20,8 @@ struct Multiply {
 struct Maximum {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return y > x ? y : x; }
 };
-/// What of the gradient is still to be given after those before `x` (maximum_order) had their part: all of it went to the
-/// first that was the maximum.
+/// What of the gradient is still to be given after those before `x` (maximum_order) had their part: all of it went to
+/// the first that was the maximum.
 struct PassToFirst {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float maximum, float left) const {
     return x == maximum ? left : 0.0F;
