@@ -1,6 +1,29 @@
 #include "poseidon/backend.h"
 
+#include <utility>
+
 namespace poseidon {
+namespace {
+
+/// Of a device that does everything at once.
+class SquareSumsAtOnce final : public SquareSumsOperation {
+ public:
+  SquareSumsAtOnce(Backend& backend, std::vector<const Tensor*> tensors)
+      : backend_(backend), tensors_(std::move(tensors)), sums_(tensors_.size()) {}
+
+  void begin() override {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) sums_[i] = backend_.sum_of_squares(*tensors_[i]);
+  }
+  [[nodiscard]] bool is_done() override { return true; }
+  [[nodiscard]] std::span<const double> await() override { return sums_; }
+
+ private:
+  Backend& backend_;
+  const std::vector<const Tensor*> tensors_;
+  std::vector<double> sums_;
+};
+
+}  // namespace
 
 int history_count(UpdateRule::Kind kind) {
   switch (kind) {
@@ -12,6 +35,26 @@ int history_count(UpdateRule::Kind kind) {
       return 2;
   }
   return 0;
+}
+
+std::shared_ptr<Memory> Backend::allocate_host(std::size_t bytes) { return allocate(bytes); }
+
+Ticket Backend::begin_download(const Tensor& from, std::span<float> to) {
+  download(from, to);
+  return {};
+}
+
+Ticket Backend::begin_upload(std::span<const float> from, Tensor& to, UploadOrder /*order*/) {
+  upload(from, to);
+  return {};
+}
+
+bool Backend::is_past(Ticket /*ticket*/) { return true; }
+
+void Backend::await(Ticket /*ticket*/) {}
+
+std::unique_ptr<SquareSumsOperation> Backend::sums_of_squares(std::vector<const Tensor*> tensors) {
+  return std::make_unique<SquareSumsAtOnce>(*this, std::move(tensors));
 }
 
 }  // namespace poseidon

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/error.h"
 #include "poseidon/tensor.h"
 
 namespace poseidon {
@@ -183,13 +184,44 @@ struct UpdateTarget {
   UpdateStep step;
 };
 
+/// Sums of the squares of some tensors' elements, tensor by tensor.
+class SquareSumsOperation {
+ public:
+  virtual ~SquareSumsOperation() = default;
+  /// Of what the tensors hold once all that was asked for before is done.
+  virtual void begin() = 0;
+  /// Whether `await` would return at once.
+  [[nodiscard]] virtual bool is_done() = 0;
+  /// In the order of the tensors; valid until the next `begin`.
+  [[nodiscard]] virtual std::span<const double> await() = 0;
+};
+
+/// A copy that a device makes beside its computation. The default is none, which is past.
+struct Ticket {
+  enum class Way { kToHost, kToDevice };
+  Way way = Way::kToHost;
+  std::uint64_t number = 0;
+};
+
+/// When a copy to the device may be made.
+enum class UploadOrder {
+  kAtOnce,   ///< nothing that was asked for before uses the tensor
+  kInOrder,  ///< after all that was asked for before
+};
+
+/// There is not as much memory as was asked for: how much, and how much is free.
+class OutOfMemory final : public bosen::Error {
+ public:
+  explicit OutOfMemory(const std::string& message) : Error(bosen::ErrorKind::kDevice, message) {}
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   /// "cpu", "cuda:0".
   [[nodiscard]] virtual std::string name() const = 0;
 
-  /// Zeroed. Throws bosen::Error(kDevice) saying what was asked for and what was free.
+  /// Zeroed. Throws OutOfMemory.
   [[nodiscard]] virtual std::shared_ptr<Memory> allocate(std::size_t bytes) = 0;
   [[nodiscard]] Tensor make(TensorDescription description) {
     auto memory = allocate(description.bytes);
@@ -204,12 +236,28 @@ class Backend {
   /// Copies or rearranges; shapes have as many elements.
   virtual void copy(const Tensor& from, Tensor& to) = 0;
   virtual void synchronize() = 0;
+  /// Most of its memory that was taken at any time, where a device has memory of its own; else 0.
+  [[nodiscard]] virtual std::size_t peak_memory_bytes() const { return 0; }
+
+  // Copies beside the computation, between row-major tensors and memory of `allocate_host`. As they stand here they are
+  // those of a device that does everything at once.
+  /// Memory of the host that the device copies from and to by itself; whatever it is, the host reads and writes it.
+  [[nodiscard]] virtual std::shared_ptr<Memory> allocate_host(std::size_t bytes);
+  /// Copies what `from` holds once all that was asked for before is done. Nothing may change it until that is past.
+  virtual Ticket begin_download(const Tensor& from, std::span<float> to);
+  /// What is asked for from now on finds the new values. `from` stays as it is until the copy, or a download that was
+  /// begun later, is past.
+  virtual Ticket begin_upload(std::span<const float> from, Tensor& to, UploadOrder order);
+  [[nodiscard]] virtual bool is_past(Ticket ticket);
+  virtual void await(Ticket ticket);
 
   virtual void fill(Tensor& tensor, float value) = 0;
   /// y += a * x, arranged alike.
   virtual void add_scaled(double a, const Tensor& x, Tensor& y) = 0;
   /// Waits for the device.
   [[nodiscard]] virtual double sum_of_squares(const Tensor& tensor) = 0;
+  /// The tensors outlive it.
+  [[nodiscard]] virtual std::unique_ptr<SquareSumsOperation> sums_of_squares(std::vector<const Tensor*> tensors);
   /// weight_gradient (out x in) = output_gradient^T (k x out) * input (k x in): sufficient factors put together.
   virtual void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) = 0;
   /// bias_gradient (out) = column sums of output_gradient (k x out).

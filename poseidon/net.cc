@@ -28,7 +28,9 @@ class Net::Impl {
  public:
   Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source);
 
-  double forward(NetObserver* observer);
+  void begin_forward(NetObserver* observer);
+  [[nodiscard]] bool has_loss() const { return backend_.is_past(losses_there_); }
+  [[nodiscard]] double loss() const;
   void backward(NetObserver* observer);
   [[nodiscard]] std::vector<Measure> measures() const;
   [[nodiscard]] std::string find_nonfinite() const;
@@ -43,7 +45,8 @@ class Net::Impl {
   void set_up_layers();
   void share_memory();
   void give_memory();
-  [[noreturn]] void refuse_memory() const;
+  void make_losses();
+  [[noreturn]] void refuse_memory(const std::string& cause) const;
   [[nodiscard]] std::string largest_layer() const;
   [[nodiscard]] Lifetime value_lifetime(std::size_t root) const;
   [[nodiscard]] Lifetime gradient_lifetime(std::size_t blob) const;
@@ -52,6 +55,7 @@ class Net::Impl {
   [[nodiscard]] int backward_step(int layer) const { return 2 * static_cast<int>(layers_.size()) - 1 - layer; }
   [[nodiscard]] bool trains() const { return options_.phase == Phase::kTrain; }
   [[nodiscard]] float scalar(const Tensor& tensor) const;
+  [[nodiscard]] std::span<float> host_losses() const;
   [[nodiscard]] LayerIo io(std::size_t layer, std::int64_t iteration);
 
   NetGraph graph_;
@@ -65,6 +69,11 @@ class Net::Impl {
   std::int64_t next_iteration_ = 0;
   std::int64_t iteration_ = 0;  ///< of the last forward
   std::size_t memory_bytes_ = 0;
+
+  std::vector<std::size_t> loss_layers_;
+  Tensor losses_;  ///< of each of them: their outputs, where nothing else is written
+  std::shared_ptr<Memory> host_losses_;
+  Ticket losses_there_;
 };
 
 Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
@@ -76,22 +85,22 @@ Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend
     set_up_layers();
     share_memory();
     give_memory();
+    make_losses();
   } catch (const std::bad_alloc&) {
-    refuse_memory();
-  } catch (const bosen::Error& error) {
-    if (error.kind() != bosen::ErrorKind::kDevice) throw;
-    refuse_memory();
+    refuse_memory("the host is out of memory");
+  } catch (const OutOfMemory& error) {
+    refuse_memory(error.what());
   }
 }
 
-void Net::Impl::refuse_memory() const {
+void Net::Impl::refuse_memory(const std::string& cause) const {
   std::int64_t elements = 0;
   for (const GraphBlob& blob : graph_.blobs) elements += blob.shape.count();
   throw bosen::Error(
       bosen::ErrorKind::kConfiguration,
       fmt::format("net '{}': there is no memory for it: its layers' outputs alone are {} MB before reuse, "
-                  "the largest of '{}': take a smaller batch",
-                  name(), elements * static_cast<std::int64_t>(sizeof(float)) / 1'000'000, largest_layer()));
+                  "the largest of '{}': take a smaller batch ({})",
+                  name(), elements * static_cast<std::int64_t>(sizeof(float)) / 1'000'000, largest_layer(), cause));
 }
 
 std::string Net::Impl::largest_layer() const {
@@ -228,6 +237,15 @@ void Net::Impl::give_memory() {
   }
 }
 
+void Net::Impl::make_losses() {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i]->loss_weight() != 0) loss_layers_.push_back(i);
+  }
+  if (loss_layers_.empty()) return;
+  losses_ = backend_.make(TensorDescription::row_major({static_cast<std::int64_t>(loss_layers_.size())}));
+  host_losses_ = backend_.allocate_host(losses_.description().bytes);
+}
+
 float Net::Impl::scalar(const Tensor& tensor) const {
   float value = 0;
   backend_.download(tensor, {&value, 1});
@@ -238,16 +256,29 @@ LayerIo Net::Impl::io(std::size_t layer, std::int64_t iteration) {
   return {inputs_[layer], outputs_[layer], iteration};
 }
 
-double Net::Impl::forward(NetObserver* observer) {
+void Net::Impl::begin_forward(NetObserver* observer) {
   iteration_ = next_iteration_++;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (observer != nullptr) observer->before_forward(static_cast<int>(i));
     layers_[i]->forward(io(i, iteration_));
     if (observer != nullptr) observer->after_forward(static_cast<int>(i));
   }
+  for (std::size_t k = 0; k < loss_layers_.size(); ++k) {
+    Tensor place = losses_.part({1}, static_cast<std::int64_t>(k));
+    backend_.copy(outputs_[loss_layers_[k]][0]->value, place);
+  }
+  if (!loss_layers_.empty()) losses_there_ = backend_.begin_download(losses_, host_losses());
+}
+
+std::span<float> Net::Impl::host_losses() const {
+  return {reinterpret_cast<float*>(host_losses_->data()), loss_layers_.size()};
+}
+
+double Net::Impl::loss() const {
+  backend_.await(losses_there_);
   double loss = 0;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (layers_[i]->loss_weight() != 0) loss += layers_[i]->loss_weight() * double{scalar(outputs_[i][0]->value)};
+  for (std::size_t k = 0; k < loss_layers_.size(); ++k) {
+    loss += layers_[loss_layers_[k]]->loss_weight() * double{host_losses()[k]};
   }
   return loss;
 }
@@ -314,7 +345,16 @@ Net::~Net() = default;
 
 void Net::set_iteration(std::int64_t iteration) { impl_->set_iteration(iteration); }
 
-double Net::forward(NetObserver* observer) { return impl_->forward(observer); }
+double Net::forward(NetObserver* observer) {
+  impl_->begin_forward(observer);
+  return impl_->loss();
+}
+
+void Net::begin_forward(NetObserver* observer) { impl_->begin_forward(observer); }
+
+bool Net::has_loss() const { return impl_->has_loss(); }
+
+double Net::loss() const { return impl_->loss(); }
 
 void Net::backward(NetObserver* observer) { impl_->backward(observer); }
 

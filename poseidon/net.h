@@ -56,6 +56,11 @@ class Net {
 
   /// Computes all layers; returns the loss (weighted sum of loss layers; 0 where there are none).
   double forward(NetObserver* observer = nullptr);
+  /// The same without waiting for the loss, which `loss` does.
+  void begin_forward(NetObserver* observer = nullptr);
+  /// Of the last forward: whether the device has computed it, and what it is.
+  [[nodiscard]] bool has_loss() const;
+  [[nodiscard]] double loss() const;
   /// Computes gradients of all learned parameters; after `forward`.
   void backward(NetObserver* observer = nullptr);
 

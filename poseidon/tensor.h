@@ -59,8 +59,11 @@ class Tensor {
   [[nodiscard]] const float* data() const { return reinterpret_cast<const float*>(memory_->data() + offset_); }
 
   /// The same row-major elements under another shape of as many elements.
-  [[nodiscard]] Tensor reshaped(Shape shape) const {
-    return {TensorDescription::row_major(std::move(shape)), memory_, offset_};
+  [[nodiscard]] Tensor reshaped(Shape shape) const { return part(std::move(shape), 0); }
+  /// Row-major elements of this row-major tensor from `first` on, in a shape of their own.
+  [[nodiscard]] Tensor part(Shape shape, std::int64_t first) const {
+    return {TensorDescription::row_major(std::move(shape)), memory_,
+            offset_ + static_cast<std::size_t>(first) * sizeof(float)};
   }
 
  private:

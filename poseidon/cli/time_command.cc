@@ -25,6 +25,8 @@ constexpr double kMillisecond = 1e-3;
 constexpr double kRate = 1e-3;
 constexpr double kMomentum = 0.9;
 constexpr double kDecay = 5e-4;
+/// Looks at gradients as training does, and goes on whatever they are.
+constexpr NonfinitePolicy kPolicy = NonfinitePolicy::kSkip;
 
 struct TimeFlags {
   std::string net;
@@ -82,40 +84,70 @@ class LayerClock final : public NetObserver {
 /// Seconds of the parts of all iterations.
 struct Seconds {
   double forward = 0, backward = 0, update = 0;
-  [[nodiscard]] double all() const { return forward + backward + update; }
 };
 
-void iterate(Net& net, Backend& backend, ParameterUpdater& updater, NetObserver* observer, Seconds& seconds) {
-  const double begin = now_s();
-  net.forward(observer);
-  backend.synchronize();
-  const double middle = now_s();
-  net.backward(observer);
-  backend.synchronize();
-  const double end = now_s();
-  for (int layer = 0; layer < static_cast<int>(net.layers().size()); ++layer) {
-    if (!updater.learns(layer)) continue;
-    updater.gradient_ready(layer);
-    updater.update(layer, 1);
+/// A net that is trained.
+class Subject {
+ public:
+  Subject(Net& net, Backend& backend, const ParameterUpdater::Options& options)
+      : net_(net), backend_(backend), updater_(net.layers(), backend, options) {
+    for (int layer = 0; layer < static_cast<int>(net.layers().size()); ++layer) {
+      if (updater_.learns(layer)) learned_.push_back(layer);
+    }
   }
-  updater.end_iteration();
-  backend.synchronize();
-  seconds.forward += middle - begin;
-  seconds.backward += end - middle;
-  seconds.update += now_s() - end;
-}
+
+  /// Waits for the device at the end alone.
+  [[nodiscard]] double seconds_of(std::int64_t iterations) {
+    const double begin = now_s();
+    for (std::int64_t i = 0; i < iterations; ++i) {
+      net_.begin_forward();
+      net_.backward();
+      update();
+    }
+    backend_.synchronize();
+    return now_s() - begin;
+  }
+
+  /// One iteration that waits for the device between its parts.
+  void iterate(NetObserver* observer, Seconds& seconds) {
+    const double begin = now_s();
+    net_.begin_forward(observer);
+    backend_.synchronize();
+    const double middle = now_s();
+    net_.backward(observer);
+    backend_.synchronize();
+    const double end = now_s();
+    update();
+    backend_.synchronize();
+    seconds.forward += middle - begin;
+    seconds.backward += end - middle;
+    seconds.update += now_s() - end;
+  }
+
+ private:
+  void update() {
+    for (const int layer : learned_) updater_.gradient_ready(layer);
+    updater_.update(learned_, 1);
+    updater_.end_iteration();
+  }
+
+  Net& net_;
+  Backend& backend_;
+  ParameterUpdater updater_;
+  std::vector<int> learned_;
+};
 
 ParameterUpdater::Options updater_options(const NetFile& file) {
   if (!file.solver) {
     return {.rule = {.kind = UpdateRule::Kind::kSgd, .momentum = kMomentum},
             .rate = {.base = kRate},
             .weight_decay = kDecay,
-            .on_nonfinite = NonfinitePolicy::kClip};
+            .on_nonfinite = kPolicy};
   }
   return {.rule = file.solver->rule,
           .rate = file.solver->rate,
           .weight_decay = file.solver->weight_decay,
-          .on_nonfinite = NonfinitePolicy::kClip};
+          .on_nonfinite = kPolicy};
 }
 
 struct Result {
@@ -123,15 +155,15 @@ struct Result {
   std::string device;
   Net& net;
   std::int64_t batch;
-  Seconds seconds;
+  std::size_t memory_bytes;  ///< of the device at its peak; 0: it has none of its own
+  double all_s;              ///< of all iterations
+  Seconds parts;             ///< of `observed` iterations, as the layers' times
   LayerClock layers;
-  std::int64_t observed = 1;  ///< iterations that the layers' times add up
+  std::int64_t observed = 1;
 
-  [[nodiscard]] double images_per_second() const {
-    return static_cast<double>(batch * flags.iterations) / seconds.all();
-  }
-  [[nodiscard]] double ms(double of_all) const { return of_all / kMillisecond / static_cast<double>(flags.iterations); }
-  [[nodiscard]] double layer_ms(double of_all) const { return of_all / kMillisecond / static_cast<double>(observed); }
+  [[nodiscard]] double images_per_second() const { return static_cast<double>(batch * flags.iterations) / all_s; }
+  [[nodiscard]] double iteration_ms() const { return all_s / kMillisecond / static_cast<double>(flags.iterations); }
+  [[nodiscard]] double ms(double observed_s) const { return observed_s / kMillisecond / static_cast<double>(observed); }
 };
 
 void print_json(const Result& result) {
@@ -142,15 +174,16 @@ void print_json(const Result& result) {
                               {"threads", result.flags.threads},
                               {"iterations", result.flags.iterations},
                               {"images_per_second", result.images_per_second()},
-                              {"iteration_ms", result.ms(result.seconds.all())},
-                              {"forward_ms", result.ms(result.seconds.forward)},
-                              {"backward_ms", result.ms(result.seconds.backward)},
-                              {"update_ms", result.ms(result.seconds.update)},
+                              {"iteration_ms", result.iteration_ms()},
+                              {"forward_ms", result.ms(result.parts.forward)},
+                              {"backward_ms", result.ms(result.parts.backward)},
+                              {"update_ms", result.ms(result.parts.update)},
+                              {"device_memory_bytes", result.memory_bytes},
                               {"layers", nlohmann::ordered_json::array()}};
   for (std::size_t i = 0; i < result.net.layers().size(); ++i) {
     json["layers"].push_back({{"layer", result.net.layers()[i]->name()},
-                              {"forward_ms", result.layer_ms(result.layers.forward_s()[i])},
-                              {"backward_ms", result.layer_ms(result.layers.backward_s()[i])}});
+                              {"forward_ms", result.ms(result.layers.forward_s()[i])},
+                              {"backward_ms", result.ms(result.layers.backward_s()[i])}});
   }
   fmt::print("{}\n", json.dump());
 }
@@ -158,14 +191,17 @@ void print_json(const Result& result) {
 void print_table(const Result& result) {
   fmt::print("{:<32}{:>12}{:>12}\n", "layer", "forward ms", "backward ms");
   for (std::size_t i = 0; i < result.net.layers().size(); ++i) {
-    fmt::print("{:<32}{:>12.3f}{:>12.3f}\n", result.net.layers()[i]->name(),
-               result.layer_ms(result.layers.forward_s()[i]), result.layer_ms(result.layers.backward_s()[i]));
+    fmt::print("{:<32}{:>12.3f}{:>12.3f}\n", result.net.layers()[i]->name(), result.ms(result.layers.forward_s()[i]),
+               result.ms(result.layers.backward_s()[i]));
   }
   fmt::print("{:<32}{:>12.3f}{:>12.3f}   update {:.3f} ms\n", "all, not stopped at every layer",
-             result.ms(result.seconds.forward), result.ms(result.seconds.backward), result.ms(result.seconds.update));
+             result.ms(result.parts.forward), result.ms(result.parts.backward), result.ms(result.parts.update));
   fmt::print("{}: {} iterations of {} images, {} threads: {:.3f} ms an iteration, {:.1f} images/s\n", kName,
-             result.flags.iterations, result.batch, result.flags.threads, result.ms(result.seconds.all()),
+             result.flags.iterations, result.batch, result.flags.threads, result.iteration_ms(),
              result.images_per_second());
+  if (result.memory_bytes > 0) {
+    fmt::print("{}: {} MB of {}'s memory at the peak\n", kName, result.memory_bytes / 1'000'000, result.device);
+  }
 }
 
 void time(const TimeFlags& flags) {
@@ -181,19 +217,23 @@ void time(const TimeFlags& flags) {
   Backend& backend = *device;
   const std::unique_ptr<BatchSource> source = feed.open(Phase::kTrain, {.batch = batch});
   Net net(file.net, {.phase = Phase::kTrain, .batch = batch}, backend, source.get());
-  ParameterUpdater updater(net.layers(), backend, updater_options(file));
+  Subject subject(net, backend, updater_options(file));
   const std::int64_t fifth = (flags.iterations + 4) / 5;
   Result result{.flags = flags,
                 .device = backend.name(),
                 .net = net,
                 .batch = batch,
-                .seconds = {},
+                .memory_bytes = 0,
+                .all_s = 0,
+                .parts = {},
                 .layers = LayerClock(net.layers().size(), backend),
                 .observed = fifth};
+  static_cast<void>(subject.seconds_of(fifth));  // to warm up
+  result.all_s = subject.seconds_of(flags.iterations);
   Seconds ignored;
-  for (std::int64_t i = 0; i < fifth; ++i) iterate(net, backend, updater, nullptr, ignored);
-  for (std::int64_t i = 0; i < flags.iterations; ++i) iterate(net, backend, updater, nullptr, result.seconds);
-  for (std::int64_t i = 0; i < fifth; ++i) iterate(net, backend, updater, &result.layers, ignored);
+  for (std::int64_t i = 0; i < fifth; ++i) subject.iterate(nullptr, result.parts);
+  for (std::int64_t i = 0; i < fifth; ++i) subject.iterate(&result.layers, ignored);
+  result.memory_bytes = backend.peak_memory_bytes();
   if (flags.json) {
     print_json(result);
   } else {

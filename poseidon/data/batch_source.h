@@ -35,6 +35,8 @@ class BatchSource {
   [[nodiscard]] virtual std::int64_t examples() const = 0;
   /// The next batch; valid until the next call. Throws bosen::Error(kData) where a record is broken.
   virtual const Batch& next() = 0;
+  /// Whether all batches are the same one.
+  [[nodiscard]] virtual bool repeats_one() const { return false; }
   /// Goes to a batch: the one that `next` would return after `batches` calls from the start.
   virtual void seek(std::int64_t batches) = 0;
   /// Seconds that `next` has waited so far.

@@ -16,6 +16,7 @@ class SyntheticSource final : public BatchSource {
   [[nodiscard]] std::int64_t classes() const override { return classes_; }
   [[nodiscard]] std::int64_t examples() const override { return shape_[0]; }
   const Batch& next() override { return batch_; }
+  [[nodiscard]] bool repeats_one() const override { return true; }
   void seek(std::int64_t /*batches*/) override {}
   [[nodiscard]] double waited_s() const override { return 0; }
 

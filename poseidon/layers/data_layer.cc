@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "bosen/error.h"
 #include "poseidon/layers/layer_fields.h"
 #include "poseidon/layers/makers.h"
+#include "poseidon/layers/staged_batches.h"
 #include "poseidon/spec/data_spec.h"
 
 namespace poseidon {
@@ -38,14 +41,23 @@ class DataLayer final : public Layer {
 
   void set_up(LayerSetup& setup) override {
     backend_ = &setup.backend;
+    phase_ = setup.phase;
     for (TensorDescription& output : setup.outputs) output = TensorDescription::row_major(output.shape);
   }
 
   void forward(const LayerIo& io) override {
     if (source_ == nullptr) throw bosen::Error(bosen::ErrorKind::kUsage, "the net was made without data");
+    Tensor& images = io.outputs[0]->value;
+    Tensor& labels = io.outputs[1]->value;
+    if (backend_->host_data(images) == nullptr) {
+      // A test goes to its first batch each time; what would have been brought ahead is not what comes then.
+      if (!staged_) staged_.emplace(*backend_, *source_, /*ahead=*/phase_ == Phase::kTrain);
+      staged_->next(images, labels);
+      return;
+    }
     const Batch& batch = source_->next();
-    backend_->upload(batch.images, io.outputs[0]->value);
-    backend_->upload(batch.labels, io.outputs[1]->value);
+    backend_->upload(batch.images, images);
+    backend_->upload(batch.labels, labels);
   }
 
   void backward(const LayerIo& /*io*/) override {}
@@ -54,6 +66,8 @@ class DataLayer final : public Layer {
   DataSpec spec_;
   BatchSource* source_;
   Backend* backend_ = nullptr;
+  Phase phase_ = Phase::kTrain;
+  std::optional<StagedBatches> staged_;  ///< where the device has memory of its own
 };
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace poseidon {
 ParameterUpdater::ParameterUpdater(std::span<const std::unique_ptr<Layer>> layers, Backend& backend, Options options)
     : backend_(backend), options_(std::move(options)) {
   for (const std::unique_ptr<Layer>& layer : layers) {
-    LearnedLayer learned{.name = layer->name(), .parameters = {}};
+    LearnedLayer learned;
+    learned.name = layer->name();
     for (Parameter& parameter : layer->parameters()) {
       if (parameter.gradient.empty()) continue;
       Learned& added = learned.parameters.emplace_back();
@@ -19,6 +20,9 @@ ParameterUpdater::ParameterUpdater(std::span<const std::unique_ptr<Layer>> layer
       for (int k = 0; k < history_count(options_.rule.kind); ++k) added.history.push_back(like());
       if (options_.iter_size > 1) added.sum = like();
     }
+    std::vector<const Tensor*> gradients;
+    for (const Learned& parameter : learned.parameters) gradients.push_back(&parameter.parameter->gradient);
+    if (!gradients.empty()) learned.sums = backend.sums_of_squares(std::move(gradients));
     layers_.push_back(std::move(learned));
   }
 }
@@ -38,19 +42,26 @@ void ParameterUpdater::accumulate() {
 }
 
 void ParameterUpdater::gradient_ready(int layer) {
-  LearnedLayer& learned_layer = layers_[static_cast<std::size_t>(layer)];
+  LearnedLayer& learned_layer = layer_at(layer);
   if (options_.iter_size > 1) {
     for (Learned& learned : learned_layer.parameters) {
       backend_.add_scaled(1, learned.sum, learned.parameter->gradient);
       backend_.fill(learned.sum, 0);
     }
   }
-  check(learned_layer);
+  learned_layer.sums->begin();
+  learned_layer.unchecked = true;
+  if (learned_layer.sums->is_done()) check(layer);
 }
 
-void ParameterUpdater::check(const LearnedLayer& layer) {
-  for (const Learned& learned : layer.parameters) {
-    if (is_finite(learned.parameter->gradient, backend_)) continue;
+void ParameterUpdater::check(int number) {
+  LearnedLayer& layer = layer_at(number);
+  if (!std::exchange(layer.unchecked, false)) return;
+  const std::span<const double> sums = layer.sums->await();
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const Learned& learned = layer.parameters[i];
+    // The squares of large numbers may be too large for a sum where they themselves are not.
+    if (std::isfinite(sums[i]) || is_finite(learned.parameter->gradient, backend_)) continue;
     const std::string what =
         fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name);
     if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(layer.name), what);
@@ -61,19 +72,27 @@ void ParameterUpdater::check(const LearnedLayer& layer) {
   }
 }
 
+bool ParameterUpdater::can_check(int layer) { return !layer_at(layer).unchecked || layer_at(layer).sums->is_done(); }
+
 bool ParameterUpdater::needs_all_gradients() const {
   return options_.clip_gradients > 0 || options_.on_nonfinite == NonfinitePolicy::kSkip;
 }
 
 void ParameterUpdater::prepare(std::span<const int> layers, double gradient_factor) {
+  for (const int layer : layers) {
+    for (const Learned& learned : layer_at(layer).parameters) {
+      if (options_.on_nonfinite == NonfinitePolicy::kClip) zero_nonfinite(learned.parameter->gradient, backend_);
+    }
+    layer_at(layer).sums->begin();
+  }
   double sum = 0;
   bool finite = true;
   for (const int layer : layers) {
-    for (const Learned& learned : layers_[static_cast<std::size_t>(layer)].parameters) {
-      Tensor& gradient = learned.parameter->gradient;
-      if (options_.on_nonfinite == NonfinitePolicy::kClip) zero_nonfinite(gradient, backend_);
-      sum += backend_.sum_of_squares(gradient);
-      finite = finite && (std::isfinite(sum) || is_finite(gradient, backend_));
+    const std::span<const double> sums = layer_at(layer).sums->await();
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const Tensor& gradient = layer_at(layer).parameters[i].parameter->gradient;
+      sum += sums[i];
+      finite = finite && (std::isfinite(sums[i]) || is_finite(gradient, backend_));
     }
   }
   skip_ = !finite && options_.on_nonfinite == NonfinitePolicy::kSkip;
@@ -86,13 +105,17 @@ void ParameterUpdater::prepare(std::span<const int> layers, double gradient_fact
   clip_factor_ = clips ? options_.clip_gradients / norm : 1;
 }
 
-void ParameterUpdater::update(int layer, double gradient_factor) {
+void ParameterUpdater::update(std::span<const int> layers, double gradient_factor) {
   if (skip_) return;
-  LearnedLayer& learned_layer = layers_[static_cast<std::size_t>(layer)];
+  targets_.clear();
+  for (const int layer : layers) add_targets(layer_at(layer), gradient_factor);
+  backend_.update(options_.rule, targets_);
+}
+
+void ParameterUpdater::add_targets(LearnedLayer& layer, double gradient_factor) {
   const double factor = gradient_factor * clip_factor_ / static_cast<double>(options_.iter_size);
   const double rate = learning_rate(options_.rate, iteration_);
-  targets_.clear();
-  for (Learned& learned : learned_layer.parameters) {
+  for (Learned& learned : layer.parameters) {
     Parameter& parameter = *learned.parameter;
     if (options_.on_nonfinite == NonfinitePolicy::kClip && !is_finite(parameter.gradient, backend_)) {
       zero_nonfinite(parameter.gradient, backend_);
@@ -105,7 +128,6 @@ void ParameterUpdater::update(int layer, double gradient_factor) {
                                  .gradient_factor = factor,
                                  .iteration = iteration_}});
   }
-  backend_.update(options_.rule, targets_);
 }
 
 void ParameterUpdater::end_iteration() {

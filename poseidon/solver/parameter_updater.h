@@ -38,9 +38,12 @@ class ParameterUpdater final : public LayerUpdater {
   /// the last batch at its `gradient_ready`.
   void accumulate();
 
-  /// Throws bosen::Error(kUsage) where a gradient is not finite and the policy is to stop.
   void gradient_ready(int layer) override;
-  void update(int layer, double gradient_factor) override;
+  /// Throws bosen::Error(kUsage) where a gradient is not finite and the policy is to stop. Has been called already
+  /// where the device has nothing to wait for.
+  void check(int layer) override;
+  [[nodiscard]] bool can_check(int layer) override;
+  void update(std::span<const int> layers, double gradient_factor) override;
   [[nodiscard]] bool needs_all_gradients() const override;
   /// Scales by the global norm as Caffe does: of the sum over iter_size batches, before weight decay.
   void prepare(std::span<const int> layers, double gradient_factor) override;
@@ -68,11 +71,14 @@ class ParameterUpdater final : public LayerUpdater {
   struct LearnedLayer {
     std::string name;
     std::vector<Learned> parameters;
+    std::unique_ptr<SquareSumsOperation> sums;  ///< of the gradients' squares; null where nothing is learned
+    bool unchecked = false;
   };
 
   [[nodiscard]] TrainingPlace place(const std::string& layer) const;
   void warn(const std::string& text) const;
-  void check(const LearnedLayer& layer);
+  void add_targets(LearnedLayer& layer, double gradient_factor);
+  [[nodiscard]] LearnedLayer& layer_at(int layer) { return layers_[static_cast<std::size_t>(layer)]; }
 
   Backend& backend_;
   const Options options_;

@@ -174,12 +174,15 @@ void WorkerTraining::step() {
 
 double WorkerTraining::pass(bool last) {
   for (Statistic& statistic : statistics_) backend_->copy(*statistic.value, statistic.copy);
-  const double loss = net_.forward(sync_.get());
-  check_loss(loss);
+  net_.begin_forward(sync_.get());
+  // A device that is still at it is asked for the gradients meanwhile.
+  const bool has_loss = net_.has_loss();
+  if (has_loss) check_loss(net_.loss());
   // Gradients leave when the last of an iteration's batches is through.
   net_.backward(last ? sync_.get() : nullptr);
+  if (!has_loss) check_loss(net_.loss());
   if (!last) updater_.accumulate();
-  return loss;
+  return net_.loss();
 }
 
 void WorkerTraining::check_loss(double loss) {

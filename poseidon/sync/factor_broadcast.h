@@ -6,10 +6,12 @@
 // sum.
 
 #include <cstddef>
-#include <vector>
+#include <optional>
+#include <span>
 
 #include "bosen/channel.h"
 #include "poseidon/layer.h"
+#include "poseidon/sync/host_tensors.h"
 #include "poseidon/sync/synchronizer.h"
 
 namespace poseidon {
@@ -21,13 +23,27 @@ class FactorBroadcast final : public Synchronizer {
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kSfb; }
   void gradient_ready() override;
+  void fetch() override {}  // begun by gradient_ready
+  [[nodiscard]] bool is_fetched() override { return own_->host.is_fetched(); }
   void start(bosen::Worker& worker) override;
   Outcome finish(bosen::Worker& worker) override;
   [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
   [[nodiscard]] bosen::Traffic traffic() const override { return channel_.traffic(); }
 
  private:
-  void prepare(const SufficientFactors& factors);
+  /// A tensor of inputs and one of output gradients, one after the other in one tensor, and how the host sees that.
+  struct Factors {
+    /// The second begins at a multiple of `alignment` floats.
+    Factors(Backend& backend, const Shape& inputs, const Shape& gradients, std::int64_t alignment);
+    Factors(const Factors&) = delete;
+    Factors& operator=(const Factors&) = delete;
+
+    const std::int64_t gradient_offset;  ///< floats
+    Tensor both, input, gradient;
+    HostTensors host;
+  };
+  void make_room(const SufficientFactors& factors);
+  [[nodiscard]] std::span<const std::byte> own_bytes() const;
 
   const bosen::Channel channel_;
   const std::int64_t predicted_bytes_;
@@ -35,12 +51,9 @@ class FactorBroadcast final : public Synchronizer {
   Layer& layer_;
   const int workers_;
   std::int64_t clock_ = 0;  ///< of the last start; tags its messages
-  // Sized by the first start.
-  std::size_t input_count_ = 0;            ///< floats of one worker's inputs
-  std::size_t output_count_ = 0;           ///< of its output gradients
-  std::vector<float> own_;                 ///< inputs, then output gradients
-  std::vector<float> inputs_, gradients_;  ///< of all workers, in their order
-  Tensor all_inputs_, all_gradients_;      ///< the same on the device
+  // Made when the first gradients are ready.
+  std::optional<Factors> own_;  ///< this worker's, which leave
+  std::optional<Factors> all_;  ///< of all workers, in their order
 };
 
 }  // namespace poseidon

@@ -18,6 +18,8 @@ class GradientTable final : public Synchronizer {
                 std::vector<Tensor*> gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
+  void fetch() override { gradients_.begin_fetch(); }
+  [[nodiscard]] bool is_fetched() override { return gradients_.is_fetched(); }
   void start(bosen::Worker& worker) override;
   Outcome finish(bosen::Worker& worker) override;
   [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }

@@ -11,13 +11,17 @@ class LayerUpdater {
  public:
   virtual ~LayerUpdater() = default;
 
-  /// The gradients of a layer have been computed by this worker and not been sent yet: they may be looked at, changed
-  /// or refused by throwing.
+  /// Backward has been asked for a layer's gradients, which have not been sent yet: they may be changed, and looked at.
   virtual void gradient_ready(int layer) = 0;
 
-  /// Changes the parameters of one layer by its gradients, each multiplied by `gradient_factor` first. Called once for
-  /// each layer with learned parameters in every iteration.
-  virtual void update(int layer, double gradient_factor) = 0;
+  /// Before they are sent: waits for what `gradient_ready` has begun. They may be refused by throwing.
+  virtual void check(int layer) = 0;
+  /// Whether `check` need not wait.
+  [[nodiscard]] virtual bool can_check(int layer) = 0;
+
+  /// Changes the parameters of some layers by their gradients, each multiplied by `gradient_factor` first. Each layer
+  /// with learned parameters has its turn once in every iteration.
+  virtual void update(std::span<const int> layers, double gradient_factor) = 0;
 
   /// Whether updates need the gradients of all layers first (clipping by the global norm). Then `prepare` is called
   /// before the first `update` of an iteration.

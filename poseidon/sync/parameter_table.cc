@@ -15,7 +15,8 @@ ParameterTable::ParameterTable(const ParameterRows& rows, bosen::Table<float> ta
       updater_(updater),
       layer_(layer),
       scratch_(static_cast<std::size_t>(rows.width())) {
-  values_.fetch();
+  values_.begin_fetch();
+  values_.await_fetch();
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float* const begin = values_.data()[i];
     first_.emplace_back(begin, begin + values[i]->count());
@@ -24,13 +25,17 @@ ParameterTable::ParameterTable(const ParameterRows& rows, bosen::Table<float> ta
   for (std::vector<float>& change : before_) changes_.push_back(change.data());
 }
 
-void ParameterTable::start(bosen::Worker& worker) {
+void ParameterTable::fetch() {
   for (std::size_t i = 0; i < before_.size(); ++i) {
     const float* const value = values_.data()[i];
     std::copy(value, value + before_[i].size(), before_[i].begin());
   }
-  updater_.update(layer_, 1);
-  values_.fetch();
+  updater_.update(std::span(&layer_, 1), 1);
+  values_.begin_fetch();
+}
+
+void ParameterTable::start(bosen::Worker& worker) {
+  values_.await_fetch();
   // Shared out after the solver: weight decay, and solvers that scale gradients themselves, then count once a clock
   // too.
   const float share = 1 / static_cast<float>(worker.count());

@@ -21,6 +21,9 @@ class ParameterTable final : public Synchronizer {
                  std::vector<Tensor*> values, LayerUpdater& updater, int layer);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
+  /// Makes the update.
+  void fetch() override;
+  [[nodiscard]] bool is_fetched() override { return values_.is_fetched(); }
   void start(bosen::Worker& worker) override;
   Outcome finish(bosen::Worker& worker) override;
   [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }

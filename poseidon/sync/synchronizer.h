@@ -26,10 +26,15 @@ class Synchronizer {
 
   [[nodiscard]] virtual Scheme scheme() const = 0;
 
-  /// Backward has just computed the layer's gradients; what it used for that may soon be overwritten.
+  /// Backward has just been asked for the layer's gradients; what it uses for that may soon be overwritten.
   virtual void gradient_ready() {}
 
-  /// Hands over what this worker has computed for the layer, and returns at once.
+  /// Begins to bring what this worker has for the others to the host.
+  virtual void fetch() = 0;
+  /// Whether it is there, so that `start` need not wait for the device.
+  [[nodiscard]] virtual bool is_fetched() = 0;
+
+  /// Hands it over, and waits for nobody but the device. After `fetch`.
   virtual void start(bosen::Worker& worker) = 0;
 
   /// Waits until the parts of all workers are there, as the consistency model has it. In a later clock than `start`.

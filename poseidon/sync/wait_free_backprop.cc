@@ -14,6 +14,8 @@ namespace {
 class Alone final : public Synchronizer {
  public:
   [[nodiscard]] Scheme scheme() const override { return Scheme::kNone; }
+  void fetch() override {}
+  [[nodiscard]] bool is_fetched() override { return true; }
   void start(bosen::Worker& /*worker*/) override {}
   Outcome finish(bosen::Worker& /*worker*/) override { return Outcome::kGradients; }
   [[nodiscard]] std::int64_t predicted_bytes() const override { return 0; }
@@ -85,7 +87,11 @@ std::vector<int> WaitFreeBackprop::layer_numbers() const {
 void WaitFreeBackprop::before_forward(int layer) {
   LayerState* const state = find(layer);
   if (state != nullptr && state->awaited) {
-    if (await(*state)) update(*state);
+    if (await(*state)) {
+      const std::int64_t begin_ns = Timeline::now_ns();
+      updater_.update(std::span(&layer, 1), gradient_factor_);
+      note(Timeline::Activity::kUpdate, layer, begin_ns);
+    }
     if (awaited_ == 0) updater_.end_iteration();
   }
   layer_begin_ns_ = Timeline::now_ns();
@@ -97,17 +103,33 @@ void WaitFreeBackprop::before_backward(int /*layer*/) { layer_begin_ns_ = Timeli
 
 void WaitFreeBackprop::after_backward(int layer) {
   note(Timeline::Activity::kBackward, layer, layer_begin_ns_);
-  LayerState* const state = find(layer);
-  if (state == nullptr) return;
-  updater_.gradient_ready(layer);
-  state->synchronizer->gradient_ready();
-  if (!starts_late()) start(*state);
+  if (LayerState* const state = find(layer)) {
+    updater_.gradient_ready(layer);
+    state->synchronizer->gradient_ready();
+    if (!starts_late()) fetch(*state);
+  }
+  start_fetched();
+}
+
+void WaitFreeBackprop::fetch(LayerState& state) {
+  state.synchronizer->fetch();
+  state.leaves = true;
+  leaving_.push_back(&state);
+}
+
+void WaitFreeBackprop::start_fetched() {
+  while (!leaving_.empty()) {
+    LayerState& next = *leaving_.front();
+    if (!next.synchronizer->is_fetched() || !updater_.can_check(next.planned->layer.layer)) return;
+    start(next);
+  }
 }
 
 void WaitFreeBackprop::start(LayerState& state) {
   const std::int64_t begin_ns = Timeline::now_ns();
+  leaving_.pop_front();
+  updater_.check(state.planned->layer.layer);
   state.synchronizer->start(worker_);
-  state.started = true;
   state.awaited = true;
   ++awaited_;
   note(Timeline::Activity::kSend, state.planned->layer.layer, begin_ns);
@@ -123,23 +145,19 @@ bool WaitFreeBackprop::await(LayerState& state) {
   return outcome == Outcome::kGradients;
 }
 
-void WaitFreeBackprop::update(const LayerState& state) {
-  const std::int64_t begin_ns = Timeline::now_ns();
-  updater_.update(state.planned->layer.layer, gradient_factor_);
-  note(Timeline::Activity::kUpdate, state.planned->layer.layer, begin_ns);
-}
-
 void WaitFreeBackprop::end_iteration() {
   if (!plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
     updater_.prepare(layer_numbers(), gradient_factor_);
   }
   // From the loss down, as overlap would have sent them.
   for (auto state = layers_.rbegin(); state != layers_.rend(); ++state) {
-    if (!state->started) start(*state);
-    state->started = false;
+    if (!state->leaves) fetch(*state);
+    state->leaves = false;
   }
+  while (!leaving_.empty()) start(*leaving_.front());
   worker_.advance();
-  if (!options_.overlap || updater_.needs_all_gradients()) finish_all();
+  // A lone worker has nobody to wait for, and a device likes to change all parameters at once.
+  if (!options_.overlap || updater_.needs_all_gradients() || plan_.workers() == 1) finish_all();
   ++iteration_;
 }
 
@@ -154,14 +172,18 @@ void WaitFreeBackprop::catch_up() {
 
 void WaitFreeBackprop::finish_all() {
   if (awaited_ == 0) return;
-  std::vector<const LayerState*> pending;
+  std::vector<int> pending;
   for (LayerState& state : layers_) {
-    if (state.awaited && await(state)) pending.push_back(&state);
+    if (state.awaited && await(state)) pending.push_back(state.planned->layer.layer);
   }
   if (plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
     updater_.prepare(layer_numbers(), gradient_factor_);
   }
-  for (const LayerState* state : pending) update(*state);
+  if (!pending.empty()) {
+    const std::int64_t begin_ns = Timeline::now_ns();
+    updater_.update(pending, gradient_factor_);
+    note(Timeline::Activity::kUpdate, -1, begin_ns);
+  }
   updater_.end_iteration();
 }
 

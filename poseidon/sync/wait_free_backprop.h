@@ -4,10 +4,15 @@
 // layer in the next forward (wait-free backpropagation; Zhang et al., USENIX ATC'17, section 3.1). Used by its worker's
 // thread.
 //
+// A device that computes by itself is asked to bring a layer's gradients to the host as soon as it has been asked for
+// them; they are sent once they are there, between two layers or, where the device is the slower, at the iteration's
+// end.
+//
 //     net.forward(&sync); net.backward(&sync); sync.end_iteration();      // again and again
 //     sync.finish_all();                                                  // before a test, a snapshot
 //     worker.barrier(); sync.catch_up();                                  // at the end
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -51,17 +56,19 @@ class WaitFreeBackprop final : public NetObserver {
   struct LayerState {
     const PlannedLayer* planned = nullptr;
     std::unique_ptr<Synchronizer> synchronizer;
-    bool started = false;  ///< in this iteration
+    bool leaves = false;   ///< fetched, or being fetched, to be started in this iteration
     bool awaited = false;  ///< started and not finished
   };
   [[nodiscard]] const std::vector<LayerState>& layers() const { return layers_; }
 
  private:
   LayerState* find(int layer);
+  void fetch(LayerState& state);
+  /// Starts what has been fetched, in the order in which it was asked for.
+  void start_fetched();
   void start(LayerState& state);
   /// Waits; returns whether the update is still to be made.
   bool await(LayerState& state);
-  void update(const LayerState& state);
   void note(Timeline::Activity activity, int layer, std::int64_t begin_ns);
   [[nodiscard]] bool starts_late() const;
   [[nodiscard]] std::vector<int> layer_numbers() const;
@@ -73,6 +80,7 @@ class WaitFreeBackprop final : public NetObserver {
   const double gradient_factor_;  ///< of what `finish` leaves: the sum over all workers, or the worker's own
   std::vector<LayerState> layers_;
   std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned
+  std::deque<LayerState*> leaving_;  ///< those that leave and have not started
   std::size_t awaited_ = 0;
   std::int64_t iteration_ = 0;
   std::int64_t layer_begin_ns_ = 0;

@@ -28,8 +28,7 @@ class HostMemory final : public Memory {
     const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
     data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
     if (data_ == nullptr) {
-      throw bosen::Error(bosen::ErrorKind::kDevice,
-                         fmt::format("out of memory: {} bytes were asked for; take a smaller batch", bytes));
+      throw OutOfMemory(fmt::format("out of memory: {} bytes were asked for", bytes));
     }
     if (bytes >= kLargePageBytes) ::madvise(data_, rounded, MADV_HUGEPAGE);
     std::memset(data_, 0, rounded);

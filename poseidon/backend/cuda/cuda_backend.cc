@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <utility>
 
 #include "bosen/error.h"
 #include "poseidon/backend/cuda/matrix_product.h"
@@ -22,6 +23,39 @@ Arrangement activations_of(Precision precision) {
   return {precision == Precision::kFp32 ? Order::kRowMajor : Order::kChannelsLast,
           precision == Precision::kBf16 ? Element::kBf16 : Element::kFloat};
 }
+
+cuda::Mark mark_of(Ticket ticket) {
+  return {ticket.way == Ticket::Way::kToHost ? cuda::Lane::kToHost : cuda::Lane::kToDevice, ticket.number};
+}
+
+/// Added up on the device; the sums come to the host beside what is computed next.
+class CudaSquareSums final : public SquareSumsOperation {
+ public:
+  CudaSquareSums(cuda::Device& device, std::vector<const Tensor*> tensors)
+      : device_(device), tensors_(std::move(tensors)), sums_(device, bytes()), host_sums_(device, bytes()) {}
+
+  void begin() override {
+    auto* const sums = reinterpret_cast<double*>(sums_.data());
+    for (std::size_t i = 0; i < tensors_.size(); ++i) cuda::sum_of_squares(device_, *tensors_[i], sums + i);
+    device_.follow(cuda::Lane::kToHost, cuda::Lane::kCompute);
+    device_.copy_to_host(cuda::Lane::kToHost, host_sums_.data(), sums, bytes());
+    there_ = device_.mark(cuda::Lane::kToHost);
+  }
+  [[nodiscard]] bool is_done() override { return device_.is_past(there_); }
+  [[nodiscard]] std::span<const double> await() override {
+    device_.await(there_);
+    return {reinterpret_cast<const double*>(host_sums_.data()), tensors_.size()};
+  }
+
+ private:
+  [[nodiscard]] std::size_t bytes() const { return tensors_.size() * sizeof(double); }
+
+  cuda::Device& device_;
+  const std::vector<const Tensor*> tensors_;
+  cuda::DeviceMemory sums_;
+  cuda::PinnedMemory host_sums_;
+  cuda::Mark there_;
+};
 
 }  // namespace
 
@@ -100,6 +134,27 @@ void CudaBackend::copy(const Tensor& from, Tensor& to) {
 
 void CudaBackend::synchronize() { device_.synchronize(); }
 
+std::shared_ptr<Memory> CudaBackend::allocate_host(std::size_t bytes) {
+  return std::make_shared<cuda::PinnedMemory>(device_, bytes);
+}
+
+Ticket CudaBackend::begin_download(const Tensor& from, std::span<float> to) {
+  device_.follow(cuda::Lane::kToHost, cuda::Lane::kCompute);
+  device_.copy_to_host(cuda::Lane::kToHost, to.data(), from.data(), to.size_bytes());
+  return {Ticket::Way::kToHost, device_.mark(cuda::Lane::kToHost).number};
+}
+
+Ticket CudaBackend::begin_upload(std::span<const float> from, Tensor& to, UploadOrder order) {
+  if (order == UploadOrder::kInOrder) device_.follow(cuda::Lane::kToDevice, cuda::Lane::kCompute);
+  device_.copy_to_device(cuda::Lane::kToDevice, to.data(), from.data(), from.size_bytes());
+  device_.follow(cuda::Lane::kCompute, cuda::Lane::kToDevice);
+  return {Ticket::Way::kToDevice, device_.mark(cuda::Lane::kToDevice).number};
+}
+
+bool CudaBackend::is_past(Ticket ticket) { return device_.is_past(mark_of(ticket)); }
+
+void CudaBackend::await(Ticket ticket) { device_.await(mark_of(ticket)); }
+
 void CudaBackend::fill(Tensor& tensor, float value) { cuda::fill(device_, tensor, value); }
 
 void CudaBackend::add_scaled(double a, const Tensor& x, Tensor& y) { cuda::add_scaled(device_, a, x, y); }
@@ -111,6 +166,10 @@ double CudaBackend::sum_of_squares(const Tensor& tensor) {
   device_.copy_to_host(cuda::Lane::kCompute, &result, sum, sizeof result);
   device_.await(device_.mark(cuda::Lane::kCompute));
   return result;
+}
+
+std::unique_ptr<SquareSumsOperation> CudaBackend::sums_of_squares(std::vector<const Tensor*> tensors) {
+  return std::make_unique<CudaSquareSums>(device_, std::move(tensors));
 }
 
 void CudaBackend::multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) {

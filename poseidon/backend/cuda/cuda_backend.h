@@ -32,9 +32,16 @@ class CudaBackend final : public Backend {
   [[nodiscard]] float* host_data(Tensor& tensor) override;
   void copy(const Tensor& from, Tensor& to) override;
   void synchronize() override;
+  [[nodiscard]] std::size_t peak_memory_bytes() const override { return device_.peak_bytes(); }
+  [[nodiscard]] std::shared_ptr<Memory> allocate_host(std::size_t bytes) override;
+  Ticket begin_download(const Tensor& from, std::span<float> to) override;
+  Ticket begin_upload(std::span<const float> from, Tensor& to, UploadOrder order) override;
+  [[nodiscard]] bool is_past(Ticket ticket) override;
+  void await(Ticket ticket) override;
   void fill(Tensor& tensor, float value) override;
   void add_scaled(double a, const Tensor& x, Tensor& y) override;
   [[nodiscard]] double sum_of_squares(const Tensor& tensor) override;
+  [[nodiscard]] std::unique_ptr<SquareSumsOperation> sums_of_squares(std::vector<const Tensor*> tensors) override;
   void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) override;
   void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) override;
   void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) override;

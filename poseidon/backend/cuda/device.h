@@ -42,9 +42,11 @@ class Device {
   [[nodiscard]] const std::string& description() const;
   [[nodiscard]] int multiprocessors() const;
 
-  /// Zeroed. Throws bosen::Error(kDevice) with what was asked for and what was free.
+  /// Zeroed. Throws OutOfMemory.
   [[nodiscard]] void* allocate(std::size_t bytes);
   void release(void* data) noexcept;
+  /// Most that was taken by `allocate` at any time.
+  [[nodiscard]] std::size_t peak_bytes() const;
   /// Memory of the host that the device copies from and to by itself.
   [[nodiscard]] void* allocate_host(std::size_t bytes);
   void release_host(void* data) noexcept;

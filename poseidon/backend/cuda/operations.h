@@ -43,6 +43,24 @@ class DeviceMemory final : public Memory {
   std::size_t bytes_;
 };
 
+/// Memory of the host that the device copies from and to by itself, freed with it.
+class PinnedMemory final : public Memory {
+ public:
+  PinnedMemory(Device& device, std::size_t bytes)
+      : device_(device), data_(static_cast<std::byte*>(device.allocate_host(bytes))), bytes_(bytes) {}
+  ~PinnedMemory() override { device_.release_host(data_); }
+  PinnedMemory(const PinnedMemory&) = delete;
+  PinnedMemory& operator=(const PinnedMemory&) = delete;
+
+  [[nodiscard]] std::byte* data() override { return data_; }
+  [[nodiscard]] std::size_t bytes() const override { return bytes_; }
+
+ private:
+  Device& device_;
+  std::byte* data_;
+  std::size_t bytes_;
+};
+
 /// A tensor of an operation's own.
 [[nodiscard]] Tensor make_tensor(Device& device, TensorDescription description);
 

@@ -1,15 +1,22 @@
-// A device in the host's memory that does everything at once: what the CUDA backend is tested on where there is no GPU.
-// Kernels run as loops (launch.h); convolutions and matrix products, which libraries compute on a GPU, are plain loops.
+// A device in the host's memory: what the CUDA backend is tested on where there is no GPU. Kernels run as loops
+// (launch.h); convolutions and matrix products, which libraries compute on a GPU, are plain loops.
+//
+// Computation is done at once. Copies on lanes of their own are made as late as they may be, so that what does not wait
+// for them, or changes what they read, is seen: when a mark behind them is awaited or another lane follows, and one
+// each time that somebody asks whether a mark is past.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <vector>
 
 #include "bosen/error.h"
+#include "poseidon/backend.h"
 #include "poseidon/backend/cuda/device.h"
 
 namespace poseidon::cuda {
@@ -21,9 +28,38 @@ class Device::Impl {
  public:
   std::string description = "emulated";
   std::map<void*, std::size_t> allocations;
-  std::size_t allocated_bytes = 0;
+  std::size_t allocated_bytes = 0, peak_bytes = 0;
   std::vector<std::byte> scratch;
-  std::array<std::uint64_t, kLanes> marks{};
+
+  /// Of a lane beside the computation.
+  struct Copy {
+    void* to = nullptr;
+    const void* from = nullptr;
+    std::size_t bytes = 0;
+    std::uint64_t number = 0;  ///< of the first mark behind it
+  };
+  struct LaneState {
+    std::uint64_t marks = 0;
+    std::deque<Copy> copies;
+  };
+  std::array<LaneState, kLanes> lanes;
+
+  LaneState& at(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
+  void copy(Lane lane, void* to, const void* from, std::size_t bytes) {
+    at(lane).copies.push_back({to, from, bytes, at(lane).marks + 1});
+    if (lane == Lane::kCompute) finish(lane, at(lane).marks + 1);
+  }
+  void finish_one(Lane lane) {
+    const Copy next = at(lane).copies.front();
+    at(lane).copies.pop_front();
+    std::memcpy(next.to, next.from, next.bytes);
+  }
+  void finish(Lane lane, std::uint64_t mark) {
+    while (!at(lane).copies.empty() && at(lane).copies.front().number <= mark) finish_one(lane);
+  }
+  void finish_all() {
+    for (const Lane lane : {Lane::kCompute, Lane::kToHost, Lane::kToDevice}) finish(lane, at(lane).marks + 1);
+  }
 };
 
 DeviceCount count_devices() { return {.count = 1, .why_none = {}}; }
@@ -40,42 +76,53 @@ int Device::multiprocessors() const { return 1; }
 
 void* Device::allocate(std::size_t bytes) {
   if (impl_->allocated_bytes + bytes > kMemoryBytes) {
-    throw bosen::Error(bosen::ErrorKind::kDevice,
-                       fmt::format("cuda:0: out of memory: {} bytes were asked for, {} are free", bytes,
-                                   kMemoryBytes - impl_->allocated_bytes));
+    throw OutOfMemory(fmt::format("cuda:0: out of memory: {} bytes were asked for, {} are free", bytes,
+                                  kMemoryBytes - impl_->allocated_bytes));
   }
   void* const data = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
   std::memset(data, 0, bytes);
   impl_->allocations.emplace(data, bytes);
   impl_->allocated_bytes += bytes;
+  impl_->peak_bytes = std::max(impl_->peak_bytes, impl_->allocated_bytes);
   return data;
 }
+
+std::size_t Device::peak_bytes() const { return impl_->peak_bytes; }
 
 void Device::release(void* data) noexcept {
   const auto found = impl_->allocations.find(data);
   if (found == impl_->allocations.end()) return;
+  impl_->finish_all();
   impl_->allocated_bytes -= found->second;
   impl_->allocations.erase(found);
   std::free(data);
 }
 
 void* Device::allocate_host(std::size_t bytes) { return std::malloc(bytes == 0 ? 1 : bytes); }
-void Device::release_host(void* data) noexcept { std::free(data); }
-
-void Device::copy_to_device(Lane /*lane*/, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+void Device::release_host(void* data) noexcept {
+  impl_->finish_all();
+  std::free(data);
 }
-void Device::copy_to_host(Lane /*lane*/, void* to, const void* from, std::size_t bytes) {
-  std::memcpy(to, from, bytes);
+
+void Device::copy_to_device(Lane lane, void* to, const void* from, std::size_t bytes) {
+  impl_->copy(lane, to, from, bytes);
+}
+void Device::copy_to_host(Lane lane, void* to, const void* from, std::size_t bytes) {
+  impl_->copy(lane, to, from, bytes);
 }
 void Device::copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 void Device::clear(void* data, std::size_t bytes) { std::memset(data, 0, bytes); }
 
-Mark Device::mark(Lane lane) { return {lane, ++impl_->marks[static_cast<std::size_t>(lane)]}; }
-bool Device::is_past(Mark /*mark*/) { return true; }
-void Device::await(Mark /*mark*/) {}
-void Device::follow(Lane /*lane*/, Lane /*other*/) {}
-void Device::synchronize() {}
+Mark Device::mark(Lane lane) { return {lane, ++impl_->at(lane).marks}; }
+bool Device::is_past(Mark mark) {
+  const std::deque<Impl::Copy>& copies = impl_->at(mark.lane).copies;
+  if (copies.empty() || copies.front().number > mark.number) return true;
+  impl_->finish_one(mark.lane);
+  return false;
+}
+void Device::await(Mark mark) { impl_->finish(mark.lane, mark.number); }
+void Device::follow(Lane /*lane*/, Lane other) { impl_->finish(other, impl_->at(other).marks + 1); }
+void Device::synchronize() { impl_->finish_all(); }
 
 void* Device::stream() const { return nullptr; }
 

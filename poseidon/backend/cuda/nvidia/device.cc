@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <utility>
 #include <vector>
 
 #include "bosen/error.h"
+#include "poseidon/backend.h"
 #include "poseidon/backend/cuda/nvidia/check.h"
 #include "poseidon/backend/cuda/nvidia/device_impl.h"
 
@@ -135,19 +137,28 @@ void* Device::allocate(std::size_t bytes) {
     std::size_t free = 0;
     std::size_t total = 0;
     static_cast<void>(cudaMemGetInfo(&free, &total));
-    refuse(
-        fmt::format("cuda:{}: out of memory: {:.1f} MB were asked for, {:.1f} of {:.1f} MB are free: take a smaller "
-                    "batch",
-                    number_, static_cast<double>(bytes) / kMegabyte, static_cast<double>(free) / kMegabyte,
-                    static_cast<double>(total) / kMegabyte));
+    throw OutOfMemory(fmt::format("cuda:{}: out of memory: {:.1f} MB were asked for, {:.1f} of {:.1f} MB are free",
+                                  number_, static_cast<double>(bytes) / kMegabyte,
+                                  static_cast<double>(free) / kMegabyte, static_cast<double>(total) / kMegabyte));
   }
   check(status, "take memory");
+  impl_->allocations.emplace(data, bytes);
+  impl_->allocated_bytes += bytes;
+  impl_->peak_bytes = std::max(impl_->peak_bytes, impl_->allocated_bytes);
   clear(data, bytes);
   return data;
 }
 
 // Waits for the device, so that nothing uses it any more.
-void Device::release(void* data) noexcept { static_cast<void>(cudaFree(data)); }
+void Device::release(void* data) noexcept {
+  static_cast<void>(cudaFree(data));
+  const auto found = impl_->allocations.find(data);
+  if (found == impl_->allocations.end()) return;
+  impl_->allocated_bytes -= found->second;
+  impl_->allocations.erase(found);
+}
+
+std::size_t Device::peak_bytes() const { return impl_->peak_bytes; }
 
 void* Device::allocate_host(std::size_t bytes) {
   void* data = nullptr;
@@ -174,6 +185,7 @@ void Device::clear(void* data, std::size_t bytes) {
 }
 
 Mark Device::mark(Lane lane) {
+  impl_->look(lane);  // so that events of the past are used again
   Impl::LaneMarks& lane_marks = impl_->marks[static_cast<std::size_t>(lane)];
   const cudaEvent_t event = impl_->take_event();
   check(cudaEventRecord(event, impl_->stream(lane)), "record an event");

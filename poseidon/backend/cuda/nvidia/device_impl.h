@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,8 @@ class Device::Impl {
   cublasLtHandle_t cublas = nullptr;
   void* scratch = nullptr;
   std::size_t scratch_bytes = 0;
+  std::unordered_map<void*, std::size_t> allocations;
+  std::size_t allocated_bytes = 0, peak_bytes = 0;
 };
 
 /// Seconds that `run` takes on the compute lane, the best of some; it has run once before.

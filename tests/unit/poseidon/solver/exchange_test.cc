@@ -1,18 +1,19 @@
 // Several workers of one process train one small net, each on images of its own: what their parameters become by every
-// way to exchange.
+// way to exchange, on every backend.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <latch>
 #include <string>
 #include <vector>
 
 #include "bosen/app.h"
-#include "poseidon/backend/cpu/cpu_backend.h"
 #include "poseidon/net_description.h"
 #include "poseidon/solver/parameter_updater.h"
 #include "poseidon/sync/wait_free_backprop.h"
+#include "tests/unit/poseidon/backend/backend_under_test.h"
 
 namespace poseidon {
 namespace {
@@ -94,21 +95,48 @@ struct Course {
 
 using Weights = std::vector<float>;
 
+Weights weights_of(const Net& net, Backend& backend) {
+  Weights weights;
+  for (const std::unique_ptr<Layer>& layer : net.layers()) {
+    for (const Parameter& parameter : layer->parameters()) {
+      const auto first = weights.size();
+      weights.resize(first + static_cast<std::size_t>(parameter.value.count()));
+      backend.download(parameter.value, std::span(weights).subspan(first));
+    }
+  }
+  return weights;
+}
+
+/// What one worker computes with.
+struct Desk {
+  Desk(int first_worker, int workers, const Course& course)
+      : source(images_of(first_worker, workers, course.image_scale)),
+        net(two_layers(), {.batch = workers * kBatch}, *under_test.backend, &source),
+        updater(net.layers(), *under_test.backend, course.solver) {}
+
+  [[nodiscard]] Weights weights() const { return weights_of(net, *under_test.backend); }
+
+  test::BackendUnderTest under_test = test::make_backend_under_test();
+  FixedSource source;
+  Net net;
+  ParameterUpdater updater;
+};
+
 class ExchangeTest : public testing::Test {
  protected:
   /// The weights of both layers, one after another, that every worker has at the end.
   std::vector<Weights> train(const Course& course) {
     std::vector<Weights> result(static_cast<std::size_t>(course.workers));
-    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
-      for (int i = 0; i < course.iterations; ++i) iterate(sync, net);
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Desk& desk) {
+      for (int i = 0; i < course.iterations; ++i) iterate(sync, desk.net);
       worker.barrier();
       sync.catch_up();
-      result[static_cast<std::size_t>(worker.id())] = weights_of(net);
+      result[static_cast<std::size_t>(worker.id())] = desk.weights();
     });
     return result;
   }
 
-  using Body = std::function<void(bosen::Worker&, WaitFreeBackprop&, Net&)>;
+  using Body = std::function<void(bosen::Worker&, WaitFreeBackprop&, Desk&)>;
 
   void run(const Course& course, const Body& body) {
     bosen::App app("test", "Trains");
@@ -132,47 +160,32 @@ class ExchangeTest : public testing::Test {
     sync.end_iteration();
   }
 
-  static Weights weights_of(const Net& net) {
-    Weights weights;
-    for (const std::unique_ptr<Layer>& layer : net.layers()) {
-      for (const Parameter& parameter : layer->parameters()) {
-        weights.insert(weights.end(), parameter.value.data(), parameter.value.data() + parameter.value.count());
-      }
-    }
-    return weights;
+  /// How near to each other two ways to the same are at least.
+  static float near(double distance) {
+    return static_cast<float>(std::max(distance, test::make_backend_under_test().tolerance));
   }
 
  private:
   static void work(const Course& course, const SyncPlan& plan, bosen::Worker& worker, const Body& body) {
-    CpuBackend backend(1);
-    FixedSource source = images_of(course.same_images ? 0 : worker.id(), 1, course.image_scale);
-    Net net(two_layers(), {.batch = kBatch}, backend, &source);
-    ParameterUpdater updater(net.layers(), backend, course.solver);
-    WaitFreeBackprop sync(plan, worker, net, backend, updater, {.overlap = course.overlap});
-    body(worker, sync, net);
+    Desk desk(course.same_images ? 0 : worker.id(), 1, course);
+    WaitFreeBackprop sync(plan, worker, desk.net, *desk.under_test.backend, desk.updater, {.overlap = course.overlap});
+    body(worker, sync, desk);
   }
 };
 
 /// What one worker makes of the images of all.
 Weights alone(int workers, int iterations, const ParameterUpdater::Options& solver) {
-  CpuBackend backend(1);
-  FixedSource source = images_of(0, workers, 0.1F);
-  Net net(two_layers(), {.batch = workers * kBatch}, backend, &source);
-  ParameterUpdater updater(net.layers(), backend, solver);
-  Weights weights;
+  const std::vector<int> learned{1, 2};
+  Desk desk(0, workers, {.solver = solver});
   for (int i = 0; i < iterations; ++i) {
-    net.forward();
-    net.backward();
-    for (const int layer : {1, 2}) updater.gradient_ready(layer);
-    if (updater.needs_all_gradients()) updater.prepare(std::vector<int>{1, 2}, 1);
-    for (const int layer : {1, 2}) updater.update(layer, 1);
-    updater.end_iteration();
+    desk.net.forward();
+    desk.net.backward();
+    for (const int layer : learned) desk.updater.gradient_ready(layer);
+    if (desk.updater.needs_all_gradients()) desk.updater.prepare(learned, 1);
+    desk.updater.update(learned, 1);
+    desk.updater.end_iteration();
   }
-  for (const int layer : {1, 2}) {
-    const Tensor& value = net.layers()[static_cast<std::size_t>(layer)]->parameters()[0].value;
-    weights.insert(weights.end(), value.data(), value.data() + value.count());
-  }
-  return weights;
+  return desk.weights();
 }
 
 TEST_F(ExchangeTest, LearnsUnderBspWhatOneWorkerLearnsOfAllImages) {
@@ -183,7 +196,7 @@ TEST_F(ExchangeTest, LearnsUnderBspWhatOneWorkerLearnsOfAllImages) {
     for (const bool overlap : {true, false}) {
       const std::vector<Weights> ours =
           train({.workers = 2, .scheme = scheme, .iterations = 3, .overlap = overlap, .solver = solver});
-      EXPECT_THAT(ours[0], Pointwise(FloatNear(1e-6F), expected));
+      EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), expected));
       EXPECT_EQ(ours[1], ours[0]);
     }
   }
@@ -195,7 +208,7 @@ TEST_F(ExchangeTest, DecaysWeightsOnceAClockHoweverManyWorkersAreStale) {
   const Weights expected = train(course)[0];
   course.workers = 4;
   course.consistency = "ssp";
-  for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(1e-6F), expected));
+  for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(near(1e-6)), expected));
 }
 
 TEST_F(ExchangeTest, StaleWorkersThatAgreeStepAsFarAsOneWorker) {
@@ -206,7 +219,7 @@ TEST_F(ExchangeTest, StaleWorkersThatAgreeStepAsFarAsOneWorker) {
       const Weights expected = train(course)[0];
       course.workers = 4;
       course.consistency = "ssp";
-      for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(1e-5F), expected));
+      for (const Weights& ours : train(course)) EXPECT_THAT(ours, Pointwise(FloatNear(near(1e-5)), expected));
     }
   }
 }
@@ -217,15 +230,15 @@ TEST_F(ExchangeTest, ShowsTheWorkOfAllStaleWorkersAtTheEnd) {
     std::vector<Weights> ours(2);
     const Course course{
         .workers = 2, .consistency = "ssp", .overlap = overlap, .solver = {.rate = {.base = 0.1}, .clip_gradients = 9}};
-    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Net& net) {
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Desk& desk) {
       if (worker.id() == 1) first_has_ended.wait();
-      iterate(sync, net);
+      iterate(sync, desk.net);
       if (worker.id() == 0) first_has_ended.count_down();
       worker.barrier();
       sync.catch_up();
-      ours[static_cast<std::size_t>(worker.id())] = weights_of(net);
+      ours[static_cast<std::size_t>(worker.id())] = desk.weights();
     });
-    EXPECT_THAT(ours[0], Pointwise(FloatNear(1e-6F), alone(2, 1, course.solver)));
+    EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), alone(2, 1, course.solver)));
     EXPECT_EQ(ours[1], ours[0]);
   }
 }

@@ -31,7 +31,7 @@ class ParameterUpdaterTest : public SolverTest {
   void iterate(ParameterUpdater& updater, double gradient_factor = 1) {
     for (const int layer : learned_) updater.gradient_ready(layer);
     if (updater.needs_all_gradients()) updater.prepare(learned_, gradient_factor);
-    for (const int layer : learned_) updater.update(layer, gradient_factor);
+    updater.update(learned_, gradient_factor);
     updater.end_iteration();
   }
 

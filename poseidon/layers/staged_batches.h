@@ -1,0 +1,45 @@
+#pragma once
+
+// Brings batches to a device that has memory of its own, beside what it computes: while it is at one, the next is on
+// its way. Used by its net's thread.
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "poseidon/backend.h"
+#include "poseidon/data/batch_source.h"
+
+namespace poseidon {
+
+class StagedBatches {
+ public:
+  /// With `ahead` the source is always asked for one batch more than was used. Both outlive it.
+  StagedBatches(Backend& backend, BatchSource& source, bool ahead);
+
+  /// Puts the next batch into row-major tensors of its shapes.
+  void next(Tensor& images, Tensor& labels);
+
+ private:
+  struct Part {
+    Tensor tensor;
+    std::shared_ptr<Memory> host;
+    Ticket copied;
+  };
+  struct Slot {
+    Part images, labels;
+  };
+
+  [[nodiscard]] Part make_part(const Shape& shape);
+  void fill(Slot& slot);
+  void bring(const std::vector<float>& values, Part& part);
+
+  Backend& backend_;
+  BatchSource& source_;
+  const bool ahead_;
+  std::array<Slot, 2> slots_;
+  std::size_t next_ = 0;  ///< the slot whose turn it is
+  bool filled_ = false;   ///< whether it has been
+};
+
+}  // namespace poseidon
