@@ -53,7 +53,7 @@ class CudaSquareSums final : public SquareSumsOperation {
   cuda::Device& device_;
   const std::vector<const Tensor*> tensors_;
   cuda::DeviceMemory sums_;
-  cuda::PinnedMemory host_sums_;
+  cuda::DeviceMemory host_sums_;
   cuda::Mark there_;
 };
 
@@ -135,7 +135,7 @@ void CudaBackend::copy(const Tensor& from, Tensor& to) {
 void CudaBackend::synchronize() { device_.synchronize(); }
 
 std::shared_ptr<Memory> CudaBackend::allocate_host(std::size_t bytes) {
-  return std::make_shared<cuda::PinnedMemory>(device_, bytes);
+  return std::make_shared<cuda::DeviceMemory>(device_, bytes, cuda::MemoryPlace::kHost);
 }
 
 Ticket CudaBackend::begin_download(const Tensor& from, std::span<float> to) {

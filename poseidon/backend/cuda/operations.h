@@ -25,12 +25,27 @@ struct Context {
   [[nodiscard]] TensorDescription activation(const Shape& shape) const { return arranged(shape, activations); }
 };
 
-/// Memory of the device, freed with it.
+enum class MemoryPlace {
+  kDevice,
+  kHost,  ///< which the device copies from and to by itself
+};
+
+/// Memory that a device has given, freed with it.
 class DeviceMemory final : public Memory {
  public:
-  DeviceMemory(Device& device, std::size_t bytes)
-      : device_(device), data_(static_cast<std::byte*>(device.allocate(bytes))), bytes_(bytes) {}
-  ~DeviceMemory() override { device_.release(data_); }
+  DeviceMemory(Device& device, std::size_t bytes, MemoryPlace place = MemoryPlace::kDevice)
+      : device_(device),
+        place_(place),
+        data_(static_cast<std::byte*>(place == MemoryPlace::kDevice ? device.allocate(bytes)
+                                                                    : device.allocate_host(bytes))),
+        bytes_(bytes) {}
+  ~DeviceMemory() override {
+    if (place_ == MemoryPlace::kDevice) {
+      device_.release(data_);
+    } else {
+      device_.release_host(data_);
+    }
+  }
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 
@@ -39,24 +54,7 @@ class DeviceMemory final : public Memory {
 
  private:
   Device& device_;
-  std::byte* data_;
-  std::size_t bytes_;
-};
-
-/// Memory of the host that the device copies from and to by itself, freed with it.
-class PinnedMemory final : public Memory {
- public:
-  PinnedMemory(Device& device, std::size_t bytes)
-      : device_(device), data_(static_cast<std::byte*>(device.allocate_host(bytes))), bytes_(bytes) {}
-  ~PinnedMemory() override { device_.release_host(data_); }
-  PinnedMemory(const PinnedMemory&) = delete;
-  PinnedMemory& operator=(const PinnedMemory&) = delete;
-
-  [[nodiscard]] std::byte* data() override { return data_; }
-  [[nodiscard]] std::size_t bytes() const override { return bytes_; }
-
- private:
-  Device& device_;
+  const MemoryPlace place_;
   std::byte* data_;
   std::size_t bytes_;
 };
