@@ -49,6 +49,8 @@ Ticket Backend::begin_upload(std::span<const float> from, Tensor& to, UploadOrde
   return {};
 }
 
+void Backend::follow(Ticket /*ticket*/) {}
+
 bool Backend::is_past(Ticket /*ticket*/) { return true; }
 
 void Backend::await(Ticket /*ticket*/) {}

@@ -121,6 +121,9 @@ struct SoftmaxLossOptions {
 class SoftmaxLossOperation {
  public:
   virtual ~SoftmaxLossOperation() = default;
+  /// Throws bosen::Error(kData) where a label of the last forward, whose loss has been waited for, is out of range and
+  /// `forward` could not know.
+  virtual void check() const {}
   /// `loss` has one element; `probabilities` is arranged row-major and as large as the input.
   virtual void forward(const Tensor& input, const Tensor& labels, Tensor& probabilities, Tensor& loss) = 0;
   /// `factor` scales the gradient (the loss weight).
@@ -212,7 +215,8 @@ enum class UploadOrder {
 /// There is not as much memory as was asked for: how much, and how much is free.
 class OutOfMemory final : public bosen::Error {
  public:
-  explicit OutOfMemory(const std::string& message) : Error(bosen::ErrorKind::kDevice, message) {}
+  explicit OutOfMemory(const std::string& message)
+      : Error(bosen::ErrorKind::kDevice, message + ": take a smaller batch") {}
 };
 
 class Backend {
@@ -245,9 +249,10 @@ class Backend {
   [[nodiscard]] virtual std::shared_ptr<Memory> allocate_host(std::size_t bytes);
   /// Copies what `from` holds once all that was asked for before is done. Nothing may change it until that is past.
   virtual Ticket begin_download(const Tensor& from, std::span<float> to);
-  /// What is asked for from now on finds the new values. `from` stays as it is until the copy, or a download that was
-  /// begun later, is past.
+  /// `from` stays as it is until the copy, or a download that was begun later, is past.
   virtual Ticket begin_upload(std::span<const float> from, Tensor& to, UploadOrder order);
+  /// What is asked for from now on comes after the copy.
+  virtual void follow(Ticket ticket);
   [[nodiscard]] virtual bool is_past(Ticket ticket);
   virtual void await(Ticket ticket);
 

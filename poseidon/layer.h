@@ -75,6 +75,13 @@ class Layer {
   /// Computes the outputs' values.
   virtual void forward(const LayerIo& io) = 0;
 
+  /// The device has been asked for a whole forward of the net: time to get ready for the next.
+  virtual void forward_asked() {}
+
+  /// Throws bosen::Error where something was wrong with the last forward that a device finds only when it computes. Its
+  /// loss has been waited for.
+  virtual void check() const {}
+
   /// Computes gradients of inputs that need one, and of parameters, from those of the outputs; overwrites, never adds.
   virtual void backward(const LayerIo& io) = 0;
 

@@ -87,7 +87,7 @@ Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend
     give_memory();
     make_losses();
   } catch (const std::bad_alloc&) {
-    refuse_memory("the host is out of memory");
+    refuse_memory(OutOfMemory("the host is out of memory").what());
   } catch (const OutOfMemory& error) {
     refuse_memory(error.what());
   }
@@ -99,7 +99,7 @@ void Net::Impl::refuse_memory(const std::string& cause) const {
   throw bosen::Error(
       bosen::ErrorKind::kConfiguration,
       fmt::format("net '{}': there is no memory for it: its layers' outputs alone are {} MB before reuse, "
-                  "the largest of '{}': take a smaller batch ({})",
+                  "the largest of '{}': {}",
                   name(), elements * static_cast<std::int64_t>(sizeof(float)) / 1'000'000, largest_layer(), cause));
 }
 
@@ -268,6 +268,7 @@ void Net::Impl::begin_forward(NetObserver* observer) {
     backend_.copy(outputs_[loss_layers_[k]][0]->value, place);
   }
   if (!loss_layers_.empty()) losses_there_ = backend_.begin_download(losses_, host_losses());
+  for (const auto& layer : layers_) layer->forward_asked();
 }
 
 std::span<float> Net::Impl::host_losses() const {
@@ -278,6 +279,7 @@ double Net::Impl::loss() const {
   backend_.await(losses_there_);
   double loss = 0;
   for (std::size_t k = 0; k < loss_layers_.size(); ++k) {
+    layers_[loss_layers_[k]]->check();
     loss += layers_[loss_layers_[k]]->loss_weight() * double{host_losses()[k]};
   }
   return loss;

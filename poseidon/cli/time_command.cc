@@ -96,12 +96,13 @@ class Subject {
     }
   }
 
-  /// Waits for the device at the end alone.
+  /// Waits for the device where training does, and at the end.
   [[nodiscard]] double seconds_of(std::int64_t iterations) {
     const double begin = now_s();
     for (std::int64_t i = 0; i < iterations; ++i) {
       net_.begin_forward();
       net_.backward();
+      static_cast<void>(net_.loss());
       update();
     }
     backend_.synchronize();
@@ -127,6 +128,7 @@ class Subject {
  private:
   void update() {
     for (const int layer : learned_) updater_.gradient_ready(layer);
+    for (const int layer : learned_) updater_.check(layer);
     updater_.update(learned_, 1);
     updater_.end_iteration();
   }

@@ -60,6 +60,10 @@ class DataLayer final : public Layer {
     backend_->upload(batch.labels, labels);
   }
 
+  void forward_asked() override {
+    if (staged_) staged_->read_ahead();
+  }
+
   void backward(const LayerIo& /*io*/) override {}
 
  private:

@@ -43,6 +43,8 @@ class SoftmaxLossLayer final : public Layer {
     operation_->forward(io.inputs[0]->value, io.inputs[1]->value, probabilities_, io.outputs[0]->value);
   }
 
+  void check() const override { operation_->check(); }
+
   void backward(const LayerIo& io) override {
     if (!io.inputs[0]->needs_gradient) return;
     operation_->backward(probabilities_, io.inputs[1]->value, weight_, io.inputs[0]->gradient);

@@ -2,6 +2,9 @@
 
 #include <cstring>
 #include <span>
+#include <utility>
+
+#include "bosen/error.h"
 
 namespace poseidon {
 
@@ -9,7 +12,7 @@ StagedBatches::StagedBatches(Backend& backend, BatchSource& source, bool ahead)
     : backend_(backend), source_(source), ahead_(ahead && !source.repeats_one()) {
   const Shape& shape = source.shape();
   for (std::size_t i = 0; i < (ahead_ ? slots_.size() : 1); ++i) {
-    slots_[i] = {.images = make_part(shape), .labels = make_part({shape[0]})};
+    slots_[i] = {.images = make_part(shape), .labels = make_part({shape[0]}), .error = {}};
   }
 }
 
@@ -19,20 +22,30 @@ StagedBatches::Part StagedBatches::make_part(const Shape& shape) {
 }
 
 void StagedBatches::next(Tensor& images, Tensor& labels) {
-  if (!filled_) fill(slots_[next_]);
-  backend_.copy(slots_[next_].images.tensor, images);
-  backend_.copy(slots_[next_].labels.tensor, labels);
+  Slot& slot = slots_[next_];
+  if (!filled_) fill(slot);
+  if (slot.error) std::rethrow_exception(std::exchange(slot.error, nullptr));
+  backend_.follow(slot.labels.copied);  // which was begun last
+  backend_.copy(slot.images.tensor, images);
+  backend_.copy(slot.labels.tensor, labels);
   filled_ = source_.repeats_one();
-  if (!ahead_) return;
+}
+
+void StagedBatches::read_ahead() {
+  if (!ahead_ || filled_) return;
   next_ = 1 - next_;
   fill(slots_[next_]);
-  filled_ = true;
 }
 
 void StagedBatches::fill(Slot& slot) {
-  const Batch& batch = source_.next();
-  bring(batch.images, slot.images);
-  bring(batch.labels, slot.labels);
+  filled_ = true;
+  try {
+    const Batch& batch = source_.next();
+    bring(batch.images, slot.images);
+    bring(batch.labels, slot.labels);
+  } catch (const bosen::Error&) {
+    slot.error = std::current_exception();  // of a batch that is perhaps never used
+  }
 }
 
 void StagedBatches::bring(const std::vector<float>& values, Part& part) {

@@ -4,6 +4,7 @@
 // its way. Used by its net's thread.
 
 #include <array>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -17,8 +18,10 @@ class StagedBatches {
   /// With `ahead` the source is always asked for one batch more than was used. Both outlive it.
   StagedBatches(Backend& backend, BatchSource& source, bool ahead);
 
-  /// Puts the next batch into row-major tensors of its shapes.
+  /// Puts the next batch into row-major tensors of its shapes. Throws what the source has thrown for it.
   void next(Tensor& images, Tensor& labels);
+  /// Begins to bring the one after that, where it is to come ahead: when the device has been asked to compute.
+  void read_ahead();
 
  private:
   struct Part {
@@ -28,6 +31,7 @@ class StagedBatches {
   };
   struct Slot {
     Part images, labels;
+    std::exception_ptr error;  ///< instead of a batch
   };
 
   [[nodiscard]] Part make_part(const Shape& shape);
@@ -39,7 +43,7 @@ class StagedBatches {
   const bool ahead_;
   std::array<Slot, 2> slots_;
   std::size_t next_ = 0;  ///< the slot whose turn it is
-  bool filled_ = false;   ///< whether it has been
+  bool filled_ = false;   ///< whether its batch is on its way
 };
 
 }  // namespace poseidon

@@ -80,6 +80,7 @@ bool ParameterUpdater::needs_all_gradients() const {
 
 void ParameterUpdater::prepare(std::span<const int> layers, double gradient_factor) {
   for (const int layer : layers) {
+    check(layer);  // before it is changed
     for (const Learned& learned : layer_at(layer).parameters) {
       if (options_.on_nonfinite == NonfinitePolicy::kClip) zero_nonfinite(learned.parameter->gradient, backend_);
     }
@@ -108,7 +109,10 @@ void ParameterUpdater::prepare(std::span<const int> layers, double gradient_fact
 void ParameterUpdater::update(std::span<const int> layers, double gradient_factor) {
   if (skip_) return;
   targets_.clear();
-  for (const int layer : layers) add_targets(layer_at(layer), gradient_factor);
+  for (const int layer : layers) {
+    if (options_.on_nonfinite == NonfinitePolicy::kClip) check(layer);  // before it is changed
+    add_targets(layer_at(layer), gradient_factor);
+  }
   backend_.update(options_.rule, targets_);
 }
 

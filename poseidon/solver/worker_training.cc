@@ -177,20 +177,20 @@ double WorkerTraining::pass(bool last) {
   net_.begin_forward(sync_.get());
   // A device that is still at it is asked for the gradients meanwhile.
   const bool has_loss = net_.has_loss();
-  if (has_loss) check_loss(net_.loss());
+  if (has_loss) check_loss(net_.loss(), Activations::kThere);
   // Gradients leave when the last of an iteration's batches is through.
   net_.backward(last ? sync_.get() : nullptr);
-  if (!has_loss) check_loss(net_.loss());
+  if (!has_loss) check_loss(net_.loss(), Activations::kOverwritten);
   if (!last) updater_.accumulate();
   return net_.loss();
 }
 
-void WorkerTraining::check_loss(double loss) {
+void WorkerTraining::check_loss(double loss, Activations activations) {
   if (std::isfinite(loss)) return;
   const TrainingPlace place{.worker = worker_.id(), .clock = iteration_, .layer = ""};
   std::string what = std::isnan(loss) ? "the loss is NaN" : "the loss is infinite";
-  if (const std::string first = net_.find_nonfinite(); !first.empty()) {
-    what += fmt::format(" (first in {})", first);
+  if (activations == Activations::kThere) {
+    if (const std::string first = net_.find_nonfinite(); !first.empty()) what += fmt::format(" (first in {})", first);
   }
   if (job_.settings.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place, what);
   warn_(text_of(place) + ": " + what);

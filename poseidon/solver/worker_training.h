@@ -62,7 +62,9 @@ class WorkerTraining {
   void load();
   void step();
   double pass(bool last);
-  void check_loss(double loss);
+  /// Where a loss that is no number began can be found until backward writes over it.
+  enum class Activations { kThere, kOverwritten };
+  void check_loss(double loss, Activations activations);
   /// Every worker takes part; all updates are in place.
   void test();
   void contribute_training();

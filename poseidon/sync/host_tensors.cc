@@ -32,7 +32,7 @@ void HostTensors::await_fetch() { backend_.await(fetched_); }
 
 void HostTensors::put() {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (copies_[i]) backend_.begin_upload(copy(i), *tensors_[i], UploadOrder::kAtOnce);
+    if (copies_[i]) backend_.follow(backend_.begin_upload(copy(i), *tensors_[i], UploadOrder::kAtOnce));
   }
 }
 

@@ -32,7 +32,10 @@ cuda::Mark mark_of(Ticket ticket) {
 class CudaSquareSums final : public SquareSumsOperation {
  public:
   CudaSquareSums(cuda::Device& device, std::vector<const Tensor*> tensors)
-      : device_(device), tensors_(std::move(tensors)), sums_(device, bytes()), host_sums_(device, bytes()) {}
+      : device_(device),
+        tensors_(std::move(tensors)),
+        sums_(device, bytes()),
+        host_sums_(device, bytes(), cuda::MemoryPlace::kHost) {}
 
   void begin() override {
     auto* const sums = reinterpret_cast<double*>(sums_.data());
@@ -147,9 +150,10 @@ Ticket CudaBackend::begin_download(const Tensor& from, std::span<float> to) {
 Ticket CudaBackend::begin_upload(std::span<const float> from, Tensor& to, UploadOrder order) {
   if (order == UploadOrder::kInOrder) device_.follow(cuda::Lane::kToDevice, cuda::Lane::kCompute);
   device_.copy_to_device(cuda::Lane::kToDevice, to.data(), from.data(), from.size_bytes());
-  device_.follow(cuda::Lane::kCompute, cuda::Lane::kToDevice);
   return {Ticket::Way::kToDevice, device_.mark(cuda::Lane::kToDevice).number};
 }
+
+void CudaBackend::follow(Ticket ticket) { device_.follow(cuda::Lane::kCompute, mark_of(ticket)); }
 
 bool CudaBackend::is_past(Ticket ticket) { return device_.is_past(mark_of(ticket)); }
 

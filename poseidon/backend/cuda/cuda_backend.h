@@ -36,6 +36,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::shared_ptr<Memory> allocate_host(std::size_t bytes) override;
   Ticket begin_download(const Tensor& from, std::span<float> to) override;
   Ticket begin_upload(std::span<const float> from, Tensor& to, UploadOrder order) override;
+  void follow(Ticket ticket) override;
   [[nodiscard]] bool is_past(Ticket ticket) override;
   void await(Ticket ticket) override;
   void fill(Tensor& tensor, float value) override;

@@ -60,8 +60,9 @@ class Device {
   [[nodiscard]] Mark mark(Lane lane);
   [[nodiscard]] bool is_past(Mark mark);
   void await(Mark mark);
-  /// What comes on `lane` from now on comes after all that has been asked of `other`.
-  void follow(Lane lane, Lane other);
+  /// What comes on `lane` from now on comes after that moment of another; or after all that has been asked of `other`.
+  void follow(Lane lane, Mark mark);
+  void follow(Lane lane, Lane other) { follow(lane, mark(other)); }
   /// Waits for all lanes. Throws bosen::Error(kDevice) where something asked for before has failed.
   void synchronize();
 

@@ -123,6 +123,11 @@ class CudaSoftmaxLoss final : public SoftmaxLossOperation {
   CudaSoftmaxLoss(const CudaSoftmaxLoss&) = delete;
   CudaSoftmaxLoss& operator=(const CudaSoftmaxLoss&) = delete;
 
+  void check() const override {
+    device_.await(looked_);
+    check_labels();
+  }
+
   void forward(const Tensor& input, const Tensor& labels, Tensor& probabilities, Tensor& loss) override {
     check_labels();
     auto* const sums = reinterpret_cast<ExponentialSum*>(sums_.data());
@@ -173,7 +178,7 @@ class CudaSoftmaxLoss final : public SoftmaxLossOperation {
     return 1;
   }
 
-  // Does not wait: whoever reads the loss has waited, so that backward knows of its own forward.
+  // Does not wait: what it finds too late, `check` finds.
   void check_labels() const {
     if (!device_.is_past(looked_) || seen_->bad_labels == 0) return;
     refuse_label(seen_->bad_label, plain_.channels);

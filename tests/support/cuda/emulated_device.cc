@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -43,6 +44,17 @@ class Device::Impl {
     std::deque<Copy> copies;
   };
   std::array<LaneState, kLanes> lanes;
+
+  /// Whether it lies in memory of the device.
+  [[nodiscard]] bool is_own(const void* data) const {
+    const auto next = allocations.upper_bound(const_cast<void*>(data));
+    if (next == allocations.begin()) return false;
+    const auto& [begin, bytes] = *std::prev(next);
+    return data < static_cast<const std::byte*>(begin) + std::max<std::size_t>(bytes, 1);
+  }
+  static void expect(bool holds, const char* what) {
+    if (!holds) throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("emulated: {} between wrong memories", what));
+  }
 
   LaneState& at(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
   void copy(Lane lane, void* to, const void* from, std::size_t bytes) {
@@ -105,9 +117,11 @@ void Device::release_host(void* data) noexcept {
 }
 
 void Device::copy_to_device(Lane lane, void* to, const void* from, std::size_t bytes) {
+  Impl::expect(impl_->is_own(to) && !impl_->is_own(from), "a copy to the device");
   impl_->copy(lane, to, from, bytes);
 }
 void Device::copy_to_host(Lane lane, void* to, const void* from, std::size_t bytes) {
+  Impl::expect(impl_->is_own(from) && !impl_->is_own(to), "a copy to the host");
   impl_->copy(lane, to, from, bytes);
 }
 void Device::copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
@@ -121,7 +135,7 @@ bool Device::is_past(Mark mark) {
   return false;
 }
 void Device::await(Mark mark) { impl_->finish(mark.lane, mark.number); }
-void Device::follow(Lane /*lane*/, Lane other) { impl_->finish(other, impl_->at(other).marks + 1); }
+void Device::follow(Lane /*lane*/, Mark mark) { impl_->finish(mark.lane, mark.number); }
 void Device::synchronize() { impl_->finish_all(); }
 
 void* Device::stream() const { return nullptr; }

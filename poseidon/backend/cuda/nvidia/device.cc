@@ -206,10 +206,10 @@ void Device::await(Mark mark) {
   }
 }
 
-void Device::follow(Lane lane, Lane other) {
-  const Mark moment = mark(other);
-  const auto& pending = impl_->marks[static_cast<std::size_t>(other)].pending;
-  check(cudaStreamWaitEvent(impl_->stream(lane), pending[moment.number - pending.front().first].second),
+void Device::follow(Lane lane, Mark mark) {
+  if (is_past(mark)) return;
+  const auto& pending = impl_->marks[static_cast<std::size_t>(mark.lane)].pending;
+  check(cudaStreamWaitEvent(impl_->stream(lane), pending[mark.number - pending.front().first].second),
         "let a stream wait");
 }
 
