@@ -54,21 +54,21 @@ void ParameterUpdater::gradient_ready(int layer) {
   if (learned_layer.sums->is_done()) check(layer);
 }
 
-void ParameterUpdater::check(int number) {
-  LearnedLayer& layer = layer_at(number);
-  if (!std::exchange(layer.unchecked, false)) return;
-  const std::span<const double> sums = layer.sums->await();
+void ParameterUpdater::check(int layer) {
+  LearnedLayer& learned_layer = layer_at(layer);
+  if (!std::exchange(learned_layer.unchecked, false)) return;
+  const std::span<const double> sums = learned_layer.sums->await();
   for (std::size_t i = 0; i < sums.size(); ++i) {
-    const Learned& learned = layer.parameters[i];
+    const Learned& learned = learned_layer.parameters[i];
     // The squares of large numbers may be too large for a sum where they themselves are not.
     if (std::isfinite(sums[i]) || is_finite(learned.parameter->gradient, backend_)) continue;
     const std::string what =
         fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name);
-    if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(layer.name), what);
+    if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(learned_layer.name), what);
     // Others learn of it as well: what is not finite stays so in every sum. Layers below mostly follow suit.
     if (warned_ == iteration_) continue;
     warned_ = iteration_;
-    warn(text_of(place(layer.name)) + ": " + what);
+    warn(text_of(place(learned_layer.name)) + ": " + what);
   }
 }
 
