@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "bosen/error.h"
@@ -49,6 +50,22 @@ void DurableFile::commit() {
   if (::fsync(file_) != 0) fail_storage(path_, errno);
   const int file = std::exchange(file_, -1);
   if (::close(file) != 0) fail_storage(path_, errno);
+}
+
+void expect_writable(const std::string& path, const std::string& mend) {
+  namespace fs = std::filesystem;
+  const auto refuse = [&](const std::string& reason) {
+    throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}; {}", path, reason, mend));
+  };
+  std::error_code error;
+  const fs::path folder = fs::path(path).parent_path();
+  if (!folder.empty()) fs::create_directories(folder, error);
+  if (error) refuse(error.message());
+  const bool was_there = fs::exists(path, error);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file < 0) refuse(std::strerror(errno));
+  ::close(file);
+  if (!was_there) fs::remove(path, error);
 }
 
 void sync_folder(const std::string& path) {

@@ -29,6 +29,10 @@ class DurableFile {
   int file_ = -1;
 };
 
+/// Before long work whose result goes there: throws bosen::Error(kStorage), with how to mend it, where no file of that
+/// name can be written; folders above it are made. Leaves a file that is there as it is, and none where there is none.
+void expect_writable(const std::string& path, const std::string& mend);
+
 /// Has the disk confirm the names in a folder.
 void sync_folder(const std::string& path);
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "poseidon/solver/durable_file.h"
 #include "poseidon/solver/training_job.h"
 #include "poseidon/solver/worker_training.h"
 
@@ -36,6 +37,9 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iteratio
 }  // namespace
 
 TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend) {
+  if (!settings.trace.empty()) {
+    expect_writable(trace_path(settings.trace, cluster), "name another file with --trace");
+  }
   const TrainingJob job(cluster, settings, make_backend);
   cluster.expect_clocks(job.iterations, job.snapshot ? job.snapshot->state.iteration : 0);
   std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));

@@ -8,6 +8,7 @@
 
 #include "bosen/error.h"
 #include "poseidon/net_description.h"
+#include "poseidon/solver/durable_file.h"
 
 namespace poseidon {
 namespace {
@@ -53,6 +54,10 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
       solver(read_solver_spec(settings.solver)),
       net(read_net_spec(solver.net)) {
   settle_start();
+  // Worker 0 writes them, perhaps only after hours.
+  if (!snapshots.empty() && cluster.rank() == 0 && (solver.snapshot > 0 || solver.snapshot_after_train)) {
+    expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
+  }
   feed = std::make_unique<DataFeed>(net, settings.data, seed);
   if (!feed->has(Phase::kTrain)) {
     refuse(bosen::ErrorKind::kConfiguration,

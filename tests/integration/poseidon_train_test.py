@@ -215,6 +215,17 @@ class SnapshotTest(PoseidonTest):
         path = self.folder / "nowhere"
         refuse("is no folder")
 
+    def test_what_cannot_be_written_is_known_before_training(self):
+        for flags, solver, path, mend in (
+                ([], SOLVER + "snapshot_prefix: /proc/snapshots\n", "/proc/snapshots", "snapshot_prefix"),
+                (["--trace", "/proc/trace.json"], SOLVER, "/proc/trace.json", "--trace")):
+            self.solver.write_text(solver)
+            run = self.poseidon("train", self.solver, "--data", "synthetic", *flags)
+            self.assertEqual(run.code, 2, run.stderr)
+            self.assertNotIn("clock", run.stderr)
+            self.assertIn(f"cannot write {path}", run.stderr)
+            self.assertIn(mend, run.stderr)
+
     def test_a_full_disk_costs_no_snapshot_and_no_training(self):
         self.train("out", "--clocks", 20)
         kept = read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors")
