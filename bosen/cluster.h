@@ -57,7 +57,8 @@ class Cluster {
   void report(Clock clock, const std::vector<std::pair<std::string, double>>& measures);
 
   /// Says at which clock the app will end where --clocks doesn't, so that progress can show how far it is, and at which
-  /// it begins where it goes on from an earlier run: progress and metrics then count from there. Any thread.
+  /// it begins where it goes on from an earlier run: progress and metrics then count from there, and events follow
+  /// those that are in the metrics file already. Any thread; for `first`, before run_workers.
   void expect_clocks(Clock clocks, Clock first = 0);
 
  private:

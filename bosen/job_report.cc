@@ -60,7 +60,7 @@ void JobReport::begin() {
 void JobReport::open() {
   const bool is_first = start_event_.rank == 0;
   if (!options_.metrics.empty()) {
-    const auto mode = is_first ? monitor::OpenMode::kTruncate : monitor::OpenMode::kAppend;
+    const auto mode = is_first && !goes_on() ? monitor::OpenMode::kTruncate : monitor::OpenMode::kAppend;
     log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);
   }
   if (!is_first) return;
@@ -89,6 +89,11 @@ void JobReport::describe(monitor::ProcessStatus& status) {
   const std::lock_guard lock(mutex_);
   status.evaluations_before = evaluations_before_;
   status.evaluations.assign(evaluations_.begin(), evaluations_.end());
+}
+
+bool JobReport::goes_on() {
+  const std::lock_guard lock(mutex_);
+  return first_clock_ > 0;
 }
 
 Clock JobReport::expected_clocks() {

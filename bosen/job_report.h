@@ -58,6 +58,7 @@ class JobReport {
  private:
   [[nodiscard]] double now_s() const;
   void open();
+  [[nodiscard]] bool goes_on();
   void write_clock(const runtime::Process& process, Clock clock);
   void show(Clock clock);
   void print_summary(const monitor::EndEvent& end) const;

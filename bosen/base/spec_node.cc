@@ -217,7 +217,7 @@ double number_of(const SpecNode& node, const std::string& name, SpecRange range)
 
 SpecFields::SpecFields(const SpecNode& node, std::string what) : node_(node), what_(std::move(what)) {
   if (node.kind() != SpecNode::Kind::kMap && node.kind() != SpecNode::Kind::kEmpty) {
-    node.fail(what_ + ": must be keys with values");
+    node.fail(what_.empty() ? "must be keys with values" : what_ + ": must be keys with values");
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
+#include "bosen/cli/own_folder.h"
+#include "bosen/launch/child_process.h"
 #include "bosen/launch/environment.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/supervisor.h"
@@ -26,6 +28,7 @@ int run_program(const RunFlags& flags, const std::vector<std::string>& command) 
   launch::JobRequest job;
   job.plan = launch::plan_job(flags.size, flags.hosts.hosts());
   job.command = command;
+  if (!launch::is_in_path(command.front())) job.command.front() = launch::program_beside(own_folder(), command.front());
   job.exported = launch::exported_variables(flags.exports, env);
   job.timeout_s = flags.timeout_s;
   job.output_dir = flags.output_dir;
@@ -56,6 +59,7 @@ void add_run(CLI::App& app, Request& request) {
   command->add_option("--output-dir", flags->output_dir, "folder for each rank's output: rank-N.out and rank-N.err");
   command->footer(
       "Example: bosen run -n 4 -H gnode1:2,gnode2:2 -- ./mlr --data fashion-mnist\n\n"
+      "A PROGRAM without '/' is looked for in PATH, then beside bosen.\n\n"
       "Exit code: 0 all ranks ended well; 2 wrong usage, nothing started; 110 time-out; 128+n stopped by signal n; "
       "else the code of the\n"
       "rank that failed first (128+n where signal n killed it). Ctrl-C reaches every process; no process is left "

@@ -45,6 +45,21 @@ Pipe make_output(const std::string& log_file) {
   return {UniqueFd(), std::move(file)};
 }
 
+bool is_executable(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+/// The first executable of that name in PATH; empty: none.
+std::string search_path(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  for (const std::string_view folder : split(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
+    std::string candidate = (folder.empty() ? "." : std::string(folder)) + "/" + name;
+    if (!name.empty() && is_executable(candidate)) return candidate;
+  }
+  return "";
+}
+
 void make_non_blocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -116,24 +131,18 @@ ChildProcess start_child(const ChildRequest& request) {
 }
 
 std::string find_program(const std::string& name) {
-  const auto executable = [](const std::string& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
-  };
   if (name.find('/') != std::string::npos) {
-    if (executable(name)) return name;
+    if (is_executable(name)) return name;
     const int error = ::access(name.c_str(), F_OK) == 0 ? EACCES : errno;
     fail("cannot run '" + printable(name) + "'", error);
   }
-  const char* const path = std::getenv("PATH");
-  for (const std::string_view folder : split(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
-    const std::string candidate = (folder.empty() ? "." : std::string(folder)) + "/" + name;
-    if (!name.empty() && executable(candidate)) return candidate;
-  }
-  const bool here = executable("./" + name);
+  if (const std::string found = search_path(name); !found.empty()) return found;
+  const bool here = is_executable("./" + name);
   throw Error(ErrorKind::kUsage, fmt::format("cannot run '{}': there is no such program in PATH{}", printable(name),
                                              here ? fmt::format("; did you mean './{}'?", printable(name)) : ""));
 }
+
+bool is_in_path(const std::string& name) { return !search_path(name).empty(); }
 
 std::string program_beside(const std::string& folder, const std::string& name) {
   const std::string beside = folder + "/" + name;

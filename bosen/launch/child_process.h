@@ -34,6 +34,9 @@ ChildProcess start_child(const ChildRequest& request);
 /// where there is none.
 std::string find_program(const std::string& name);
 
+/// Whether a folder of PATH has an executable of that name.
+bool is_in_path(const std::string& name);
+
 /// The path to start `name` by: in `folder` where it has no slash and there is such a file, else as it is.
 std::string program_beside(const std::string& folder, const std::string& name);
 

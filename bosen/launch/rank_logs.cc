@@ -16,7 +16,9 @@ RankLogs::RankLogs(const std::string& folder, int size) : folder_(folder) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) {
-    throw Error(ErrorKind::kStorage, fmt::format("cannot make the output folder '{}': {}", folder_, error.message()));
+    throw Error(ErrorKind::kStorage,
+                fmt::format("cannot make the output folder '{}': {}; name another with --output-dir", folder_,
+                            error.message()));
   }
   files_.resize(static_cast<std::size_t>(size));
   for (Rank rank = 0; rank < size; ++rank) {
@@ -24,8 +26,8 @@ RankLogs::RankLogs(const std::string& folder, int size) : folder_(folder) {
       File& file = files_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(stream)];
       file.fd.reset(::open(path(rank, stream).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
       if (!file.fd) {
-        throw Error(ErrorKind::kStorage,
-                    fmt::format("cannot write '{}': {}", path(rank, stream), std::strerror(errno)));
+        throw Error(ErrorKind::kStorage, fmt::format("cannot write '{}': {}; name another folder with --output-dir",
+                                                     path(rank, stream), std::strerror(errno)));
       }
     }
   }

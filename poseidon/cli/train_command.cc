@@ -109,7 +109,9 @@ std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster
   if (!options.metrics.empty()) text += fmt::format("{}: wrote {} (metrics)\n", kName, options.metrics);
   if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
   if (result.snapshot.empty()) {
-    return text + fmt::format("{}: next, keep the weights: add --output results\n", kName);
+    const char* const how =
+        options.output.empty() ? "add --output results" : "set snapshot_after_train in the solver's file";
+    return text + fmt::format("{}: next, keep the weights: {}\n", kName, how);
   }
   text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
   const std::string data = settings.data.empty() ? "" : " --data " + settings.data;

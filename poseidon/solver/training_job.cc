@@ -45,13 +45,21 @@ void check_labels(const NetSpec& net, const NetDescription& description, std::in
   }
 }
 
+/// Rates that end with training end later where --clocks makes it longer. Where it makes it shorter they stay, so that
+/// what is resumed later learns as if it had never stopped.
+SolverSpec read_solver(const std::string& file, std::int64_t clocks) {
+  SolverSpec solver = read_solver_spec(file);
+  solver.rate.max_iterations = std::max(solver.rate.max_iterations, clocks);
+  return solver;
+}
+
 }  // namespace
 
 TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings, BackendFactory backend)
     : cluster(the_cluster),
       settings(std::move(the_settings)),
       make_backend(std::move(backend)),
-      solver(read_solver_spec(settings.solver)),
+      solver(read_solver(settings.solver, cluster.options().clocks)),
       net(read_net_spec(solver.net)) {
   settle_start();
   // Worker 0 writes them, perhaps only after hours.
@@ -77,12 +85,19 @@ void TrainingJob::settle_start() {
   seed = options.seed > 0 ? options.seed : solver.random_seed.value_or(1);
   if (settings.resume.empty()) return;
   snapshot = open_snapshot(settings.resume);
-  // Data order and dropout go on as they were.
-  seed = snapshot->state.seed;
-  if (snapshot->state.iteration > iterations) {
+  const TrainingState& state = snapshot->state;
+  if (options.seed > 0 && options.seed != state.seed) {
+    refuse(
+        bosen::ErrorKind::kUsage,
+        fmt::format("--seed {}: {} goes on with the data order and dropout of its own seed, {}; leave --seed out, or "
+                    "begin anew from its weights with --weights",
+                    options.seed, snapshot->path, state.seed));
+  }
+  seed = state.seed;
+  if (state.iteration >= iterations) {
     refuse(bosen::ErrorKind::kUsage,
            fmt::format("{}: is of iteration {}, training ends at {}: nothing is left to do; raise max_iter or --clocks",
-                       snapshot->path, snapshot->state.iteration, iterations));
+                       snapshot->path, state.iteration, iterations));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "bosen/error.h"
 #include "tests/bench/rounds.h"
 
 namespace {
@@ -33,10 +34,18 @@ int main(int argc, char** argv) {
   round.add_option("--shards", options.shards, "shards; 0: chosen automatically")->check(CLI::Range(0, 256));
   round.add_option("--consistency", options.consistency, "model")->check(CLI::IsMember({"bsp", "ssp", "essp", "asp"}));
   round.add_option("--transport", options.transport, "between processes")->check(CLI::IsMember({"tcp", "ipc"}));
-  CLI11_PARSE(app, argc, argv);
   try {
+    app.parse(argc, argv);
     print(options, bosen::bench::measure_rounds(options));
     return 0;
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "bosen-bench: %s (see bosen-bench round --help)\n", error.what());
+    return bosen::exit_code(bosen::ErrorKind::kUsage);
+  } catch (const bosen::Error& error) {
+    std::fprintf(stderr, "bosen-bench: %s\n", error.what());
+    return bosen::exit_code(error.kind());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bosen-bench: %s\n", error.what());
     return 1;

@@ -83,6 +83,17 @@ class BadUsageTest(LaunchTest):
             self.assertIn(f"bosen run: cannot run '{program}': {message}", result.err)
             self.assertEqual(result.last_line, "bosen run: nothing was started")
 
+    def test_a_program_beside_bosen_comes_after_those_in_the_path(self):
+        # The folder of bosen is not in PATH, and bosen itself lies in it.
+        result = bosen("run", "-n", 1, "--", "bosen", "--version")
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.out, r"bosen \d")
+        self.write("bosen", "#!/bin/sh\necho mine\n", mode=0o755)
+        path = f"{self.folder}:{os.environ['PATH']}"
+        result = bosen("run", "-n", 1, "--", "bosen", "--version", env=environment(PATH=path))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("mine", result.out)
+
     def test_a_program_that_cannot_be_executed(self):
         result = bosen("run", "-n", 1, "--", self.write("data.txt", "text\n"))
         self.assertEqual(result.code, 2, result)

@@ -99,7 +99,8 @@ class PoseidonTest(AppTest):
         metrics = self.folder / "metrics.jsonl"
         metrics.unlink(missing_ok=True)
         launcher = [BOSEN, "run", "-n", str(processes), "--"] if processes > 1 else []
-        more = ["--metrics", str(metrics)] if arguments and arguments[0] == "train" else []
+        train = arguments and arguments[0] == "train" and "--metrics" not in arguments
+        more = ["--metrics", str(metrics)] if train else []
         command = [*launcher, POSEIDON, *map(str, arguments), *more]
         result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, **options)
         return Run(result, metrics)

@@ -140,6 +140,41 @@ class SnapshotTest(PoseidonTest):
         self.assertTrue(20 < clocks[0] <= clocks[-1] <= 40, clocks)
         self.assertIn("poseidon train: clock 40/40 100%", run.stderr)
 
+    def test_metrics_go_on_after_those_of_the_run_before(self):
+        metrics = self.folder / "kept.jsonl"
+        self.train("out", "--clocks", 20, "--metrics", metrics)
+        before = metrics.read_text()
+        self.train("out", "--metrics", metrics, "--resume", self.snapshots("out"))
+        self.assertTrue(metrics.read_text().startswith(before))
+        events = [json.loads(line) for line in metrics.read_text().splitlines()]
+        self.assertEqual([each["event"] for each in events if each["event"] in ("start", "end")], ["start", "end"] * 2)
+        clocks = [each["clock"] for each in events if "learning_rate" in each]
+        self.assertEqual(clocks, list(range(40)))
+        # A new training begins a new file.
+        self.train("out", "--clocks", 3, "--metrics", metrics)
+        self.assertFalse(metrics.read_text().startswith(before))
+
+    def test_nothing_is_left_to_do_at_the_end(self):
+        self.train("out", "--clocks", 20, "--metrics", self.folder / "out" / "metrics.jsonl")
+        files = {path: path.read_bytes() for path in (self.folder / "out").rglob("*") if path.is_file()}
+        self.refuse(["train", self.solver, "--data", self.data, "--output", self.folder / "out", "--clocks", 20, "--resume",
+                     self.snapshots("out"), "--metrics", self.folder / "out" / "metrics.jsonl"], "iteration 20", "nothing is left to do", "--clocks")
+        self.assertEqual(files, {path: path.read_bytes() for path in (self.folder / "out").rglob("*") if path.is_file()})
+
+    def test_a_seed_stays_as_it_was(self):
+        self.train("out", "--clocks", 3, "--seed", 5)
+        more = ["train", self.solver, "--data", self.data, "--clocks", 6, "--resume", self.snapshots("out")]
+        self.refuse([*more, "--seed", 6], "--seed 6", "its own seed, 5")
+        self.succeed(*more, "--seed", 5)
+
+    def test_a_rate_that_ends_with_training_ends_later_in_a_longer_one(self):
+        self.solver.write_text(SOLVER.replace("lr_policy: inv", "lr_policy: poly").replace("power: 0.75", "power: 1"))
+        rate = lambda run: {each["clock"]: each["learning_rate"] for each in run.of_kind("eval") if "learning_rate" in each}
+        self.assertAlmostEqual(rate(self.train("short", "--clocks", 10))[9], 0.05 * 31 / 40)
+        longer = rate(self.train("longer", "--clocks", 80, "--resume", self.snapshots("short")))
+        self.assertAlmostEqual(longer[40], 0.05 * 40 / 80)
+        self.assertAlmostEqual(longer[79], 0.05 * 1 / 80)
+
     def test_refuses_a_state_that_cannot_be(self):
         self.train("out", "--clocks", 1)
         path = self.snapshots("out") / "iter_1"

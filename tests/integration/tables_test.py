@@ -16,6 +16,7 @@ PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-p
 BOSEN = os.path.join(BIN, "bosen")
 CHECK = os.path.join(PROGRAMS, "consistency_check")
 LETTERS = os.path.join(PROGRAMS, "letters")
+OWN_UPDATER = os.path.join(PROGRAMS, "own_updater")
 MISUSE = os.path.join(PROGRAMS, "misuse")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 TIMEOUT_S = 120
@@ -105,6 +106,16 @@ class ChannelTest(unittest.TestCase):
                 result = run([*launcher, LETTERS, "--workers", "2", "--transport", transport])
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn(f"every letter of {2 * processes} workers arrived", result.stdout)
+
+
+class OwnUpdaterTest(unittest.TestCase):
+    def test_runs_on_every_shard(self):
+        for processes, servers, transport in [(1, 0, "auto"), (2, 0, "tcp"), (2, 1, "ipc"), (2, 2, "tcp")]:
+            with self.subTest(processes=processes, servers=servers, transport=transport):
+                launcher = [BOSEN, "run", "-n", str(processes), "--servers", str(servers), "--"] if processes > 1 else []
+                result = run([*launcher, OWN_UPDATER, "--workers", "2", "--transport", transport])
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("every row is what its updates make it", result.stdout)
 
 
 class MisuseTest(unittest.TestCase):
