@@ -45,6 +45,7 @@ bosen_require_module(libevent libevent-dev)
 if(BOSEN_BUILD_POSEIDON)
   # Not find_package(dnnl): Debian's insists on OpenCL's headers.
   bosen_require_header(oneapi/dnnl/dnnl.hpp libdnnl-dev)
+  bosen_require_module(openblas libopenblas-openmp-dev)  # the one whose threads are oneDNN's
   bosen_require_package(OpenMP g++ COMPONENTS CXX)
   bosen_require_package(leveldb libleveldb-dev)
   bosen_require_package(PNG libpng-dev)

@@ -1,11 +1,11 @@
 // The products of fully connected layers by oneDNN's sgemm and by OpenBLAS's, on one thread and on two: which the CPU
-// backend should call. Built where pkg-config knows openblas (Debian: libopenblas-openmp-dev, whose threads are
-// OpenMP's as oneDNN's are).
+// backend should call.
 
 #include <benchmark/benchmark.h>
 #include <cblas.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
@@ -34,15 +34,30 @@ void by_openblas(const Product& p, const float* a, const float* b, float* c) {
               number(p.n));
 }
 
+/// Each thread a part of the columns, by a product of its own.
+void by_split_openblas(const Product& p, const float* a, const float* b, float* c) {
+#pragma omp parallel
+  {
+    const std::int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+    const std::int64_t part = (p.n + threads * 16 - 1) / (threads * 16) * 16;
+    const std::int64_t first = std::min(p.n, thread * part), columns = std::min(p.n, first + part) - first;
+    const auto number = [](std::int64_t value) { return static_cast<blasint>(value); };
+    if (columns > 0) {
+      cblas_sgemm(CblasRowMajor, p.turn_a ? CblasTrans : CblasNoTrans, p.turn_b ? CblasTrans : CblasNoTrans,
+                  number(p.m), number(columns), number(p.k), 1.0F, a, number(p.turn_a ? p.m : p.k),
+                  b + first * (p.turn_b ? p.k : 1), number(p.turn_b ? p.k : p.n), 0.0F, c + first, number(p.n));
+    }
+  }
+}
+
 struct Layer {
   const char* name;
   std::int64_t batch, inputs, outputs;
 };
 
-constexpr Layer kLayers[] = {{"lenet_ip1", 64, 800, 500},
-                             {"cifar10_quick_ip1", 100, 1024, 64},
-                             {"alexnet_fc6", 32, 9216, 4096},
-                             {"alexnet_fc7", 32, 4096, 4096},
+constexpr Layer kLayers[] = {{"lenet_ip1", 64, 800, 500},          {"cifar10_quick_ip1", 100, 1024, 64},
+                             {"alexnet_fc6", 32, 9216, 4096},      {"alexnet_fc7", 32, 4096, 4096},
+                             {"alexnet_fc7_128", 128, 4096, 4096}, {"alexnet_fc7_256", 256, 4096, 4096},
                              {"alexnet_fc8", 32, 4096, 1000}};
 
 /// As poseidon/backend/cpu/inner_product.cc asks for them; what has a row for each example also turned over.
@@ -76,7 +91,8 @@ struct Library {
   Multiply multiply;
 };
 
-constexpr Library kLibraries[] = {{"oneDNN", by_onednn}, {"OpenBLAS", by_openblas}};
+constexpr Library kLibraries[] = {
+    {"oneDNN", by_onednn}, {"OpenBLAS", by_openblas}, {"OpenBLAS_split", by_split_openblas}};
 
 const bool registered = [] {
   for (const Layer& layer : kLayers) {

@@ -1,6 +1,9 @@
 // Fully connected layers as matrix products of row-major matrices.
 
+#include <cblas.h>
+
 #include <algorithm>
+#include <limits>
 
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -12,6 +15,23 @@ namespace {
 
 POSEIDON_VECTORISED void add_row(const float* row, float* sums, std::int64_t width) {
   for (std::int64_t i = 0; i < width; ++i) sums[i] += row[i];
+}
+
+/// Whether OpenBLAS is the faster where neither matrix is transposed and the second has k rows of n
+/// (docs/design/poseidon.md).
+bool is_for_openblas(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return n * k >= 1 << 20 && std::max({m, n, k}) <= std::numeric_limits<blasint>::max();
+}
+
+/// c (m x n) = a * b by OpenBLAS, each thread some columns: its own threads would let only one worker compute at a
+/// time.
+void multiply_by_openblas(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float* c) {
+  const auto number = [](auto value) { return static_cast<blasint>(value); };
+  const auto columns = [&](std::size_t first, std::size_t end) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, number(m), number(end - first), number(k), 1.0F, a,
+                number(k), b + first, number(n), 0.0F, c + first, number(n));
+  };
+  parallel(static_cast<std::size_t>(n), columns, /*from=*/1);
 }
 
 class CpuInnerProduct final : public InnerProductOperation {
@@ -119,6 +139,7 @@ void multiply(Transposed transpose_a, Transposed transpose_b, std::int64_t m, st
               const float* a, const float* b, float* c) {
   const bool a_turned = transpose_a == Transposed::kYes;
   const bool b_turned = transpose_b == Transposed::kYes;
+  if (!a_turned && !b_turned && is_for_openblas(m, n, k)) return multiply_by_openblas(m, n, k, a, b, c);
   dnnl::sgemm(a_turned ? 'T' : 'N', b_turned ? 'T' : 'N', m, n, k, 1.0F, a, a_turned ? m : k, b, b_turned ? k : n, 0.0F,
               c, n);
 }

@@ -19,10 +19,10 @@ namespace poseidon::cpu {
 /// Below this a loop is done before other threads have woken.
 inline constexpr std::size_t kParallelElements = std::size_t{1} << 15;
 
-/// Calls work(first, end) with parts of 0 .. count, each in a thread.
+/// Calls work(first, end) with parts of 0 .. count, each in a thread, where there are at least `from`.
 template <class Work>
-void parallel(std::size_t count, const Work& work) {
-  if (count < kParallelElements || omp_get_max_threads() == 1) return work(std::size_t{0}, count);
+void parallel(std::size_t count, const Work& work, std::size_t from = kParallelElements) {
+  if (count < from || omp_get_max_threads() == 1) return work(std::size_t{0}, count);
 #pragma omp parallel
   {
     constexpr std::size_t kLine = 16;  // floats of a cache line

@@ -112,6 +112,23 @@ TEST_F(OperationTest, InnerProduct) {
   }
 }
 
+TEST_F(OperationTest, LargeInnerProduct) {
+  const std::int64_t batch = 3, inputs = 1031, outputs = 1051;
+  const auto operation = backend_.inner_product(outputs, TensorDescription::row_major({batch, inputs}));
+  const Values input = draw(batch * inputs), weight = draw(outputs * inputs), bias = draw(outputs);
+  const Values gradient = draw(batch * outputs);
+  const Tensor x = make(Shape{batch, inputs}, input), w = make(Shape{outputs, inputs}, weight);
+  const Tensor b = make(Shape{outputs}, bias);
+  Tensor y = make(operation->output()), dx = make(TensorDescription::row_major({batch, inputs}));
+  operation->forward(x, w, &b, y);
+  expect_near(values_of(y), inner_product(batch, outputs, input, weight, bias), kTolerance, "output");
+  operation->backward_input(make(operation->output(), gradient), w, dx);
+  const Values no_bias(static_cast<std::size_t>(inputs));
+  Values turned(weight.size());
+  for (std::size_t i = 0; i < weight.size(); ++i) turned[i % inputs * outputs + i / inputs] = weight[i];
+  expect_near(values_of(dx), inner_product(batch, inputs, gradient, turned, no_bias), kTolerance, "input gradient");
+}
+
 class UnaryOperationTest : public OperationTest {
  protected:
   using Make = std::function<std::unique_ptr<UnaryOperation>(const TensorDescription&)>;
