@@ -45,8 +45,7 @@ VENDOR_HEADERS = [
     (r"isa-l", ["bosen/wire/"]),
     (r"boost/context", ["bosen/sim/"]),
     (r"(cuda|cudnn|cublas|cublasLt|nccl)\w*\.h", ["poseidon/backend/cuda/"]),
-    (r"(dnnl|oneapi/)", ["poseidon/backend/cpu/", "tests/bench/"]),
-    (r"cblas", ["tests/bench/"]),
+    (r"(dnnl|oneapi/|cblas)", ["poseidon/backend/cpu/", "tests/bench/"]),
     (r"gtest/|gmock/", ["tests/"]),
     (r"benchmark/", ["tests/bench/"]),
 ]
