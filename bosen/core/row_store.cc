@@ -27,8 +27,7 @@ BufferRef make_zero_block(BufferPool& pool, const wire::RowShape& shape) {
 }  // namespace
 
 RowStore::RowStore(BufferPool& pool, const wire::RowShape& shape, std::unique_ptr<RowUpdater> updater)
-    : pool_(pool),
-      shape_(shape),
+    : shape_(shape),
       ops_(element_ops(shape.element)),
       updater_(std::move(updater)),
       builder_(pool, shape, limits::kBlockBytes),

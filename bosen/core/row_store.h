@@ -83,7 +83,6 @@ class RowStore {
   void log_change(StoredRow& row, std::uint32_t number);
   std::uint32_t find_or_add(RowId id);
 
-  BufferPool& pool_;
   const wire::RowShape shape_;
   const ElementOps& ops_;
   const std::unique_ptr<RowUpdater> updater_;

@@ -37,12 +37,8 @@ ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& m
   store.keep_log(model.push != PushRule::kNever || local_client);
 }
 
-ServerShard::ServerShard(ShardId shard, const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool)
-    : shard_(shard),
-      members_(members),
-      updaters_(updaters),
-      pool_(pool),
-      making_(static_cast<std::size_t>(members.clients())) {}
+ServerShard::ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool)
+    : members_(members), updaters_(updaters), pool_(pool), making_(static_cast<std::size_t>(members.clients())) {}
 
 void ServerShard::step(Envelope envelope, Outbox& outbox) {
   if (envelope.from.is_shard() || envelope.from.rank() >= members_.clients()) {

@@ -23,7 +23,7 @@ namespace bosen::core {
 
 class ServerShard {
  public:
-  ServerShard(ShardId shard, const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool);
+  ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool);
 
   /// Handles a message of a client. What makes no sense (an unknown table, a row twice closed) is counted and ignored.
   void step(Envelope envelope, Outbox& outbox);
@@ -102,7 +102,6 @@ class ServerShard {
   [[nodiscard]] bool subscribes(const Table& table, Rank client) const;
   static void trim_log(Table& table);
 
-  const ShardId shard_;
   const Membership& members_;
   const UpdaterCatalog& updaters_;
   BufferPool& pool_;

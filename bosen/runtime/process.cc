@@ -58,7 +58,7 @@ void Process::make_actors() {
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
     if (!members_.is_local(shard)) continue;
     LocalShard local{.id = shard, .core = {}, .actor = {}};
-    local.core = std::make_unique<core::ServerShard>(shard, members_, spec_.updaters, pool_);
+    local.core = std::make_unique<core::ServerShard>(members_, spec_.updaters, pool_);
     local.actor = std::make_unique<Actor>([this, &core = *local.core, shard](wire::Envelope envelope) {
       core::Outbox outbox(NodeId::shard(shard));
       core.step(std::move(envelope), outbox);

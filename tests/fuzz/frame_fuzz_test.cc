@@ -185,7 +185,7 @@ bool is_spoilsport(const wire::Message& message) {
 /// Process 0 of the sample job: the first shard, a client with two workers, and the link to the hostile peer.
 class Victim {
  public:
-  Victim() : context_(test::sample_context(2)), shard_(0, members_, updaters_, pool_), client_(members_, pool_) {
+  Victim() : context_(test::sample_context(2)), shard_(members_, updaters_, pool_), client_(members_, pool_) {
     context_.rank = 0;
     Outbox outbox(NodeId::client(0));
     for (TableId table = 0; table <= kControl; ++table) {

@@ -18,7 +18,7 @@ SimProcess::SimProcess(core::Membership members, const core::UpdaterCatalog& upd
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
     if (!members_.is_local(shard)) continue;
     if (shards_.empty()) first_shard_ = shard;
-    shards_.push_back(std::make_unique<core::ServerShard>(shard, members_, updaters, pool));
+    shards_.push_back(std::make_unique<core::ServerShard>(members_, updaters, pool));
   }
   mail_.resize((client_ ? 1 : 0) + shards_.size());
 }

@@ -38,7 +38,7 @@ class ThreadedProcess {
         members_{.rank = 0, .workers = {kWorkers}, .rank_of_shard = {is_local_ ? 0 : 1}},
         shard_members_{.rank = is_local_ ? 0 : 1, .workers = {kWorkers}, .rank_of_shard = members_.rank_of_shard},
         client_(members_, pool_),
-        shard_(0, shard_members_, updaters_, shard_pool()) {
+        shard_(shard_members_, updaters_, shard_pool()) {
     with_client([&](Outbox& outbox) { client_.create_table(spec, cache_rows, outbox); });
     EXPECT_TRUE(client_.table_creation(0).done());
   }

@@ -76,9 +76,9 @@ TEST_F(DecodeValuesTest, RefusesTablesThatCannotBe) {
   EXPECT_THAT(problem([](TableSpec& s) { s.shape.element = ElementType{5}; }), HasSubstr("type of elements"));
   EXPECT_THAT(problem([](TableSpec& s) { s.shape.width = 0; }), HasSubstr("width of 0"));
   EXPECT_THAT(problem([](TableSpec& s) { s.shape.width = -1; }), HasSubstr("width of -1"));
-  const auto most = static_cast<std::int64_t>(limits::kRowBytesMax / 8);
-  EXPECT_EQ(problem([most](TableSpec& s) { s.shape.width = most; }), "");
-  EXPECT_THAT(problem([most](TableSpec& s) { s.shape.width = most + 1; }), HasSubstr("width of"));
+  constexpr auto most = static_cast<std::int64_t>(limits::kRowBytesMax / 8);
+  EXPECT_EQ(problem([](TableSpec& s) { s.shape.width = most; }), "");
+  EXPECT_THAT(problem([](TableSpec& s) { s.shape.width = most + 1; }), HasSubstr("width of"));
   EXPECT_THAT(problem([](TableSpec& s) { s.shape.width = std::int64_t{1} << 61; }), HasSubstr("width of"));
   EXPECT_EQ(problem([](TableSpec& s) { s.shape = {RowKind::kSparse, ElementType::kFloat, 0}; }), "");
   EXPECT_THAT(problem([](TableSpec& s) { s.consistency = Consistency{0}; }), HasSubstr("consistency"));
