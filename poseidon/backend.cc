@@ -1,5 +1,6 @@
 #include "poseidon/backend.h"
 
+#include <chrono>
 #include <utility>
 
 namespace poseidon {
@@ -21,6 +22,20 @@ class SquareSumsAtOnce final : public SquareSumsOperation {
   Backend& backend_;
   const std::vector<const Tensor*> tensors_;
   std::vector<double> sums_;
+};
+
+/// The same for moments.
+class StopwatchAtOnce final : public Stopwatch {
+ public:
+  void mark() override {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    marks_ns_.push_back(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  }
+  [[nodiscard]] std::vector<std::int64_t> take_past_ns() override { return std::exchange(marks_ns_, {}); }
+  [[nodiscard]] std::vector<std::int64_t> take_all_ns() override { return take_past_ns(); }
+
+ private:
+  std::vector<std::int64_t> marks_ns_;
 };
 
 }  // namespace
@@ -54,6 +69,15 @@ void Backend::follow(Ticket /*ticket*/) {}
 bool Backend::is_past(Ticket /*ticket*/) { return true; }
 
 void Backend::await(Ticket /*ticket*/) {}
+
+std::unique_ptr<Stopwatch> Backend::stopwatch() { return std::make_unique<StopwatchAtOnce>(); }
+
+void Backend::add_running(double decay, std::span<const RunningSum> sums) {
+  for (const RunningSum& running : sums) {
+    add_scaled(decay - 1, *running.sum, *running.sum);
+    add_scaled(running.factor, *running.value, *running.sum);
+  }
+}
 
 std::unique_ptr<SquareSumsOperation> Backend::sums_of_squares(std::vector<const Tensor*> tensors) {
   return std::make_unique<SquareSumsAtOnce>(*this, std::move(tensors));

@@ -36,6 +36,9 @@ class ConvolutionOperation {
   virtual void backward_input(const Tensor& output_gradient, const Tensor& weight, Tensor& input_gradient) = 0;
   virtual void backward_parameters(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient,
                                    Tensor* bias_gradient) = 0;
+  /// Where a ReLU is part of it, before the other two: makes the gradient by its output that by what the ReLU was
+  /// given, and of that the bias's gradient (which may be null).
+  virtual void backward_relu(const Tensor& /*output*/, Tensor& /*output_gradient*/, Tensor* /*bias_gradient*/) {}
 };
 
 struct ConvolutionOptions {
@@ -44,6 +47,7 @@ struct ConvolutionOptions {
   std::int64_t dilation = 1;
   Window window = {};
   bool bias = true;
+  bool relu = false;  ///< the output's; see Backend::fuses_relu
 };
 
 /// Fully connected: output (batch x outputs) = input (batch x inputs) * weight^T + bias; weight is outputs x inputs.
@@ -55,8 +59,15 @@ class InnerProductOperation {
   virtual void backward_input(const Tensor& output_gradient, const Tensor& weight, Tensor& input_gradient) = 0;
   virtual void backward_parameters(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient,
                                    Tensor* bias_gradient) = 0;
+  /// As ConvolutionOperation's.
+  virtual void backward_relu(const Tensor& /*output*/, Tensor& /*output_gradient*/, Tensor* /*bias_gradient*/) {}
   /// The input of the last forward as row-major batch x inputs; valid until the next.
   [[nodiscard]] virtual const Tensor& flat_input() const = 0;
+};
+
+struct InnerProductOptions {
+  std::int64_t outputs = 0;
+  bool relu = false;  ///< the output's; see Backend::fuses_relu
 };
 
 /// One tensor in, one out: pooling, activations, LRN, softmax.
@@ -105,9 +116,14 @@ class BatchNormalisationOperation {
   virtual void forward_test(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
                             const Tensor& variance, Tensor& output) = 0;
   /// With mean and variance of the last forward_train. Gradients of scale and shift where they are not null.
-  virtual void backward(const Tensor& input, const Tensor* scale, const Tensor& mean, const Tensor& variance,
-                        const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
-                        Tensor* shift_gradient) = 0;
+  virtual void backward(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
+                        const Tensor& variance, const Tensor& output_gradient, Tensor& input_gradient,
+                        Tensor* scale_gradient, Tensor* shift_gradient) = 0;
+};
+
+struct BatchNormalisationOptions {
+  double epsilon = 1e-5;
+  bool relu = false;  ///< the output's; see Backend::fuses_relu
 };
 
 struct SoftmaxLossOptions {
@@ -154,6 +170,7 @@ struct EltwiseOptions {
   enum class Operation { kProduct, kSum, kMaximum };
   Operation operation = Operation::kSum;
   std::vector<double> coefficients = {};  ///< of a sum; empty: all 1
+  bool relu = false;                      ///< the output's, of a sum; see Backend::fuses_relu
 };
 
 /// Of several inputs that are a maximum the first in this order gets its gradient: the second input, the first, and
@@ -212,6 +229,33 @@ enum class UploadOrder {
   kInOrder,  ///< after all that was asked for before
 };
 
+/// Moments of a device's work.
+class Stopwatch {
+ public:
+  virtual ~Stopwatch() = default;
+  /// The moment when all that was asked for before is computed.
+  virtual void mark() = 0;
+  /// Of the marks that are past and have not been taken, in their order: nanoseconds of the host's steady clock.
+  [[nodiscard]] virtual std::vector<std::int64_t> take_past_ns() = 0;
+  /// The same of all, for which it waits.
+  [[nodiscard]] virtual std::vector<std::int64_t> take_all_ns() = 0;
+};
+
+/// A copy that a device has made beside its computation, by the host's steady clock.
+struct DeviceCopy {
+  Ticket::Way way = Ticket::Way::kToHost;
+  std::size_t bytes = 0;
+  std::int64_t begin_ns = 0;
+  std::int64_t end_ns = 0;
+};
+
+/// A sum over time, in which what is older counts less.
+struct RunningSum {
+  Tensor* sum = nullptr;
+  const Tensor* value = nullptr;
+  double factor = 1;  ///< of the value
+};
+
 /// There is not as much memory as was asked for: how much, and how much is free.
 class OutOfMemory final : public bosen::Error {
  public:
@@ -256,9 +300,20 @@ class Backend {
   [[nodiscard]] virtual bool is_past(Ticket ticket);
   virtual void await(Ticket ticket);
 
+  // For measuring.
+  [[nodiscard]] virtual std::unique_ptr<Stopwatch> stopwatch();
+  /// Whether the device computes and copies beside the host, so that its times are not the host's.
+  [[nodiscard]] virtual bool works_beside_host() const { return false; }
+  /// From now on remembers when copies beside the computation were made.
+  virtual void record_copies() {}
+  /// Those that are past and have not been taken.
+  [[nodiscard]] virtual std::vector<DeviceCopy> take_copies() { return {}; }
+
   virtual void fill(Tensor& tensor, float value) = 0;
   /// y += a * x, arranged alike.
   virtual void add_scaled(double a, const Tensor& x, Tensor& y) = 0;
+  /// sum = decay * sum + factor * value, for each; all are row-major.
+  virtual void add_running(double decay, std::span<const RunningSum> sums);
   /// Waits for the device.
   [[nodiscard]] virtual double sum_of_squares(const Tensor& tensor) = 0;
   /// The tensors outlive it.
@@ -269,16 +324,19 @@ class Backend {
   virtual void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) = 0;
   virtual void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) = 0;
 
+  /// Whether convolutions, inner products, batch normalisations and sums can end with a ReLU, which then costs little.
+  [[nodiscard]] virtual bool fuses_relu() const { return false; }
+
   virtual std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
                                                             const TensorDescription& input) = 0;
-  virtual std::unique_ptr<InnerProductOperation> inner_product(std::int64_t outputs,
+  virtual std::unique_ptr<InnerProductOperation> inner_product(const InnerProductOptions& options,
                                                                const TensorDescription& input) = 0;
   virtual std::unique_ptr<UnaryOperation> pooling(const PoolingOptions& options, const TensorDescription& input) = 0;
   virtual std::unique_ptr<UnaryOperation> activation(const ActivationOptions& options,
                                                      const TensorDescription& input) = 0;
   virtual std::unique_ptr<UnaryOperation> lrn(const LrnOptions& options, const TensorDescription& input) = 0;
   virtual std::unique_ptr<UnaryOperation> softmax(const TensorDescription& input) = 0;
-  virtual std::unique_ptr<BatchNormalisationOperation> batch_normalisation(double epsilon,
+  virtual std::unique_ptr<BatchNormalisationOperation> batch_normalisation(const BatchNormalisationOptions& options,
                                                                            const TensorDescription& input) = 0;
   virtual std::unique_ptr<SoftmaxLossOperation> softmax_loss(const SoftmaxLossOptions& options,
                                                              const TensorDescription& input) = 0;

@@ -1,7 +1,11 @@
 #include "poseidon/filler.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numbers>
+#include <thread>
+#include <vector>
 
 namespace poseidon {
 namespace {
@@ -9,7 +13,8 @@ namespace {
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same everywhere, which std's distributions are not.
 class Generator {
  public:
-  explicit Generator(std::uint64_t state) : state_(state) {}
+  /// Goes on after `drawn` numbers.
+  Generator(std::uint64_t state, std::uint64_t drawn) : state_(state + drawn * kStep) {}
 
   /// In (0, 1).
   double uniform() { return (static_cast<double>(next() >> 11) + 0.5) * 0x1.0p-53; }
@@ -28,8 +33,10 @@ class Generator {
   }
 
  private:
+  static constexpr std::uint64_t kStep = 0x9E3779B97F4A7C15;
+
   std::uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15;
+    state_ += kStep;
     std::uint64_t z = state_;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
@@ -63,16 +70,41 @@ double fan(const Filler& filler, const Shape& shape) {
   return (in + out) / 2;
 }
 
+/// Large tensors by several threads, each from its own place in the one sequence of numbers: a number an element, for
+/// two gaussian ones two. draw(generator) is an element.
+template <class Draw>
+void fill_random(std::uint64_t state, std::span<float> values, const Draw& draw) {
+  constexpr std::size_t kEach = std::size_t{1} << 20;  // even, as gaussians come in pairs
+  const auto fill_part = [&](std::size_t first) {
+    Generator generator(state, first);
+    for (float& value : values.subspan(first, std::min(kEach, values.size() - first))) {
+      value = static_cast<float>(draw(generator));
+    }
+  };
+  std::atomic<std::size_t> next{0};
+  const auto fill_parts = [&] {
+    for (std::size_t first = next.fetch_add(kEach); first < values.size(); first = next.fetch_add(kEach)) {
+      fill_part(first);
+    }
+  };
+  const std::size_t parts = (values.size() + kEach - 1) / kEach;
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < std::min<std::size_t>(parts, std::thread::hardware_concurrency()); ++i) {
+    helpers.emplace_back(fill_parts);
+  }
+  fill_parts();
+}
+
 }  // namespace
 
 void fill(const Filler& filler, const Shape& shape, std::uint64_t seed, std::string_view name,
           std::span<float> values) {
-  Generator generator(seed * 0x9E3779B97F4A7C15 ^ hash_of(name));
+  const std::uint64_t state = seed * 0x9E3779B97F4A7C15 ^ hash_of(name);
   const auto fill_uniform = [&](double minimum, double maximum) {
-    for (float& value : values) value = static_cast<float>(minimum + (maximum - minimum) * generator.uniform());
+    fill_random(state, values, [&](Generator& from) { return minimum + (maximum - minimum) * from.uniform(); });
   };
   const auto fill_gaussian = [&](double mean, double deviation) {
-    for (float& value : values) value = static_cast<float>(mean + deviation * generator.gaussian());
+    fill_random(state, values, [&](Generator& from) { return mean + deviation * from.gaussian(); });
   };
   switch (filler.type) {
     case Filler::Type::kConstant:

@@ -77,7 +77,9 @@ class Net::Impl {
 };
 
 Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
-    : graph_(make_graph(spec, {.phase = options.phase, .batch = options.batch, .source = source})),
+    : graph_(make_graph(
+          spec,
+          {.phase = options.phase, .batch = options.batch, .source = source, .folds_relu = backend.fuses_relu()})),
       options_(options),
       backend_(backend) {
   for (GraphLayer& layer : graph_.layers) layers_.push_back(std::move(layer.layer));

@@ -12,11 +12,35 @@
 namespace poseidon {
 namespace {
 
-/// The layers of one phase; a Scale that directly follows a BatchNorm, and alone reads it, becomes part of it.
-std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, Phase phase) {
+/// Whether the layer is a plain ReLU that changes in place what the one before it has written, and that one can do it
+/// itself.
+bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
+  if (relu.type != "ReLU" || relu.bottoms != before.tops || relu.tops != before.tops || before.tops.size() != 1) {
+    return false;
+  }
+  if (const Node* const parameters = relu.node.find("relu_param")) {
+    const Node* const slope = parameters->find("negative_slope");
+    if (slope != nullptr && slope->text() != "0") return false;
+  }
+  if (before.type == "Eltwise") {
+    const Node* const parameters = before.node.find("eltwise_param");
+    const Node* const operation = parameters == nullptr ? nullptr : parameters->find("operation");
+    return operation == nullptr || operation->text() == "SUM";
+  }
+  return before.type == "Convolution" || before.type == "InnerProduct" || before.type == "BatchNorm";
+}
+
+/// The layers of one phase; a Scale that directly follows a BatchNorm, and alone reads it, becomes part of it, and
+/// ReLUs where the context says so.
+std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& context) {
   std::vector<LayerSpec> layers;
   for (const LayerSpec& layer : spec.layers) {
-    if (!(phase == Phase::kTrain ? layer.in_train : layer.in_test)) continue;
+    if (!(context.phase == Phase::kTrain ? layer.in_train : layer.in_test)) continue;
+    if (context.folds_relu && !layers.empty() && !layers.back().relu && folds_into(layer, layers.back())) {
+      static_cast<void>(make_layer(layer, context));  // which refuses what it does not know
+      layers.back().relu = true;
+      continue;
+    }
     if (layer.type != "Scale") {
       layers.push_back(layer);
       continue;
@@ -48,7 +72,7 @@ Readers count_readers(const std::vector<LayerSpec>& layers) {
 class Builder {
  public:
   Builder(const NetSpec& spec, const LayerContext& context)
-      : context_(context), layers_(layers_of_phase(spec, context.phase)), readers_(count_readers(layers_)) {
+      : context_(context), layers_(layers_of_phase(spec, context)), readers_(count_readers(layers_)) {
     graph_.name = spec.name;
     std::set<std::string> names;
     for (const LayerSpec& layer : layers_) {

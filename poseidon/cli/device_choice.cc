@@ -13,9 +13,8 @@ namespace {
 
 constexpr std::string_view kCuda = "cuda";
 
-/// The number in cuda:N, 0 of cuda alone; below 0 where the name is neither.
+/// The number in cuda:N; below 0 where the name is none of these.
 int gpu_of(std::string_view name) {
-  if (name == kCuda) return 0;
   if (!name.starts_with("cuda:")) return -1;
   const std::string_view digits = name.substr(kCuda.size() + 1);
   int number = -1;
@@ -26,11 +25,11 @@ int gpu_of(std::string_view name) {
 }  // namespace
 
 void check_device_name(const std::string& name) {
-  if (name == "cpu" || gpu_of(name) >= 0) return;
+  if (name == "cpu" || name == kCuda || gpu_of(name) >= 0) return;
   throw bosen::Error(bosen::ErrorKind::kUsage, "must be cpu, cuda or cuda:N");
 }
 
-std::unique_ptr<Backend> DeviceChoice::make(int threads) const {
+std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int worker) const {
   if (device == "cpu") {
     if (precision != "fp32") {
       throw bosen::Error(bosen::ErrorKind::kUsage,
@@ -39,8 +38,9 @@ std::unique_ptr<Backend> DeviceChoice::make(int threads) const {
     return std::make_unique<CpuBackend>(threads);
   }
 #ifdef POSEIDON_HAS_CUDA
+  const int number = device == kCuda ? CudaBackend::device_of(worker) : gpu_of(device);
   return std::make_unique<CudaBackend>(
-      CudaOptions{.device = gpu_of(device), .precision = precision_named(precision), .plan_folder = plan_cache});
+      CudaOptions{.device = number, .precision = precision_named(precision), .plan_folder = plan_cache});
 #else
   throw bosen::Error(bosen::ErrorKind::kDevice,
                      "--device " + device +

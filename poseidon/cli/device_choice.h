@@ -19,7 +19,8 @@ struct DeviceChoice {
 
   /// The backend for one worker; `threads` are a processor's. Throws bosen::Error: kUsage where the flags make no
   /// sense, kDevice where there is no such device.
-  [[nodiscard]] std::unique_ptr<Backend> make(int threads) const;
+  /// `worker` is its number in the job, by which the GPUs of a host are dealt out where none is named.
+  [[nodiscard]] std::unique_ptr<Backend> make(int threads, int worker = 0) const;
 };
 
 /// Throws bosen::Error(kUsage) with the reason alone where the name is none of a device: cpu, cuda, cuda:N.
@@ -32,7 +33,8 @@ void declare_device(const Add& add, DeviceChoice& choice) {
     check_device_name(text);
     choice.device = text;
   };
-  add("device", named, "where to compute: cpu, or cuda or cuda:N for a GPU",
+  add("device", named,
+      "where to compute: cpu, cuda:N for that GPU, or cuda for each worker's own: its number's, counted round",
       bosen::OptionRule{.value_name = "NAME", .default_text = "cpu"});
   add("precision", &choice.precision, "of a GPU's products: floats, tf32, or bfloat16 with float weights",
       bosen::OptionRule{.choices = {"fp32", "tf32", "bf16"}});

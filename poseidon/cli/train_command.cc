@@ -126,7 +126,7 @@ int train_command(int argc, const char* const* argv) {
   bosen::App app(kName, "Trains a net as a solver's file says");
   DeviceChoice device;
   declare(app, settings, device);
-  const auto make_backend = [&device](int threads) { return device.make(threads); };
+  const auto make_backend = [&device](int worker, int threads) { return device.make(threads, worker); };
   std::string conclusion;
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     const TrainingResult result = train(cluster, settings, make_backend);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "bosen/error.h"
 #include "poseidon/layers/layer_fields.h"
 #include "poseidon/layers/makers.h"
@@ -44,7 +46,7 @@ class BatchNormLayer final : public Layer {
 
   void set_up(LayerSetup& setup) override {
     backend_ = &setup.backend;
-    operation_ = setup.backend.batch_normalisation(epsilon_, setup.inputs[0]);
+    operation_ = setup.backend.batch_normalisation({.epsilon = epsilon_, .relu = spec_.relu}, setup.inputs[0]);
     mean_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
     variance_ = setup.backend.make(TensorDescription::row_major(parameters_[kMean].shape));
     one_ = setup.backend.make(TensorDescription::row_major(parameters_[kWeight].shape));
@@ -73,8 +75,8 @@ class BatchNormLayer final : public Layer {
 
   void backward(const LayerIo& io) override {
     Tensor& input_gradient = io.inputs[0]->needs_gradient ? io.inputs[0]->gradient : unused_input_gradient_;
-    operation_->backward(io.inputs[0]->value, scale(), mean_, variance_, io.outputs[0]->gradient, input_gradient,
-                         gradient(kScale), gradient(kShift));
+    operation_->backward(io.inputs[0]->value, scale(), shift(), mean_, variance_, io.outputs[0]->gradient,
+                         input_gradient, gradient(kScale), gradient(kShift));
   }
 
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
@@ -95,15 +97,12 @@ class BatchNormLayer final : public Layer {
   Tensor* gradient(Index index) { return parameters_[index].gradient.empty() ? nullptr : &parameters_[index].gradient; }
 
   void remember() {
-    const auto keep = [&](Index index, double factor, const Tensor& batch) {
-      Tensor& sum = parameters_[index].value;
-      backend_->add_scaled(fraction_ - 1, sum, sum);
-      backend_->add_scaled(factor, batch, sum);
-    };
-    keep(kMean, 1, mean_);
     const auto count = static_cast<double>(per_channel_);
-    keep(kVariance, count > 1 ? count / (count - 1) : 1, variance_);
-    keep(kWeight, 1, one_);
+    const std::array<RunningSum, 3> sums{
+        {{&parameters_[kMean].value, &mean_, 1},
+         {&parameters_[kVariance].value, &variance_, count > 1 ? count / (count - 1) : 1},
+         {&parameters_[kWeight].value, &one_, 1}}};
+    backend_->add_running(fraction_, sums);
   }
 
   void recall() {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "poseidon/layers/layer_fields.h"
 #include "poseidon/layers/makers.h"
 
@@ -26,6 +28,7 @@ class ConvolutionLayer final : public Layer {
     options_.groups = fields->integer("group", 1, kExtents);
     options_.dilation = fields->integer("dilation", 1, kExtents);
     options_.window = read_window(*fields);
+    options_.relu = spec.relu;
     weight_filler_ = read_filler(*fields, "weight_filler");
     bias_filler_ = read_filler(*fields, "bias_filler");
     static_cast<void>(fields->text("engine", ""));
@@ -73,8 +76,9 @@ class ConvolutionLayer final : public Layer {
   }
 
   void backward(const LayerIo& io) override {
-    const Tensor& output_gradient = io.outputs[0]->gradient;
-    Tensor* const bias = options_.bias && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
+    Tensor& output_gradient = io.outputs[0]->gradient;
+    Tensor* bias = options_.bias && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
+    if (options_.relu) operation_->backward_relu(io.outputs[0]->value, output_gradient, std::exchange(bias, nullptr));
     Tensor& weight = unused_weight_gradient_.empty() ? parameters_[0].gradient : unused_weight_gradient_;
     if (!weight.empty()) operation_->backward_parameters(io.inputs[0]->value, output_gradient, weight, bias);
     if (io.inputs[0]->needs_gradient) {
@@ -83,6 +87,7 @@ class ConvolutionLayer final : public Layer {
   }
 
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
+  [[nodiscard]] bool needs_output() const override { return options_.relu; }
 
  private:
   LayerSpec spec_;

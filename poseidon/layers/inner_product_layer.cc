@@ -1,5 +1,7 @@
 // Fully connected: every output is a weighted sum of all inputs of an example.
 
+#include <utility>
+
 #include "poseidon/layers/layer_fields.h"
 #include "poseidon/layers/makers.h"
 
@@ -32,7 +34,7 @@ class InnerProductLayer final : public Layer {
   }
 
   void set_up(LayerSetup& setup) override {
-    operation_ = setup.backend.inner_product(outputs_, setup.inputs[0]);
+    operation_ = setup.backend.inner_product({.outputs = outputs_, .relu = spec_.relu}, setup.inputs[0]);
     setup.outputs[0] = operation_->output();
     unused_weight_gradient_ = make_unused_gradient(setup, parameters_);
   }
@@ -44,7 +46,10 @@ class InnerProductLayer final : public Layer {
 
   void backward(const LayerIo& io) override {
     output_gradient_ = &io.outputs[0]->gradient;
-    Tensor* const bias = bias_ && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
+    Tensor* bias = bias_ && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
+    if (spec_.relu) {
+      operation_->backward_relu(io.outputs[0]->value, io.outputs[0]->gradient, std::exchange(bias, nullptr));
+    }
     Tensor& weight = unused_weight_gradient_.empty() ? parameters_[0].gradient : unused_weight_gradient_;
     if (!weight.empty()) operation_->backward_parameters(io.inputs[0]->value, *output_gradient_, weight, bias);
     if (io.inputs[0]->needs_gradient) {
@@ -53,6 +58,7 @@ class InnerProductLayer final : public Layer {
   }
 
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
+  [[nodiscard]] bool needs_output() const override { return spec_.relu; }
 
   [[nodiscard]] std::optional<SufficientFactors> sufficient_factors() const override {
     if (output_gradient_ == nullptr || parameters_[0].gradient.empty()) return std::nullopt;

@@ -85,6 +85,7 @@ class EltwiseLayer final : public MergeLayer {
     LayerFields fields(spec, "eltwise_param");
     options_.operation = static_cast<EltwiseOptions::Operation>(fields->choice("operation", {"PROD", "SUM", "MAX"}, 1));
     options_.coefficients = fields->numbers("coeff");
+    options_.relu = spec.relu;
     if (!options_.coefficients.empty()) {
       if (options_.operation != EltwiseOptions::Operation::kSum) fields->fail("coeff", "belongs to the operation SUM");
       if (options_.coefficients.size() != spec.bottoms.size()) {
@@ -106,7 +107,9 @@ class EltwiseLayer final : public MergeLayer {
     return {inputs[0]};
   }
 
-  [[nodiscard]] bool needs_output() const override { return options_.operation != EltwiseOptions::Operation::kSum; }
+  [[nodiscard]] bool needs_output() const override {
+    return options_.relu || options_.operation != EltwiseOptions::Operation::kSum;
+  }
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
 
  protected:

@@ -27,17 +27,17 @@ class SplitLayer final : public Layer {
 
   void backward(const LayerIo& io) override {
     if (!io.inputs[0]->needs_gradient) return;
-    bool first = true;
+    gradients_.clear();
     for (const Blob* const output : io.outputs) {
-      if (output->gradient.empty()) continue;  // read by something that has no gradient to give
-      if (first) {
-        backend_->copy(output->gradient, io.inputs[0]->gradient);
-      } else {
-        backend_->add_scaled(1, output->gradient, io.inputs[0]->gradient);
-      }
-      first = false;
+      if (!output->gradient.empty()) gradients_.push_back(&output->gradient);  // others have no gradient to give
     }
-    if (first) backend_->fill(io.inputs[0]->gradient, 0);
+    Tensor& sum = io.inputs[0]->gradient;
+    if (gradients_.empty()) return backend_->fill(sum, 0);
+    if (gradients_.size() == 1) return backend_->copy(*gradients_[0], sum);
+    if (!sum_) {
+      sum_ = backend_->eltwise({}, std::vector<TensorDescription>(gradients_.size(), gradients_[0]->description()));
+    }
+    sum_->forward(gradients_, sum);
   }
 
   [[nodiscard]] bool shares_input() const override { return true; }
@@ -45,6 +45,8 @@ class SplitLayer final : public Layer {
  private:
   std::size_t outputs_;
   Backend* backend_ = nullptr;
+  std::vector<const Tensor*> gradients_;  ///< of the outputs that have one
+  std::unique_ptr<MergeOperation> sum_;   ///< of them, where there are several
 };
 
 }  // namespace

@@ -13,8 +13,8 @@
 
 namespace poseidon {
 
-/// Makes a worker's backend, in the worker's thread, to compute with so many threads.
-using BackendFactory = std::function<std::unique_ptr<Backend>(int threads)>;
+/// Makes a worker's backend, in the worker's thread: the worker's number in the job, and threads to compute with.
+using BackendFactory = std::function<std::unique_ptr<Backend>(int worker, int threads)>;
 
 struct TrainSettings {
   std::string solver;      ///< file

@@ -31,6 +31,7 @@ struct LayerSpec {
   bool in_train = true;  ///< by include and exclude rules
   bool in_test = true;
   std::shared_ptr<const LayerSpec> scale = nullptr;  ///< of a BatchNorm: the Scale layer folded into it
+  bool relu = false;                                 ///< a ReLU layer that follows is folded into it
   Node node;  ///< the whole layer, from which the layer reads its own keys (convolution_param, ...)
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -22,24 +24,42 @@ struct CloseFile {
 
 std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
-void write_thread_name(std::FILE* file, int rank, int worker) {
-  fmt::print(file,
-             R"({{"ph":"M","pid":{0},"name":"process_name","args":{{"name":"rank {0}"}}}},)"
-             "\n"
-             R"({{"ph":"M","pid":{0},"tid":{1},"name":"thread_name","args":{{"name":"worker {1}"}}}})",
-             rank, worker);
+constexpr std::array kTracks{Timeline::Track::kHost, Timeline::Track::kDevice, Timeline::Track::kToHost,
+                             Timeline::Track::kToDevice};
+
+int thread_of(const Timeline& timeline, Timeline::Track track) {
+  return timeline.worker() * static_cast<int>(kTracks.size()) + static_cast<int>(track);
+}
+
+/// Tracks on which something happened, the worker's own always.
+bool is_used(const Timeline& timeline, Timeline::Track track) {
+  return track == Timeline::Track::kHost ||
+         std::any_of(timeline.events().begin(), timeline.events().end(),
+                     [&](const Timeline::Event& event) { return event.track == track; });
+}
+
+void write_names(std::FILE* file, int rank, const Timeline& timeline) {
+  fmt::print(file, R"({{"ph":"M","pid":{0},"name":"process_name","args":{{"name":"rank {0}"}}}})", rank);
+  for (const Timeline::Track track : kTracks) {
+    if (!is_used(timeline, track)) continue;
+    fmt::print(file,
+               ",\n"
+               R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":"worker {}{}"}}}})",
+               rank, thread_of(timeline, track), timeline.worker(), name_of(track));
+  }
 }
 
 void write_event(std::FILE* file, int rank, const Timeline& timeline, const Timeline::Event& event) {
   const std::string layer = event.layer < 0 ? "" : timeline.layers()[static_cast<std::size_t>(event.layer)];
   const std::string name = fmt::format("{}{}{}", name_of(event.activity), layer.empty() ? "" : " ", layer);
+  const std::string bytes = event.bytes > 0 ? fmt::format(R"(,"bytes":{})", event.bytes) : "";
   fmt::print(
       file,
       ",\n"
-      R"({{"ph":"X","pid":{},"tid":{},"name":{},"cat":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"iteration":{}}}}})",
-      rank, timeline.worker(), quoted(name), name_of(event.activity),
+      R"({{"ph":"X","pid":{},"tid":{},"name":{},"cat":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"iteration":{}{}}}}})",
+      rank, thread_of(timeline, event.track), quoted(name), name_of(event.activity),
       static_cast<double>(event.begin_ns) / kMicrosecondNs,
-      static_cast<double>(event.end_ns - event.begin_ns) / kMicrosecondNs, event.iteration);
+      static_cast<double>(event.end_ns - event.begin_ns) / kMicrosecondNs, event.iteration, bytes);
 }
 
 }  // namespace
@@ -65,10 +85,26 @@ std::string_view name_of(Timeline::Activity activity) {
       return "wait";
     case Timeline::Activity::kUpdate:
       return "update";
+    case Timeline::Activity::kCopy:
+      return "copy";
     case Timeline::Activity::kData:
       break;
   }
   return "data";
+}
+
+std::string_view name_of(Timeline::Track track) {
+  switch (track) {
+    case Timeline::Track::kDevice:
+      return ", device";
+    case Timeline::Track::kToHost:
+      return ", device to host";
+    case Timeline::Track::kToDevice:
+      return ", host to device";
+    case Timeline::Track::kHost:
+      break;
+  }
+  return "";
 }
 
 void write_chrome_trace(const std::string& path, int rank, std::span<const Timeline> timelines) {
@@ -82,7 +118,7 @@ void write_chrome_trace(const std::string& path, int rank, std::span<const Timel
   for (const Timeline& timeline : timelines) {
     if (!first) fmt::print(file.get(), ",\n");
     first = false;
-    write_thread_name(file.get(), rank, timeline.worker());
+    write_names(file.get(), rank, timeline);
     for (const Timeline::Event& event : timeline.events()) write_event(file.get(), rank, timeline, event);
   }
   fmt::print(file.get(), "\n]}}\n");

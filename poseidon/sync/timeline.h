@@ -13,7 +13,9 @@ namespace poseidon {
 
 class Timeline {
  public:
-  enum class Activity : std::uint8_t { kForward, kBackward, kSend, kWait, kUpdate, kData };
+  enum class Activity : std::uint8_t { kForward, kBackward, kSend, kWait, kUpdate, kData, kCopy };
+  /// Who does it: the worker's thread, or a device that works beside it.
+  enum class Track : std::uint8_t { kHost, kDevice, kToHost, kToDevice };
 
   struct Event {
     Activity activity = Activity::kForward;
@@ -21,6 +23,8 @@ class Timeline {
     std::int64_t iteration = 0;
     std::int64_t begin_ns = 0;  ///< of the host's steady clock
     std::int64_t end_ns = 0;
+    Track track = Track::kHost;
+    std::int64_t bytes = 0;  ///< of a copy
   };
 
   Timeline(int worker, std::vector<std::string> layers) : worker_(worker), layers_(std::move(layers)) {}
@@ -42,6 +46,7 @@ class Timeline {
 };
 
 std::string_view name_of(Timeline::Activity activity);
+std::string_view name_of(Timeline::Track track);
 
 /// Writes the timelines of one process in the Trace Event Format (JSON; times in microseconds). Throws
 /// bosen::Error(kStorage).

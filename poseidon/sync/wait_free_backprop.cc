@@ -1,5 +1,6 @@
 #include "poseidon/sync/wait_free_backprop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "bosen/worker.h"
@@ -22,8 +23,9 @@ class Alone final : public Synchronizer {
   [[nodiscard]] bosen::Traffic traffic() const override { return {}; }
 };
 
-std::unique_ptr<Synchronizer> make_synchronizer(const SyncPlan& plan, const PlannedLayer& planned, Layer& layer,
-                                                Backend& backend, LayerUpdater& updater) {
+/// `number` is the layer's.
+std::unique_ptr<Synchronizer> make_synchronizer(const SyncPlan& plan, const PlannedLayer& planned, int number,
+                                                Layer& layer, Backend& backend, LayerUpdater& updater) {
   if (planned.scheme == Scheme::kNone) return std::make_unique<Alone>();
   if (planned.scheme == Scheme::kSfb) {
     return std::make_unique<FactorBroadcast>(planned.channel, planned.predicted_bytes, backend, layer, plan.workers());
@@ -40,7 +42,13 @@ std::unique_ptr<Synchronizer> make_synchronizer(const SyncPlan& plan, const Plan
                                            std::move(gradients));
   }
   return std::make_unique<ParameterTable>(*planned.rows, planned.table, planned.predicted_bytes, backend,
-                                          std::move(values), updater, planned.layer.layer);
+                                          std::move(values), updater, number);
+}
+
+int number_of(const std::string& name, std::span<const std::unique_ptr<Layer>> layers) {
+  const auto found =
+      std::find_if(layers.begin(), layers.end(), [&](const auto& layer) { return layer->name() == name; });
+  return static_cast<int>(found - layers.begin());
 }
 
 }  // namespace
@@ -53,12 +61,14 @@ WaitFreeBackprop::WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, 
       options_(options),
       gradient_factor_(plan.exchanges_gradients() ? 1.0 / plan.workers() : 1.0),
       state_of_layer_(net.layers().size(), -1) {
+  if (options.timeline != nullptr && backend.works_beside_host()) device_timeline_.emplace(backend, *options.timeline);
   for (const PlannedLayer& planned : plan.layers()) {
-    const auto number = static_cast<std::size_t>(planned.layer.layer);
-    state_of_layer_[number] = static_cast<int>(layers_.size());
     LayerState state;
     state.planned = &planned;
-    state.synchronizer = make_synchronizer(plan, planned, *net.layers()[number], backend, updater);
+    state.layer = number_of(planned.layer.name, net.layers());
+    const auto number = static_cast<std::size_t>(state.layer);
+    state_of_layer_.at(number) = static_cast<int>(layers_.size());
+    state.synchronizer = make_synchronizer(plan, planned, state.layer, *net.layers()[number], backend, updater);
     layers_.push_back(std::move(state));
   }
 }
@@ -68,9 +78,23 @@ WaitFreeBackprop::LayerState* WaitFreeBackprop::find(int layer) {
   return state < 0 ? nullptr : &layers_[static_cast<std::size_t>(state)];
 }
 
+std::int64_t WaitFreeBackprop::begin(Timeline::Activity activity, int layer) {
+  if (device_timeline_) device_timeline_->begin(activity, layer, iteration_);
+  return Timeline::now_ns();
+}
+
 void WaitFreeBackprop::note(Timeline::Activity activity, int layer, std::int64_t begin_ns) {
+  if (device_timeline_) device_timeline_->end();
+  note_host(activity, layer, begin_ns);
+}
+
+void WaitFreeBackprop::note_host(Timeline::Activity activity, int layer, std::int64_t begin_ns) {
   if (options_.timeline == nullptr) return;
   options_.timeline->add({activity, layer, iteration_, begin_ns, Timeline::now_ns()});
+}
+
+void WaitFreeBackprop::finish_timeline() {
+  if (device_timeline_) device_timeline_->collect_all();
 }
 
 // Updates that are exchanged are made before they are sent, and some need all gradients first.
@@ -80,7 +104,7 @@ bool WaitFreeBackprop::starts_late() const {
 
 std::vector<int> WaitFreeBackprop::layer_numbers() const {
   std::vector<int> numbers;
-  for (const LayerState& state : layers_) numbers.push_back(state.planned->layer.layer);
+  for (const LayerState& state : layers_) numbers.push_back(state.layer);
   return numbers;
 }
 
@@ -88,18 +112,18 @@ void WaitFreeBackprop::before_forward(int layer) {
   LayerState* const state = find(layer);
   if (state != nullptr && state->awaited) {
     if (await(*state)) {
-      const std::int64_t begin_ns = Timeline::now_ns();
+      const std::int64_t begin_ns = begin(Timeline::Activity::kUpdate, layer);
       updater_.update(std::span(&layer, 1), gradient_factor_);
       note(Timeline::Activity::kUpdate, layer, begin_ns);
     }
     if (awaited_ == 0) updater_.end_iteration();
   }
-  layer_begin_ns_ = Timeline::now_ns();
+  layer_begin_ns_ = begin(Timeline::Activity::kForward, layer);
 }
 
 void WaitFreeBackprop::after_forward(int layer) { note(Timeline::Activity::kForward, layer, layer_begin_ns_); }
 
-void WaitFreeBackprop::before_backward(int /*layer*/) { layer_begin_ns_ = Timeline::now_ns(); }
+void WaitFreeBackprop::before_backward(int layer) { layer_begin_ns_ = begin(Timeline::Activity::kBackward, layer); }
 
 void WaitFreeBackprop::after_backward(int layer) {
   note(Timeline::Activity::kBackward, layer, layer_begin_ns_);
@@ -120,7 +144,7 @@ void WaitFreeBackprop::fetch(LayerState& state) {
 void WaitFreeBackprop::start_fetched() {
   while (!leaving_.empty()) {
     LayerState& next = *leaving_.front();
-    if (!next.synchronizer->is_fetched() || !updater_.can_check(next.planned->layer.layer)) return;
+    if (!next.synchronizer->is_fetched() || !updater_.can_check(next.layer)) return;
     start(next);
   }
 }
@@ -128,11 +152,11 @@ void WaitFreeBackprop::start_fetched() {
 void WaitFreeBackprop::start(LayerState& state) {
   const std::int64_t begin_ns = Timeline::now_ns();
   leaving_.pop_front();
-  updater_.check(state.planned->layer.layer);
+  updater_.check(state.layer);
   state.synchronizer->start(worker_);
   state.awaited = true;
   ++awaited_;
-  note(Timeline::Activity::kSend, state.planned->layer.layer, begin_ns);
+  note_host(Timeline::Activity::kSend, state.layer, begin_ns);
 }
 
 bool WaitFreeBackprop::await(LayerState& state) {
@@ -141,7 +165,7 @@ bool WaitFreeBackprop::await(LayerState& state) {
   state.awaited = false;
   --awaited_;
   waited_ns_ += Timeline::now_ns() - begin_ns;
-  note(Timeline::Activity::kWait, state.planned->layer.layer, begin_ns);
+  note_host(Timeline::Activity::kWait, state.layer, begin_ns);
   return outcome == Outcome::kGradients;
 }
 
@@ -158,6 +182,7 @@ void WaitFreeBackprop::end_iteration() {
   worker_.advance();
   // A lone worker has nobody to wait for, and a device likes to change all parameters at once.
   if (!options_.overlap || updater_.needs_all_gradients() || plan_.workers() == 1) finish_all();
+  if (device_timeline_) device_timeline_->collect();
   ++iteration_;
 }
 
@@ -174,13 +199,13 @@ void WaitFreeBackprop::finish_all() {
   if (awaited_ == 0) return;
   std::vector<int> pending;
   for (LayerState& state : layers_) {
-    if (state.awaited && await(state)) pending.push_back(state.planned->layer.layer);
+    if (state.awaited && await(state)) pending.push_back(state.layer);
   }
   if (plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
     updater_.prepare(layer_numbers(), gradient_factor_);
   }
   if (!pending.empty()) {
-    const std::int64_t begin_ns = Timeline::now_ns();
+    const std::int64_t begin_ns = begin(Timeline::Activity::kUpdate, -1);
     updater_.update(pending, gradient_factor_);
     note(Timeline::Activity::kUpdate, -1, begin_ns);
   }

@@ -14,9 +14,11 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "poseidon/net.h"
+#include "poseidon/sync/device_timeline.h"
 #include "poseidon/sync/layer_updater.h"
 #include "poseidon/sync/sync_plan.h"
 #include "poseidon/sync/synchronizer.h"
@@ -49,12 +51,16 @@ class WaitFreeBackprop final : public NetObserver {
   /// After a barrier: the same, and with staleness the parameters then show the updates of all workers.
   void catch_up();
 
+  /// Puts all that a device beside the host has done into the timeline, for which it waits.
+  void finish_timeline();
+
   /// Seconds spent waiting for others so far.
   [[nodiscard]] double waited_s() const { return static_cast<double>(waited_ns_) * 1e-9; }
 
   /// A layer's synchronizer, and what `plan` says of it.
   struct LayerState {
     const PlannedLayer* planned = nullptr;
+    int layer = 0;  ///< in Net::layers(), where a device may have folded layers that the plan counts
     std::unique_ptr<Synchronizer> synchronizer;
     bool leaves = false;   ///< fetched, or being fetched, to be started in this iteration
     bool awaited = false;  ///< started and not finished
@@ -69,7 +75,11 @@ class WaitFreeBackprop final : public NetObserver {
   void start(LayerState& state);
   /// Waits; returns whether the update is still to be made.
   bool await(LayerState& state);
+  /// Begins what `note` ends, on the host and on a device beside it.
+  std::int64_t begin(Timeline::Activity activity, int layer);
   void note(Timeline::Activity activity, int layer, std::int64_t begin_ns);
+  /// The same of what only the host does.
+  void note_host(Timeline::Activity activity, int layer, std::int64_t begin_ns);
   [[nodiscard]] bool starts_late() const;
   [[nodiscard]] std::vector<int> layer_numbers() const;
 
@@ -78,6 +88,7 @@ class WaitFreeBackprop final : public NetObserver {
   LayerUpdater& updater_;
   const Options options_;
   const double gradient_factor_;  ///< of what `finish` leaves: the sum over all workers, or the worker's own
+  std::optional<DeviceTimeline> device_timeline_;
   std::vector<LayerState> layers_;
   std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned
   std::deque<LayerState*> leaving_;  ///< those that leave and have not started

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Training speed and memory of poseidon and of PyTorch on one GPU, in turns: forward, backward and momentum update.
 
-Usage: tests/bench/poseidon_vs_torch_gpu.py [--rounds 3] [--nets alexnet,vgg19,googlenet,resnet-50]
-                                            [--precisions fp32,tf32,bf16] [--compile] [--plan-cache DIR]
+Usage: tests/bench/poseidon_vs_torch_gpu.py [--rounds 3] [--nets alexnet,alexnet-owt,vgg19,googlenet,resnet-50]
+                                            [--precisions fp32,tf32,bf16] [--torch eager|compile|torchvision]
+                                            [--plan-cache DIR] [--json FILE]
 
-Needs build/bin/poseidon with CUDA, and PyTorch with torchvision. Both train on synthetic data in the GPU's memory;
-PyTorch's nets are torchvision's with channels last (bf16: autocast), eager or, with --compile, by torch.compile; poseidon's
-AlexNet is Caffe's, which has LRN and groups besides. The runs alternate, and each is a process of its own, so that neither
-has the other's memory; figures are medians over the rounds.
+Needs build/bin/poseidon with CUDA, and PyTorch. Both train on synthetic data in the GPU's memory, PyTorch with channels
+last, cudnn.benchmark and, for bf16, autocast. Its nets are made of the same files (LRN, groups and all), eager or by
+torch.compile; `torchvision` takes that library's nets of the same names instead, whose AlexNet has no LRN and no groups, and
+whose GoogLeNet has batch normalisation and other kernels. PyTorch's process of a net waits while poseidon's runs, a new one each
+time; figures are medians over the rounds, memory is what each takes of the GPU's at its peak.
 """
 
 import argparse
@@ -20,107 +22,153 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
-TORCHVISION_NAMES = {"alexnet": "alexnet", "vgg19": "vgg19", "googlenet": "googlenet", "resnet-50": "resnet50"}
-BATCHES = {"alexnet": 256, "vgg19": 32, "googlenet": 128, "resnet-50": 64}
+TORCHVISION_NAMES = {"alexnet": "alexnet", "alexnet-owt": "alexnet", "vgg19": "vgg19", "googlenet": "googlenet", "resnet-50": "resnet50"}
+BATCHES = {"alexnet": 256, "alexnet-owt": 256, "vgg19": 32, "googlenet": 128, "resnet-50": 64}
 ITERATIONS = 50
 WARM_UP = 10
 
 
-def run_torch(name, precision, compiled):
-    """In a process of its own: prints images/s and bytes as JSON."""
-    import torch
-    import torchvision
+def net_file(name):
+    return os.path.join(ROOT, "config", "nets", name + ".yaml")
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
-    torch.backends.cudnn.benchmark = True
-    options = {"init_weights": False} if name == "googlenet" else {}
-    net = getattr(torchvision.models, TORCHVISION_NAMES[name])(weights=None, **options).cuda().train()
-    net = net.to(memory_format=torch.channels_last)
-    if compiled:
-        net = torch.compile(net)
-    batch = BATCHES[name]
-    images = torch.rand(batch, 3, 224, 224, device="cuda").to(memory_format=torch.channels_last)
-    labels = torch.randint(0, 1000, (batch,), device="cuda")
-    loss = torch.nn.CrossEntropyLoss()
-    solver = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
 
-    def total(outputs):
-        if not hasattr(outputs, "logits"):
-            return loss(outputs, labels)
-        return loss(outputs.logits, labels) + 0.3 * (loss(outputs.aux_logits1, labels) + loss(outputs.aux_logits2, labels))
+class TorchRun:
+    """A net at one precision, in the process that `serve` runs in."""
 
-    def train(iterations):
+    def __init__(self, name, precision, kind):
+        import torch
+        self.torch, self.precision = torch, precision
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+        torch.backends.cudnn.benchmark = True
+        torch.cuda.reset_peak_memory_stats()
+        self.batch = BATCHES[name]
+        shape, classes = (3, 224, 224), 1000
+        if kind == "torchvision":
+            import torchvision
+            options = {"init_weights": False} if name == "googlenet" else {}
+            net = getattr(torchvision.models, TORCHVISION_NAMES[name])(weights=None, **options)
+            self.net = self.with_loss(net)
+        else:
+            from caffe_net_in_torch import CaffeNet
+            self.net = CaffeNet(net_file(name))
+            shape, classes = self.net.image_shape, self.net.classes
+            self.net(torch.rand(2, *shape), torch.zeros(2, dtype=torch.long))  # which settles the lazy layers' shapes
+        self.net = self.net.cuda().train().to(memory_format=torch.channels_last)
+        self.images = torch.rand(self.batch, *shape, device="cuda").to(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, classes, (self.batch,), device="cuda")
+        self.solver = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+        self.step_net = torch.compile(self.net) if kind == "compile" else self.net
+        self.train(WARM_UP)
+
+    def with_loss(self, net):
+        cross_entropy = self.torch.nn.functional.cross_entropy
+
+        class WithLoss(self.torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = net
+
+            def forward(self, images, labels):
+                outputs = self.net(images)
+                if not hasattr(outputs, "logits"):
+                    return cross_entropy(outputs, labels)
+                auxiliary = cross_entropy(outputs.aux_logits1, labels) + cross_entropy(outputs.aux_logits2, labels)
+                return cross_entropy(outputs.logits, labels) + 0.3 * auxiliary
+
+        return WithLoss()
+
+    def train(self, iterations):
         for _ in range(iterations):
-            solver.zero_grad(set_to_none=True)
-            with torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == "bf16"):
-                value = total(net(images))
-            value.backward()
-            solver.step()
-        torch.cuda.synchronize()
+            self.solver.zero_grad(set_to_none=True)
+            with self.torch.autocast("cuda", dtype=self.torch.bfloat16, enabled=self.precision == "bf16"):
+                loss = self.step_net(self.images, self.labels)
+            loss.backward()
+            self.solver.step()
+        self.torch.cuda.synchronize()
 
-    train(WARM_UP)
-    begin = time.perf_counter()
-    train(ITERATIONS)
-    print(json.dumps({"images_per_second": batch * ITERATIONS / (time.perf_counter() - begin),
-                      "device_memory_bytes": torch.cuda.max_memory_allocated(), "version": torch.__version__,
-                      "device": torch.cuda.get_device_name()}))
+    def measure(self):
+        begin = time.perf_counter()
+        self.train(ITERATIONS)
+        return {"images_per_second": self.batch * ITERATIONS / (time.perf_counter() - begin),
+                "device_memory_bytes": self.torch.cuda.max_memory_allocated(), "version": self.torch.__version__,
+                "device": self.torch.cuda.get_device_name()}
 
 
-def result_of(command):
+def serve(name, kind):
+    """Reads a precision a line, and answers each with a measurement as JSON."""
+    run, precision = None, None
+    for line in sys.stdin:
+        if line.strip() != precision:
+            run, precision = None, line.strip()
+            import torch
+            torch.cuda.empty_cache()
+            run = TorchRun(name, precision, kind)
+        print(json.dumps(run.measure()), flush=True)
+
+
+class TorchProcess:
+    def __init__(self, name, kind):
+        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--serve", name, kind],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def measure(self, precision):
+        print(precision, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit("poseidon_vs_torch_gpu: PyTorch's process ended; see above")
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def poseidon_result(name, precision, plan_cache):
+    command = [POSEIDON, "time", net_file(name), "--batch", str(BATCHES[name]), "--iterations", str(ITERATIONS), "--device",
+               "cuda", "--precision", precision, "--json", *(["--plan-cache", plan_cache] if plan_cache else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"poseidon_vs_torch_gpu: {' '.join(command)}: {done.stderr.strip()[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def torch_result(name, precision, compiled):
-    return result_of([sys.executable, os.path.abspath(__file__), "--one", name, precision, str(int(compiled))])
-
-
-def poseidon_result(name, precision, plan_cache):
-    command = [POSEIDON, "time", os.path.join(ROOT, "config", "nets", name + ".yaml"), "--batch", str(BATCHES[name]),
-               "--iterations", str(ITERATIONS), "--device", "cuda", "--precision", precision, "--json"]
-    return result_of(command + (["--plan-cache", plan_cache] if plan_cache else []))
-
-
-def compare(name, precision, arguments):
+def compare(name, precision, arguments, torch_process):
     theirs, ours = [], []
     for _ in range(arguments.rounds):
-        theirs.append(torch_result(name, precision, arguments.compile))
+        theirs.append(torch_process.measure(precision))
         ours.append(poseidon_result(name, precision, arguments.plan_cache))
     left, right = (statistics.median(run["images_per_second"] for run in runs) for runs in (theirs, ours))
     left_gb, right_gb = (max(run["device_memory_bytes"] for run in runs) / 1e9 for runs in (theirs, ours))
     print(f"{name:<12}{BATCHES[name]:>6}{precision:>10}{left:>12.0f}{right:>12.0f}{right / left:>8.2f}"
           f"{left_gb:>12.2f}{right_gb:>12.2f}", flush=True)
-    return theirs[0]
+    return {"net": name, "precision": precision, "torch": theirs, "poseidon": ours}
 
 
 def main():
-    if sys.argv[1:2] == ["--one"]:
-        run_torch(sys.argv[2], sys.argv[3], sys.argv[4] == "1")
+    if sys.argv[1:2] == ["--serve"]:
+        serve(sys.argv[2], sys.argv[3])
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--nets", default=",".join(BATCHES))
     parser.add_argument("--precisions", default="fp32,tf32,bf16")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--torch", choices=["eager", "compile", "torchvision"], default="eager")
     parser.add_argument("--plan-cache", default="")
+    parser.add_argument("--json", default="", help="where to keep all results")
     arguments = parser.parse_args()
-    try:
-        import torch
-        import torchvision
-    except ImportError as error:
-        sys.exit(f"poseidon_vs_torch_gpu: {error}: needs PyTorch with torchvision")
-    if not torch.cuda.is_available():
-        sys.exit("poseidon_vs_torch_gpu: PyTorch finds no GPU here")
     print(f"{'net':<12}{'batch':>6}{'precision':>10}{'PyTorch/s':>12}{'poseidon/s':>12}{'ratio':>8}{'PyTorch GB':>12}"
-          f"{'poseidon GB':>12}")
-    last = None
+          f"{'poseidon GB':>12}", flush=True)
+    results = []
     for name in arguments.nets.split(","):
+        torch_process = TorchProcess(name, arguments.torch)
         for precision in arguments.precisions.split(","):
-            last = compare(name, precision, arguments)
-    print(f"{last['device']}, PyTorch {last['version']}, torchvision {torchvision.__version__}, "
-          f"{arguments.rounds} rounds, medians")
+            results.append(compare(name, precision, arguments, torch_process))
+        torch_process.close()
+    last = results[-1]["torch"][0]
+    print(f"{last['device']}, PyTorch {last['version']} ({arguments.torch}), {arguments.rounds} rounds, medians")
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(results, file)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ class CpuBatchNormalisation final : public BatchNormalisationOperation {
                 variance, output);
   }
 
-  void backward(const Tensor& input, const Tensor* scale, const Tensor& mean, const Tensor& variance,
-                const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
+  void backward(const Tensor& input, const Tensor* scale, const Tensor* /*shift*/, const Tensor& mean,
+                const Tensor& variance, const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
                 Tensor* shift_gradient) override {
     if (!backward_) {
       const normalization_flags flags = flags_of(scale);

@@ -149,8 +149,9 @@ std::unique_ptr<ConvolutionOperation> CpuBackend::convolution(const ConvolutionO
   return cpu::make_convolution(device_, options, input);
 }
 
-std::unique_ptr<InnerProductOperation> CpuBackend::inner_product(std::int64_t outputs, const TensorDescription& input) {
-  return cpu::make_inner_product(device_, outputs, input);
+std::unique_ptr<InnerProductOperation> CpuBackend::inner_product(const InnerProductOptions& options,
+                                                                 const TensorDescription& input) {
+  return cpu::make_inner_product(device_, options.outputs, input);
 }
 
 std::unique_ptr<UnaryOperation> CpuBackend::pooling(const PoolingOptions& options, const TensorDescription& input) {
@@ -170,9 +171,9 @@ std::unique_ptr<UnaryOperation> CpuBackend::softmax(const TensorDescription& inp
   return cpu::make_softmax(device_, input);
 }
 
-std::unique_ptr<BatchNormalisationOperation> CpuBackend::batch_normalisation(double epsilon,
+std::unique_ptr<BatchNormalisationOperation> CpuBackend::batch_normalisation(const BatchNormalisationOptions& options,
                                                                              const TensorDescription& input) {
-  return cpu::make_batch_normalisation(device_, epsilon, input);
+  return cpu::make_batch_normalisation(device_, options.epsilon, input);
 }
 
 std::unique_ptr<SoftmaxLossOperation> CpuBackend::softmax_loss(const SoftmaxLossOptions& options,

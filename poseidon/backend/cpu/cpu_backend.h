@@ -28,12 +28,13 @@ class CpuBackend final : public Backend {
 
   std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
                                                     const TensorDescription& input) override;
-  std::unique_ptr<InnerProductOperation> inner_product(std::int64_t outputs, const TensorDescription& input) override;
+  std::unique_ptr<InnerProductOperation> inner_product(const InnerProductOptions& options,
+                                                       const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> pooling(const PoolingOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> activation(const ActivationOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> lrn(const LrnOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> softmax(const TensorDescription& input) override;
-  std::unique_ptr<BatchNormalisationOperation> batch_normalisation(double epsilon,
+  std::unique_ptr<BatchNormalisationOperation> batch_normalisation(const BatchNormalisationOptions& options,
                                                                    const TensorDescription& input) override;
   std::unique_ptr<SoftmaxLossOperation> softmax_loss(const SoftmaxLossOptions& options,
                                                      const TensorDescription& input) override;

@@ -1,6 +1,6 @@
 // Filling, adding, summing and rearranging tensors.
 
-#include "poseidon/backend/cuda/launch.h"
+#include "poseidon/backend/cuda/channels.h"
 #include "poseidon/backend/cuda/operations.h"
 
 namespace poseidon::cuda {
@@ -30,35 +30,87 @@ struct Square {
   }
 };
 
+/// Of several tensors, in one launch, by four elements.
+struct SquareOfOne {
+  static constexpr std::size_t kTensors = 16;
+  struct alignas(16) Four {
+    float elements[4];
+  };
+  const float* elements[kTensors];
+  std::uint32_t counts[kTensors];
+  POSEIDON_DEVICE DoubleSum operator()(std::uint32_t tensor, std::uint32_t i) const {
+    const std::uint32_t first = 4 * i;
+    const std::uint32_t count = counts[tensor];
+    DoubleSum sum;
+    if (first + 4 <= count) {
+      const Four four = *reinterpret_cast<const Four*>(elements[tensor] + first);
+      POSEIDON_UNROLL
+      for (unsigned k = 0; k < 4; ++k) sum.sum += static_cast<double>(four.elements[k]) * four.elements[k];
+      return sum;
+    }
+    for (std::uint32_t k = first; k < count; ++k) {
+      const double value = elements[tensor][k];
+      sum.sum += value * value;
+    }
+    return sum;
+  }
+};
+
+struct AddRunning {
+  static constexpr std::size_t kTensors = 4;
+  float* sums[kTensors];
+  const float* values[kTensors];
+  float factors[kTensors];
+  std::uint32_t ends[kTensors];  ///< of their elements, all tensors counted through
+  float decay;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const {
+    std::uint32_t tensor = 0;
+    while (i >= ends[tensor]) ++tensor;
+    const std::uint32_t at = tensor == 0 ? i : i - ends[tensor - 1];
+    sums[tensor][at] = decay * sums[tensor][at] + factors[tensor] * values[tensor][at];
+  }
+};
+
 struct StoreDouble {
   double* result;
   POSEIDON_DEVICE void operator()(std::uint32_t output, const DoubleSum& value) const { result[output] = value.sum; }
 };
 
-struct FloatSum {
-  float sum = 0;
-  POSEIDON_DEVICE void add(const FloatSum& other) { sum += other.sum; }
-};
+/// Of a channel of which nothing has to be known.
+struct AnyChannel {};
 
-/// Element i of channel c, i counting through batch and places.
-template <class T>
-struct OfChannel {
-  Grid grid;
-  const T* elements;
-  POSEIDON_DEVICE FloatSum operator()(std::uint32_t c, std::uint32_t i) const {
-    return {to_float(elements[grid.offset(i / grid.places, c, i % grid.places)])};
+struct SumChannel {
+  using Channel = AnyChannel;
+  using Sum = FloatSum;
+  [[nodiscard]] POSEIDON_DEVICE static AnyChannel channel(std::uint32_t /*c*/) { return {}; }
+  POSEIDON_DEVICE float operator()(AnyChannel /*own*/, FloatSum& sum, float x) const {
+    sum.sum += x;
+    return 0;
   }
 };
 
-struct StoreFloat {
-  float* result;
-  POSEIDON_DEVICE void operator()(std::uint32_t output, const FloatSum& value) const { result[output] = value.sum; }
+template <bool kRelu>
+struct AddBias {
+  using Channel = float;
+  using Sum = NoSum;
+  const float* bias;
+  [[nodiscard]] POSEIDON_DEVICE float channel(std::uint32_t c) const { return bias == nullptr ? 0 : bias[c]; }
+  POSEIDON_DEVICE float operator()(float own, NoSum& /*sum*/, float x) const {
+    const float y = x + own;
+    return kRelu && y <= 0 ? 0 : y;
+  }
 };
 
-struct AddBias {
-  Grid grid;
-  const float* bias;
-  POSEIDON_DEVICE float operator()(std::uint32_t i, float x) const { return x + bias[grid.channel_of(i)]; }
+/// What a ReLU lets through of the gradient, and its sum.
+struct PassRelu {
+  using Channel = AnyChannel;
+  using Sum = FloatSum;
+  [[nodiscard]] POSEIDON_DEVICE static AnyChannel channel(std::uint32_t /*c*/) { return {}; }
+  POSEIDON_DEVICE float operator()(AnyChannel /*own*/, FloatSum& sum, float y, float dy) const {
+    const float passed = y > 0 ? dy : 0;
+    sum.sum += passed;
+    return passed;
+  }
 };
 
 /// Goes through the target as it lies, so that writes are next to each other.
@@ -72,6 +124,119 @@ struct Rearrange {
     to[i] = from_float<To>(to_float(from[from_grid.offset(at.n, at.c, at.place)]));
   }
 };
+
+/// Sixteen bytes of channels, where they are innermost.
+template <class T>
+struct alignas(16) ChannelPack {
+  static constexpr unsigned kWidth = 16 / sizeof(T);
+  T elements[kWidth];
+};
+
+/// Packs of channels by batch, pack and place.
+struct Packs {
+  Divisor by_places, by_packs;
+  std::uint32_t places, packs;
+  std::uint32_t channels;
+
+  struct At {
+    std::uint32_t plain, packed;  ///< the first element row-major; the pack
+  };
+  [[nodiscard]] POSEIDON_DEVICE At at(std::uint32_t i, std::uint32_t width) const {
+    const std::uint32_t rest = by_places.quotient(i);
+    const std::uint32_t place = i - rest * places;
+    const std::uint32_t n = by_packs.quotient(rest);
+    const std::uint32_t first = (rest - n * packs) * width;
+    return {(n * channels + first) * places + place, (n * places + place) * packs + first / width};
+  }
+};
+
+template <class From, class To>
+struct PackChannels {
+  Packs packs;
+  const From* plain;
+  ChannelPack<To>* packed;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const {
+    constexpr unsigned kWidth = ChannelPack<To>::kWidth;
+    const Packs::At at = packs.at(i, kWidth);
+    ChannelPack<To> pack;
+    POSEIDON_UNROLL
+    for (unsigned k = 0; k < kWidth; ++k) {
+      pack.elements[k] = from_float<To>(to_float(plain[at.plain + k * packs.places]));
+    }
+    packed[at.packed] = pack;
+  }
+};
+
+template <class From, class To>
+struct UnpackChannels {
+  Packs packs;
+  const ChannelPack<From>* packed;
+  To* plain;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const {
+    constexpr unsigned kWidth = ChannelPack<From>::kWidth;
+    const Packs::At at = packs.at(i, kWidth);
+    const ChannelPack<From> pack = packed[at.packed];
+    POSEIDON_UNROLL
+    for (unsigned k = 0; k < kWidth; ++k) {
+      plain[at.plain + k * packs.places] = from_float<To>(to_float(pack.elements[k]));
+    }
+  }
+};
+
+/// Eight elements, one after the other on both sides.
+template <class T>
+struct alignas(16) Eight {
+  T elements[8];
+};
+
+template <class From, class To>
+struct ConvertEight {
+  const Eight<From>* from;
+  Eight<To>* to;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const {
+    const Eight<From> eight = from[i];
+    Eight<To> result;
+    POSEIDON_UNROLL
+    for (unsigned k = 0; k < 8; ++k) result.elements[k] = from_float<To>(to_float(eight.elements[k]));
+    to[i] = result;
+  }
+};
+
+bool holds_packs(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
+
+/// `plain` is the row-major side.
+template <class From, class To>
+void pack(Device& device, const Grid& plain, const From* from, To* to) {
+  const std::uint32_t count = plain.channels / ChannelPack<To>::kWidth;
+  const Packs packs{Divisor(plain.places), Divisor(count), plain.places, count, plain.channels};
+  for_each(device, std::int64_t{plain.batch} * count * plain.places,
+           PackChannels<From, To>{packs, from, reinterpret_cast<ChannelPack<To>*>(to)});
+}
+
+template <class From, class To>
+void unpack(Device& device, const Grid& plain, const From* from, To* to) {
+  const std::uint32_t count = plain.channels / ChannelPack<From>::kWidth;
+  const Packs packs{Divisor(plain.places), Divisor(count), plain.places, count, plain.channels};
+  for_each(device, std::int64_t{plain.batch} * count * plain.places,
+           UnpackChannels<From, To>{packs, reinterpret_cast<const ChannelPack<From>*>(from), to});
+}
+
+template <class From, class To>
+void rearrange_elements(Device& device, const Shape& shape, Order source, Order target, const From* from, To* to) {
+  const Grid plain = grid_of(shape, Order::kRowMajor);
+  if (source == target && shape.count() % 8 == 0 && holds_packs(from) && holds_packs(to)) {
+    for_each(device, shape.count() / 8,
+             ConvertEight<From, To>{reinterpret_cast<const Eight<From>*>(from), reinterpret_cast<Eight<To>*>(to)});
+  } else if (source == Order::kRowMajor && target == Order::kChannelsLast && holds_packs(to) &&
+             plain.channels % ChannelPack<To>::kWidth == 0) {
+    pack(device, plain, from, to);
+  } else if (source == Order::kChannelsLast && target == Order::kRowMajor && holds_packs(from) &&
+             plain.channels % ChannelPack<From>::kWidth == 0) {
+    unpack(device, plain, from, to);
+  } else {
+    for_each(device, shape.count(), Rearrange<From, To>{grid_of(shape, source), grid_of(shape, target), from, to});
+  }
+}
 
 }  // namespace
 
@@ -101,22 +266,67 @@ void sum_of_squares(Device& device, const Tensor& tensor, double* result) {
   });
 }
 
+void sums_of_squares(Device& device, std::span<const Tensor* const> tensors, double* results) {
+  for (std::size_t first = 0; first < tensors.size(); first += SquareOfOne::kTensors) {
+    const std::size_t count = std::min(tensors.size() - first, SquareOfOne::kTensors);
+    SquareOfOne squares{};
+    std::int64_t longest = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const Tensor& tensor = *tensors[first + k];
+      squares.elements[k] = tensor.data();
+      squares.counts[k] = static_cast<std::uint32_t>(tensor.count());
+      longest = std::max(longest, tensor.count());
+    }
+    fold<DoubleSum>(device, Along::kInputs, static_cast<std::int64_t>(count), (longest + 3) / 4, squares,
+                    StoreDouble{results + first});
+  }
+}
+
+void add_running(Device& device, double decay, std::span<const RunningSum> sums) {
+  for (std::size_t first = 0; first < sums.size(); first += AddRunning::kTensors) {
+    const std::size_t count = std::min(sums.size() - first, AddRunning::kTensors);
+    AddRunning add{};
+    add.decay = static_cast<float>(decay);
+    std::int64_t end = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const RunningSum& running = sums[first + k];
+      end += running.sum->count();
+      add.sums[k] = running.sum->data();
+      add.values[k] = running.value->data();
+      add.factors[k] = static_cast<float>(running.factor);
+      add.ends[k] = static_cast<std::uint32_t>(end);
+    }
+    for_each(device, end, add);
+  }
+}
+
 void sum_channels(Device& device, const Tensor& tensor, float* sums) {
-  const Grid grid = grid_of(tensor.description());
-  const Along along = grid.channel_stride == 1 ? Along::kOutputs : Along::kInputs;
   with_element(arrangement_of(tensor.description()).element, [&](auto zero) {
     using T = decltype(zero);
-    fold<FloatSum>(device, along, grid.channels, std::int64_t{grid.batch} * grid.places,
-                   OfChannel<T>{grid, elements_of<T>(tensor)}, StoreFloat{sums});
+    over_channels(device, grid_of(tensor.description()), static_cast<T*>(nullptr), SumChannel{}, StoreFloat{sums},
+                  elements_of<T>(tensor));
   });
 }
 
-void add_bias(Device& device, const float* bias, const TensorDescription& description, void* data) {
+void add_bias(Device& device, const float* bias, bool relu, const TensorDescription& description, void* data) {
   with_element(arrangement_of(description).element, [&](auto zero) {
     using T = decltype(zero);
     T* const elements = static_cast<T*>(data);
-    transform(device, description.shape.count(), elements, AddBias{grid_of(description), bias},
-              static_cast<const T*>(elements));
+    const Grid grid = grid_of(description);
+    if (relu) {
+      over_channels(device, grid, elements, AddBias<true>{bias}, StoreNothing{}, static_cast<const T*>(elements));
+    } else {
+      over_channels(device, grid, elements, AddBias<false>{bias}, StoreNothing{}, static_cast<const T*>(elements));
+    }
+  });
+}
+
+void pass_relu(Device& device, const Tensor& output, Tensor& output_gradient, float* sums) {
+  with_element(arrangement_of(output.description()).element, [&](auto zero) {
+    using T = decltype(zero);
+    T* const gradient = elements_of<T>(output_gradient);
+    over_channels(device, grid_of(output.description()), gradient, PassRelu{}, StoreFloat{sums}, elements_of<T>(output),
+                  static_cast<const T*>(gradient));
   });
 }
 
@@ -129,15 +339,14 @@ void rearrange(Device& device, const Tensor& from, Tensor& to) {
   }
   // Where shapes differ one is row-major, and has the other's elements in the other's row-major order.
   const Shape& shape = source.order == Order::kChannelsLast ? from.shape() : to.shape();
-  with_element(source.element, [&](auto source_zero) {
-    with_element(target.element, [&](auto target_zero) {
-      using From = decltype(source_zero);
-      using To = decltype(target_zero);
-      for_each(device, to.count(),
-               Rearrange<From, To>{grid_of(shape, source.order), grid_of(shape, target.order), elements_of<From>(from),
-                                   elements_of<To>(to)});
-    });
+  with_elements(from, to, [&](const auto* in, auto* out) {
+    rearrange_elements(device, shape, source.order, target.order, in, out);
   });
+}
+
+std::int64_t packed_channels(std::int64_t channels, Element element) {
+  const auto width = static_cast<std::int64_t>(16 / bytes_of(element));
+  return (channels + width - 1) / width * width;
 }
 
 const Tensor& rearranged(Device& device, const Tensor& tensor, const TensorDescription& wanted, Tensor& own) {

@@ -1,8 +1,9 @@
-// Batch normalisation: sums of each channel, then one pass over the elements.
+// Batch normalisation: sums of each channel, then one pass over the elements. A ReLU after it costs nothing: its sign
+// is computed again in backward.
 
 #include <cmath>
 
-#include "poseidon/backend/cuda/launch.h"
+#include "poseidon/backend/cuda/channels.h"
 #include "poseidon/backend/cuda/operations.h"
 
 namespace poseidon::cuda {
@@ -19,65 +20,76 @@ struct TwoSums {
 /// Of a channel, less its first element: so that squares of a mean that is far from zero do not swallow the variance.
 template <class T>
 struct Moments {
+  using Channel = float;
+  using Sum = TwoSums;
   Grid grid;
   const T* in;
-  POSEIDON_DEVICE TwoSums operator()(std::uint32_t c, std::uint32_t i) const {
-    const float pivot = to_float(in[grid.offset(0, c, 0)]);
-    const float x = to_float(in[grid.offset(i / grid.places, c, i % grid.places)]) - pivot;
-    return {x, x * x};
+  [[nodiscard]] POSEIDON_DEVICE float channel(std::uint32_t c) const { return to_float(in[grid.offset(0, c, 0)]); }
+  POSEIDON_DEVICE float operator()(float pivot, TwoSums& sums, float x) const {
+    const float distance = x - pivot;
+    sums.first += distance;
+    sums.second += distance * distance;
+    return 0;
   }
 };
 
 template <class T>
 struct StoreMoments {
-  Grid grid;
-  const T* in;
+  Moments<T> moments;
   float count;
   float* mean;
   float* variance;
   POSEIDON_DEVICE void operator()(std::uint32_t c, const TwoSums& sums) const {
     const float distance = sums.first / count;
     const float square = sums.second / count - distance * distance;
-    mean[c] = to_float(in[grid.offset(0, c, 0)]) + distance;
+    mean[c] = moments.channel(c) + distance;
     variance[c] = square > 0 ? square : (square == square ? 0 : square);  // what is no number stays
   }
 };
 
-/// What one channel's elements are multiplied by, and what is added: null scale and shift count as 1 and 0.
-struct Channel {
+/// One channel: what its elements are multiplied by, and what is added.
+struct Normaliser {
+  float mean, factor, shift, inverse_deviation;
+  [[nodiscard]] POSEIDON_DEVICE float normalised(float x) const { return (x - mean) * factor + shift; }
+};
+
+/// All channels: null scale and shift count as 1 and 0.
+struct Normalisers {
   const float* mean;
   const float* variance;
   const float* scale;
   const float* shift;
   float epsilon;
-  [[nodiscard]] POSEIDON_DEVICE float inverse_deviation(std::uint32_t c) const {
-    return 1 / sqrtf(variance[c] + epsilon);
+  [[nodiscard]] POSEIDON_DEVICE Normaliser of(std::uint32_t c) const {
+    const float inverse = 1 / sqrtf(variance[c] + epsilon);
+    return {mean[c], inverse * (scale == nullptr ? 1 : scale[c]), shift == nullptr ? 0 : shift[c], inverse};
   }
-  [[nodiscard]] POSEIDON_DEVICE float scale_of(std::uint32_t c) const { return scale == nullptr ? 1 : scale[c]; }
-  [[nodiscard]] POSEIDON_DEVICE float shift_of(std::uint32_t c) const { return shift == nullptr ? 0 : shift[c]; }
 };
 
+template <bool kRelu>
 struct Normalise {
-  Grid grid;
-  Channel channel;
-  POSEIDON_DEVICE float operator()(std::uint32_t i, float x) const {
-    const std::uint32_t c = grid.channel_of(i);
-    const float normalised = (x - channel.mean[c]) * channel.inverse_deviation(c);
-    return normalised * channel.scale_of(c) + channel.shift_of(c);
+  using Channel = Normaliser;
+  using Sum = NoSum;
+  Normalisers normalisers;
+  [[nodiscard]] POSEIDON_DEVICE Normaliser channel(std::uint32_t c) const { return normalisers.of(c); }
+  POSEIDON_DEVICE float operator()(const Normaliser& own, NoSum& /*sum*/, float x) const {
+    const float y = own.normalised(x);
+    return kRelu && y <= 0 ? 0 : y;
   }
 };
 
 /// The sums of the output gradient, and of it times the normalised input.
-template <class T>
+template <bool kRelu>
 struct GradientSums {
-  Grid grid;
-  Channel channel;
-  const T* in;
-  const T* out_gradient;
-  POSEIDON_DEVICE TwoSums operator()(std::uint32_t c, std::uint32_t i) const {
-    const std::uint32_t at = grid.offset(i / grid.places, c, i % grid.places);
-    const float dy = to_float(out_gradient[at]);
-    return {dy, dy * (to_float(in[at]) - channel.mean[c]) * channel.inverse_deviation(c)};
+  using Channel = Normaliser;
+  using Sum = TwoSums;
+  Normalisers normalisers;
+  [[nodiscard]] POSEIDON_DEVICE Normaliser channel(std::uint32_t c) const { return normalisers.of(c); }
+  POSEIDON_DEVICE float operator()(const Normaliser& own, TwoSums& sums, float x, float dy) const {
+    const float passed = kRelu && own.normalised(x) <= 0 ? 0 : dy;
+    sums.first += passed;
+    sums.second += passed * (x - own.mean) * own.inverse_deviation;
+    return 0;
   }
 };
 
@@ -94,20 +106,31 @@ struct StoreSums {
   }
 };
 
+/// One channel's share in the input gradient.
+struct Correction {
+  Normaliser own;
+  float mean_gradient, slope;  ///< dx = factor * (dy - mean_gradient - (x - mean) * slope)
+};
+
+template <bool kRelu>
 struct InputGradient {
-  Grid grid;
-  Channel channel;
+  using Channel = Correction;
+  using Sum = NoSum;
+  Normalisers normalisers;
   const float* sum;
   const float* weighted;
   float count;
-  POSEIDON_DEVICE float operator()(std::uint32_t i, float x, float dy) const {
-    const std::uint32_t c = grid.channel_of(i);
-    const float inverse = channel.inverse_deviation(c);
-    const float normalised = (x - channel.mean[c]) * inverse;
-    return channel.scale_of(c) * inverse * (dy - (sum[c] + normalised * weighted[c]) / count);
+  [[nodiscard]] POSEIDON_DEVICE Correction channel(std::uint32_t c) const {
+    const Normaliser own = normalisers.of(c);
+    return {own, sum[c] / count, own.inverse_deviation * weighted[c] / count};
+  }
+  POSEIDON_DEVICE float operator()(const Correction& by, NoSum& /*sum*/, float x, float dy) const {
+    const float passed = kRelu && by.own.normalised(x) <= 0 ? 0 : dy;
+    return by.own.factor * (passed - by.mean_gradient - (x - by.own.mean) * by.slope);
   }
 };
 
+template <bool kRelu>
 class CudaBatchNormalisation final : public BatchNormalisationOperation {
  public:
   CudaBatchNormalisation(const Context& context, double epsilon, const TensorDescription& input)
@@ -124,8 +147,9 @@ class CudaBatchNormalisation final : public BatchNormalisationOperation {
     with_element(arrangement_of(output_).element, [&](auto zero) {
       using T = decltype(zero);
       const T* const in = elements_of<T>(input);
-      fold<TwoSums>(device_, along(), grid_.channels, per_channel(), Moments<T>{grid_, in},
-                    StoreMoments<T>{grid_, in, static_cast<float>(per_channel()), mean.data(), variance.data()});
+      const Moments<T> moments{grid_, in};
+      over_channels(device_, grid_, static_cast<T*>(nullptr), moments,
+                    StoreMoments<T>{moments, per_channel(), mean.data(), variance.data()}, in);
     });
     forward_test(input, scale, shift, mean, variance, output);
   }
@@ -134,34 +158,35 @@ class CudaBatchNormalisation final : public BatchNormalisationOperation {
                     const Tensor& variance, Tensor& output) override {
     with_element(arrangement_of(output_).element, [&](auto zero) {
       using T = decltype(zero);
-      transform(device_, input.count(), elements_of<T>(output), Normalise{grid_, channel(mean, variance, scale, shift)},
-                elements_of<T>(input));
+      over_channels(device_, grid_, elements_of<T>(output), Normalise<kRelu>{normalisers(mean, variance, scale, shift)},
+                    StoreNothing{}, elements_of<T>(input));
     });
   }
 
-  void backward(const Tensor& input, const Tensor* scale, const Tensor& mean, const Tensor& variance,
-                const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
+  void backward(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
+                const Tensor& variance, const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
                 Tensor* shift_gradient) override {
-    const Channel own = channel(mean, variance, scale, nullptr);
+    const Normalisers own = normalisers(mean, variance, scale, shift);
     float* const sum = sums_.data();
     float* const weighted = sum + grid_.channels;
     with_element(arrangement_of(output_).element, [&](auto zero) {
       using T = decltype(zero);
-      fold<TwoSums>(device_, along(), grid_.channels, per_channel(),
-                    GradientSums<T>{grid_, own, elements_of<T>(input), elements_of<T>(output_gradient)},
+      const T* const in = elements_of<T>(input);
+      const T* const out_gradient = elements_of<T>(output_gradient);
+      over_channels(device_, grid_, static_cast<T*>(nullptr), GradientSums<kRelu>{own},
                     StoreSums{sum, weighted, shift_gradient == nullptr ? nullptr : shift_gradient->data(),
-                              scale_gradient == nullptr ? nullptr : scale_gradient->data()});
-      transform(device_, input.count(), elements_of<T>(input_gradient),
-                InputGradient{grid_, own, sum, weighted, static_cast<float>(per_channel())}, elements_of<T>(input),
-                elements_of<T>(output_gradient));
+                              scale_gradient == nullptr ? nullptr : scale_gradient->data()},
+                    in, out_gradient);
+      over_channels(device_, grid_, elements_of<T>(input_gradient),
+                    InputGradient<kRelu>{own, sum, weighted, per_channel()}, StoreNothing{}, in, out_gradient);
     });
   }
 
  private:
-  [[nodiscard]] Along along() const { return grid_.channel_stride == 1 ? Along::kOutputs : Along::kInputs; }
-  [[nodiscard]] std::int64_t per_channel() const { return std::int64_t{grid_.batch} * grid_.places; }
-  [[nodiscard]] Channel channel(const Tensor& mean, const Tensor& variance, const Tensor* scale,
-                                const Tensor* shift) const {
+  [[nodiscard]] float per_channel() const { return static_cast<float>(std::int64_t{grid_.batch} * grid_.places); }
+
+  [[nodiscard]] Normalisers normalisers(const Tensor& mean, const Tensor& variance, const Tensor* scale,
+                                        const Tensor* shift) const {
     return {mean.data(), variance.data(), scale == nullptr ? nullptr : scale->data(),
             shift == nullptr ? nullptr : shift->data(), epsilon_};
   }
@@ -170,14 +195,16 @@ class CudaBatchNormalisation final : public BatchNormalisationOperation {
   const float epsilon_;
   const TensorDescription output_;
   const Grid grid_;
-  Tensor sums_;  ///< of the gradient, and weighted, for the pass over the elements
+  Tensor sums_;
 };
 
 }  // namespace
 
-std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Context& context, double epsilon,
+std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Context& context,
+                                                                      const BatchNormalisationOptions& options,
                                                                       const TensorDescription& input) {
-  return std::make_unique<CudaBatchNormalisation>(context, epsilon, input);
+  if (options.relu) return std::make_unique<CudaBatchNormalisation<true>>(context, options.epsilon, input);
+  return std::make_unique<CudaBatchNormalisation<false>>(context, options.epsilon, input);
 }
 
 }  // namespace poseidon::cuda

@@ -1,6 +1,8 @@
 // Concatenation along an axis, in the arrangement of the first input; along the batch and the channels that takes one
 // copy of each input, along others both sides are row-major.
 
+#include <optional>
+
 #include "poseidon/backend/cuda/launch.h"
 #include "poseidon/backend/cuda/operations.h"
 
@@ -10,26 +12,69 @@ namespace {
 /// A part of the output as a matrix: `rows` of `width` elements, whose starts lie `stride` apart, from `offset` on.
 struct Part {
   std::uint32_t width = 0, stride = 0, offset = 0;
+};
+
+/// The same as kernels see it.
+struct PartPlaces {
+  explicit PartPlaces(const Part& whole) : part(whole), by_width(whole.width) {}
   [[nodiscard]] POSEIDON_DEVICE std::uint32_t at(std::uint32_t i) const {
-    return i / width * stride + offset + i % width;
+    const std::uint32_t row = by_width.quotient(i);
+    return row * part.stride + part.offset + (i - row * part.width);
   }
+  Part part;
+  Divisor by_width;
 };
 
 template <class T>
 struct Gather {
-  Part part;
+  PartPlaces places;
   const T* whole;
   T* own;
-  POSEIDON_DEVICE void operator()(std::uint32_t i) const { own[i] = whole[part.at(i)]; }
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const { own[i] = whole[places.at(i)]; }
 };
 
 template <class T>
 struct Scatter {
-  Part part;
+  PartPlaces places;
   const T* own;
   T* whole;
-  POSEIDON_DEVICE void operator()(std::uint32_t i) const { whole[part.at(i)] = own[i]; }
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const { whole[places.at(i)] = own[i]; }
 };
+
+/// What a thread moves at once where everything is a multiple of it.
+struct alignas(16) Sixteen {
+  std::uint32_t words[4];
+};
+
+template <class T>
+std::optional<Part> in_packs(const Part& part, const T* one, const T* other) {
+  constexpr std::uint32_t kWidth = sizeof(Sixteen) / sizeof(T);
+  const auto fits = [](const T* data) { return reinterpret_cast<std::uintptr_t>(data) % alignof(Sixteen) == 0; };
+  if ((part.width | part.stride | part.offset) % kWidth != 0 || !fits(one) || !fits(other)) return std::nullopt;
+  return Part{part.width / kWidth, part.stride / kWidth, part.offset / kWidth};
+}
+
+template <class T>
+void scatter(Device& device, const Part& part, std::int64_t count, const T* own, T* whole) {
+  if (const std::optional<Part> packs = in_packs<T>(part, own, whole)) {
+    for_each(
+        device, count * static_cast<std::int64_t>(sizeof(T)) / static_cast<std::int64_t>(sizeof(Sixteen)),
+        Scatter<Sixteen>{PartPlaces(*packs), reinterpret_cast<const Sixteen*>(own), reinterpret_cast<Sixteen*>(whole)});
+  } else {
+    for_each(device, count, Scatter<T>{PartPlaces(part), own, whole});
+  }
+}
+
+template <class T>
+void gather(Device& device, const Part& part, std::int64_t count, const T* whole, T* own) {
+  if (const std::optional<Part> packs = in_packs<T>(part, own, whole)) {
+    for_each(
+        device, count * static_cast<std::int64_t>(sizeof(T)) / static_cast<std::int64_t>(sizeof(Sixteen)),
+        Gather<Sixteen>{PartPlaces(*packs), reinterpret_cast<const Sixteen*>(whole), reinterpret_cast<Sixteen*>(own)});
+  } else {
+    for_each(device, count, Gather<T>{PartPlaces(part), whole, own});
+  }
+}
 
 class CudaConcat final : public MergeOperation {
  public:
@@ -63,7 +108,7 @@ class CudaConcat final : public MergeOperation {
       const Tensor& input = rearranged(device_, *inputs[i], arrangements_[i], own_[i]);
       with_element(arrangement_of(output_).element, [&](auto zero) {
         using T = decltype(zero);
-        for_each(device_, input.count(), Scatter<T>{parts_[i], elements_of<T>(input), elements_of<T>(output)});
+        scatter<T>(device_, parts_[i], input.count(), elements_of<T>(input), elements_of<T>(output));
       });
     }
   }
@@ -78,7 +123,7 @@ class CudaConcat final : public MergeOperation {
       Tensor& part = as_it_is ? wanted : own_[i];
       with_element(arrangement_of(output_).element, [&](auto zero) {
         using T = decltype(zero);
-        for_each(device_, part.count(), Gather<T>{parts_[i], elements_of<T>(output_gradient), elements_of<T>(part)});
+        gather<T>(device_, parts_[i], part.count(), elements_of<T>(output_gradient), elements_of<T>(part));
       });
       if (!as_it_is) rearrange(device_, part, wanted);
     }

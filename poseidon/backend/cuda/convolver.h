@@ -21,8 +21,8 @@ struct ConvolutionProblem {
 class Convolver {
  public:
   virtual ~Convolver() = default;
-  /// Queued on the compute lane. `bias` may be null; it is float always.
-  virtual void forward(const void* input, const void* weight, const float* bias, void* output) = 0;
+  /// Queued on the compute lane. `bias` may be null; it is row-major.
+  virtual void forward(const void* input, const void* weight, const Tensor* bias, void* output) = 0;
   virtual void backward_input(const void* output_gradient, const void* weight, void* input_gradient) = 0;
   virtual void backward_weight(const void* input, const void* output_gradient, void* weight_gradient) = 0;
 };

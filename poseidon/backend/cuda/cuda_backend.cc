@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "bosen/error.h"
@@ -28,6 +31,17 @@ cuda::Mark mark_of(Ticket ticket) {
   return {ticket.way == Ticket::Way::kToHost ? cuda::Lane::kToHost : cuda::Lane::kToDevice, ticket.number};
 }
 
+class CudaStopwatch final : public Stopwatch {
+ public:
+  explicit CudaStopwatch(cuda::Device& device) : stopwatch_(device) {}
+  void mark() override { stopwatch_.mark(cuda::Lane::kCompute); }
+  [[nodiscard]] std::vector<std::int64_t> take_past_ns() override { return stopwatch_.take_past_ns(); }
+  [[nodiscard]] std::vector<std::int64_t> take_all_ns() override { return stopwatch_.take_all_ns(); }
+
+ private:
+  cuda::LaneStopwatch stopwatch_;
+};
+
 /// Added up on the device; the sums come to the host beside what is computed next.
 class CudaSquareSums final : public SquareSumsOperation {
  public:
@@ -39,7 +53,7 @@ class CudaSquareSums final : public SquareSumsOperation {
 
   void begin() override {
     auto* const sums = reinterpret_cast<double*>(sums_.data());
-    for (std::size_t i = 0; i < tensors_.size(); ++i) cuda::sum_of_squares(device_, *tensors_[i], sums + i);
+    cuda::sums_of_squares(device_, tensors_, sums);
     device_.follow(cuda::Lane::kToHost, cuda::Lane::kCompute);
     device_.copy_to_host(cuda::Lane::kToHost, host_sums_.data(), sums, bytes());
     there_ = device_.mark(cuda::Lane::kToHost);
@@ -69,14 +83,18 @@ cuda::Precision precision_named(const std::string& name) {
   throw bosen::Error(bosen::ErrorKind::kUsage, "must be fp32, tf32 or bf16");
 }
 
-/// Sufficient factors are float, whatever activations are.
+/// Sufficient factors are float, whatever activations are. Workers put the same ones together, and have to get the same
+/// sums.
 class CudaBackend::Products {
  public:
   explicit Products(const cuda::Context& context) : context_(context) {}
 
   cuda::MatrixProduct& of(std::int64_t outputs, std::int64_t inputs, std::int64_t factors) {
     auto& product = products_[{outputs, inputs, factors}];
-    if (!product) product = make_matrix_product(context_, {.m = outputs, .n = inputs, .k = factors, .a_turned = true});
+    if (!product) {
+      product =
+          make_matrix_product(context_, {.m = outputs, .n = inputs, .k = factors, .a_turned = true, .timed = false});
+    }
     return *product;
   }
 
@@ -84,6 +102,42 @@ class CudaBackend::Products {
   const cuda::Context& context_;
   std::map<std::array<std::int64_t, 3>, std::unique_ptr<cuda::MatrixProduct>> products_;
 };
+
+/// Two moments for each copy.
+class CudaBackend::CopyRecorder {
+ public:
+  explicit CopyRecorder(cuda::Device& device) : stopwatch_(device) {}
+
+  template <class Copy>
+  void record(Ticket::Way way, cuda::Lane lane, std::size_t bytes, const Copy& copy) {
+    stopwatch_.mark(lane);
+    copy();
+    stopwatch_.mark(lane);
+    begun_.push_back({way, bytes});
+  }
+
+  std::vector<DeviceCopy> take() {
+    for (const std::int64_t moment_ns : stopwatch_.take_past_ns()) {
+      if (!begin_ns_) {
+        begin_ns_ = moment_ns;
+        continue;
+      }
+      DeviceCopy& copy = done_.emplace_back(begun_.front());
+      begun_.pop_front();
+      copy.begin_ns = *std::exchange(begin_ns_, std::nullopt);
+      copy.end_ns = moment_ns;
+    }
+    return std::exchange(done_, {});
+  }
+
+ private:
+  cuda::LaneStopwatch stopwatch_;
+  std::deque<DeviceCopy> begun_;
+  std::optional<std::int64_t> begin_ns_;  ///< of the first of them
+  std::vector<DeviceCopy> done_;
+};
+
+int CudaBackend::device_of(int worker) { return worker % std::max(1, cuda::count_devices().count); }
 
 CudaBackend::CudaBackend(const CudaOptions& options)
     : device_({.number = options.device, .plan_folder = options.plan_folder}),
@@ -143,15 +197,36 @@ std::shared_ptr<Memory> CudaBackend::allocate_host(std::size_t bytes) {
 
 Ticket CudaBackend::begin_download(const Tensor& from, std::span<float> to) {
   device_.follow(cuda::Lane::kToHost, cuda::Lane::kCompute);
-  device_.copy_to_host(cuda::Lane::kToHost, to.data(), from.data(), to.size_bytes());
-  return {Ticket::Way::kToHost, device_.mark(cuda::Lane::kToHost).number};
+  return begin_copy(Ticket::Way::kToHost, to.data(), from.data(), to.size_bytes());
 }
 
 Ticket CudaBackend::begin_upload(std::span<const float> from, Tensor& to, UploadOrder order) {
   if (order == UploadOrder::kInOrder) device_.follow(cuda::Lane::kToDevice, cuda::Lane::kCompute);
-  device_.copy_to_device(cuda::Lane::kToDevice, to.data(), from.data(), from.size_bytes());
-  return {Ticket::Way::kToDevice, device_.mark(cuda::Lane::kToDevice).number};
+  return begin_copy(Ticket::Way::kToDevice, to.data(), from.data(), from.size_bytes());
 }
+
+Ticket CudaBackend::begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes) {
+  const cuda::Lane lane = mark_of({.way = way}).lane;
+  const auto copy = [&] {
+    if (way == Ticket::Way::kToHost) {
+      device_.copy_to_host(lane, to, from, bytes);
+    } else {
+      device_.copy_to_device(lane, to, from, bytes);
+    }
+  };
+  if (recorder_) {
+    recorder_->record(way, lane, bytes, copy);
+  } else {
+    copy();
+  }
+  return {way, device_.mark(lane).number};
+}
+
+std::unique_ptr<Stopwatch> CudaBackend::stopwatch() { return std::make_unique<CudaStopwatch>(device_); }
+
+void CudaBackend::record_copies() { recorder_ = std::make_unique<CopyRecorder>(device_); }
+
+std::vector<DeviceCopy> CudaBackend::take_copies() { return recorder_ ? recorder_->take() : std::vector<DeviceCopy>(); }
 
 void CudaBackend::follow(Ticket ticket) { device_.follow(cuda::Lane::kCompute, mark_of(ticket)); }
 
@@ -162,6 +237,10 @@ void CudaBackend::await(Ticket ticket) { device_.await(mark_of(ticket)); }
 void CudaBackend::fill(Tensor& tensor, float value) { cuda::fill(device_, tensor, value); }
 
 void CudaBackend::add_scaled(double a, const Tensor& x, Tensor& y) { cuda::add_scaled(device_, a, x, y); }
+
+void CudaBackend::add_running(double decay, std::span<const RunningSum> sums) {
+  cuda::add_running(device_, decay, sums);
+}
 
 double CudaBackend::sum_of_squares(const Tensor& tensor) {
   auto* const sum = reinterpret_cast<double*>(sum_->data());
@@ -194,9 +273,9 @@ std::unique_ptr<ConvolutionOperation> CudaBackend::convolution(const Convolution
   return cuda::make_convolution(context_, options, input);
 }
 
-std::unique_ptr<InnerProductOperation> CudaBackend::inner_product(std::int64_t outputs,
+std::unique_ptr<InnerProductOperation> CudaBackend::inner_product(const InnerProductOptions& options,
                                                                   const TensorDescription& input) {
-  return cuda::make_inner_product(context_, outputs, input);
+  return cuda::make_inner_product(context_, options, input);
 }
 
 std::unique_ptr<UnaryOperation> CudaBackend::pooling(const PoolingOptions& options, const TensorDescription& input) {
@@ -216,9 +295,9 @@ std::unique_ptr<UnaryOperation> CudaBackend::softmax(const TensorDescription& in
   return cuda::make_softmax(context_, input);
 }
 
-std::unique_ptr<BatchNormalisationOperation> CudaBackend::batch_normalisation(double epsilon,
+std::unique_ptr<BatchNormalisationOperation> CudaBackend::batch_normalisation(const BatchNormalisationOptions& options,
                                                                               const TensorDescription& input) {
-  return cuda::make_batch_normalisation(context_, epsilon, input);
+  return cuda::make_batch_normalisation(context_, options, input);
 }
 
 std::unique_ptr<SoftmaxLossOperation> CudaBackend::softmax_loss(const SoftmaxLossOptions& options,

@@ -21,6 +21,10 @@ struct CudaOptions {
 
 class CudaBackend final : public Backend {
  public:
+  /// The device for a worker where none is named: they are dealt out by the workers' numbers in the job, which are
+  /// consecutive on a host. 0 where there is none.
+  [[nodiscard]] static int device_of(int worker);
+
   /// Throws bosen::Error(kDevice).
   explicit CudaBackend(const CudaOptions& options);
   ~CudaBackend() override;
@@ -39,22 +43,29 @@ class CudaBackend final : public Backend {
   void follow(Ticket ticket) override;
   [[nodiscard]] bool is_past(Ticket ticket) override;
   void await(Ticket ticket) override;
+  [[nodiscard]] std::unique_ptr<Stopwatch> stopwatch() override;
+  [[nodiscard]] bool works_beside_host() const override { return true; }
+  void record_copies() override;
+  [[nodiscard]] std::vector<DeviceCopy> take_copies() override;
   void fill(Tensor& tensor, float value) override;
   void add_scaled(double a, const Tensor& x, Tensor& y) override;
+  void add_running(double decay, std::span<const RunningSum> sums) override;
   [[nodiscard]] double sum_of_squares(const Tensor& tensor) override;
   [[nodiscard]] std::unique_ptr<SquareSumsOperation> sums_of_squares(std::vector<const Tensor*> tensors) override;
   void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) override;
   void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) override;
   void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) override;
 
+  [[nodiscard]] bool fuses_relu() const override { return true; }
   std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
                                                     const TensorDescription& input) override;
-  std::unique_ptr<InnerProductOperation> inner_product(std::int64_t outputs, const TensorDescription& input) override;
+  std::unique_ptr<InnerProductOperation> inner_product(const InnerProductOptions& options,
+                                                       const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> pooling(const PoolingOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> activation(const ActivationOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> lrn(const LrnOptions& options, const TensorDescription& input) override;
   std::unique_ptr<UnaryOperation> softmax(const TensorDescription& input) override;
-  std::unique_ptr<BatchNormalisationOperation> batch_normalisation(double epsilon,
+  std::unique_ptr<BatchNormalisationOperation> batch_normalisation(const BatchNormalisationOptions& options,
                                                                    const TensorDescription& input) override;
   std::unique_ptr<SoftmaxLossOperation> softmax_loss(const SoftmaxLossOptions& options,
                                                      const TensorDescription& input) override;
@@ -65,11 +76,15 @@ class CudaBackend final : public Backend {
 
  private:
   class Products;
+  class CopyRecorder;
+
+  Ticket begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes);
 
   cuda::Device device_;
   const cuda::Context context_;
   std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
   std::shared_ptr<cuda::DeviceMemory> sum_;
+  std::unique_ptr<CopyRecorder> recorder_;  ///< where somebody asked for it
 };
 
 }  // namespace poseidon

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace poseidon::cuda {
 
@@ -77,6 +78,25 @@ class Device {
 
  private:
   const int number_;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Moments in lanes' work, as the host's steady clock would show them. The device outlives it.
+class LaneStopwatch {
+ public:
+  explicit LaneStopwatch(Device& device);
+  ~LaneStopwatch();
+  LaneStopwatch(const LaneStopwatch&) = delete;
+  LaneStopwatch& operator=(const LaneStopwatch&) = delete;
+
+  /// When all that was asked of the lane before is done.
+  void mark(Lane lane);
+  /// Nanoseconds of the marks that were not taken, in their order: of those that are past, or of all.
+  [[nodiscard]] std::vector<std::int64_t> take_past_ns();
+  [[nodiscard]] std::vector<std::int64_t> take_all_ns();
+
+ private:
+  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 

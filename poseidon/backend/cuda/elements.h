@@ -7,8 +7,11 @@
 
 #if defined(__CUDACC__)
 #define POSEIDON_DEVICE __host__ __device__
+/// Before loops over arrays that have to stay in registers.
+#define POSEIDON_UNROLL _Pragma("unroll")
 #else
 #define POSEIDON_DEVICE
+#define POSEIDON_UNROLL
 #endif
 
 namespace poseidon::cuda {

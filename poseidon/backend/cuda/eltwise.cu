@@ -14,6 +14,18 @@ struct WeightedSum {
   float a, b;
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return a * x + b * y; }
 };
+/// The sum of an element-wise sum that ends with a ReLU.
+struct WeightedSumRelu {
+  float a, b;
+  POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const {
+    const float sum = a * x + b * y;
+    return sum > 0 ? sum : 0;
+  }
+};
+struct ScaleRelu {
+  float a;
+  POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float y, float dy) const { return y > 0 ? a * dy : 0; }
+};
 struct Multiply {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return x * y; }
 };
@@ -30,6 +42,31 @@ struct PassToFirst {
 struct LeaveToOthers {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float maximum, float left) const {
     return x == maximum ? 0.0F : left;
+  }
+};
+
+/// A sum's gradients of two inputs that have its arrangement and the coefficient 1, sixteen bytes at a time.
+template <class T>
+struct PassToBoth {
+  static constexpr unsigned kWidth = 16 / sizeof(T);
+  struct alignas(16) Pack {
+    T elements[kWidth];
+  };
+  const Pack* out;  ///< null: no ReLU
+  const Pack* out_gradient;
+  Pack* one;
+  Pack* other;
+  POSEIDON_DEVICE void operator()(std::uint32_t i) const {
+    Pack gradient = out_gradient[i];
+    if (out != nullptr) {
+      const Pack seen = out[i];
+      POSEIDON_UNROLL
+      for (unsigned k = 0; k < kWidth; ++k) {
+        if (!(to_float(seen.elements[k]) > 0)) gradient.elements[k] = from_float<T>(0);
+      }
+    }
+    one[i] = gradient;
+    other[i] = gradient;
   }
 };
 
@@ -55,8 +92,12 @@ class CudaEltwise final : public MergeOperation {
         const T* const so_far = i == 1 ? first : y;
         const T* const next = elements_of<T>(*values_[i]);
         if (options_.operation == EltwiseOptions::Operation::kSum) {
-          const WeightedSum sum{i == 1 ? coefficient(0) : 1, coefficient(i)};
-          transform(device_, output.count(), y, sum, so_far, next);
+          const float before = i == 1 ? coefficient(0) : 1;
+          if (options_.relu && i + 1 == values_.size()) {
+            transform(device_, output.count(), y, WeightedSumRelu{before, coefficient(i)}, so_far, next);
+          } else {
+            transform(device_, output.count(), y, WeightedSum{before, coefficient(i)}, so_far, next);
+          }
         } else if (options_.operation == EltwiseOptions::Operation::kProduct) {
           transform(device_, output.count(), y, Multiply{}, so_far, next);
         } else {
@@ -68,6 +109,7 @@ class CudaEltwise final : public MergeOperation {
 
   void backward(std::span<const Tensor* const> inputs, const Tensor& output, const Tensor& output_gradient,
                 std::span<Tensor* const> input_gradients) override {
+    if (pass_to_both(output, output_gradient, input_gradients)) return;
     if (options_.operation != EltwiseOptions::Operation::kSum) arrange(inputs);
     if (options_.operation == EltwiseOptions::Operation::kMaximum) {
       if (left_.empty()) left_ = make_tensor(device_, output_);
@@ -93,6 +135,28 @@ class CudaEltwise final : public MergeOperation {
     return options_.coefficients.empty() ? 1.0F : static_cast<float>(options_.coefficients[input]);
   }
 
+  /// Whether that was all.
+  bool pass_to_both(const Tensor& output, const Tensor& output_gradient, std::span<Tensor* const> gradients) {
+    const Arrangement own = arrangement_of(output_);
+    const auto fits = [&](const Tensor* gradient) {
+      return gradient != nullptr && arrangement_of(gradient->description()) == own;
+    };
+    const std::int64_t width = 16 / static_cast<std::int64_t>(bytes_of(own.element));
+    if (options_.operation != EltwiseOptions::Operation::kSum || gradients.size() != 2 || !fits(gradients[0]) ||
+        !fits(gradients[1]) || coefficient(0) != 1 || coefficient(1) != 1 || output.count() % width != 0) {
+      return false;
+    }
+    with_element(own.element, [&](auto zero) {
+      using Pack = typename PassToBoth<decltype(zero)>::Pack;
+      const auto* const seen = options_.relu ? reinterpret_cast<const Pack*>(output.data()) : nullptr;
+      for_each(device_, output.count() / width,
+               PassToBoth<decltype(zero)>{seen, reinterpret_cast<const Pack*>(output_gradient.data()),
+                                          reinterpret_cast<Pack*>(gradients[0]->data()),
+                                          reinterpret_cast<Pack*>(gradients[1]->data())});
+    });
+    return true;
+  }
+
   void arrange(std::span<const Tensor* const> inputs) {
     values_.clear();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -106,7 +170,9 @@ class CudaEltwise final : public MergeOperation {
       T* const to = elements_of<T>(gradient);
       const T* const from = elements_of<T>(output_gradient);
       const std::int64_t count = gradient.count();
-      if (options_.operation == EltwiseOptions::Operation::kSum) {
+      if (options_.relu) {
+        transform(device_, count, to, ScaleRelu{coefficient(input)}, elements_of<T>(output), from);
+      } else if (options_.operation == EltwiseOptions::Operation::kSum) {
         transform(device_, count, to, Scale{coefficient(input)}, from);
       } else if (options_.operation == EltwiseOptions::Operation::kProduct) {
         const T* so_far = from;

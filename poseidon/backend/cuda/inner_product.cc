@@ -8,14 +8,16 @@ namespace {
 
 class CudaInnerProduct final : public InnerProductOperation {
  public:
-  CudaInnerProduct(const Context& context, std::int64_t outputs, const TensorDescription& input)
+  CudaInnerProduct(const Context& context, const InnerProductOptions& options, const TensorDescription& input)
       : device_(context.device),
         element_(context.activations.element),
+        relu_(options.relu),
         inputs_(input.shape.count(1, input.shape.rank())),
         matrix_(arranged(input.shape, {Order::kRowMajor, element_})),
-        output_(arranged({input.shape[0], outputs}, {Order::kRowMajor, element_})),
-        own_weight_description_(arranged({outputs, inputs_}, {Order::kRowMajor, element_})) {
+        output_(arranged({input.shape[0], options.outputs}, {Order::kRowMajor, element_})),
+        own_weight_description_(arranged({options.outputs, inputs_}, {Order::kRowMajor, element_})) {
     const std::int64_t batch = input.shape[0];
+    const std::int64_t outputs = options.outputs;
     const auto product = [&](ProductShape shape) {
       shape.input = element_;
       return make_matrix_product(context, shape);
@@ -32,14 +34,16 @@ class CudaInnerProduct final : public InnerProductOperation {
     const Tensor& matrix = rearranged(device_, input, matrix_, own_input_);
     forward_->run(matrix.data(), rearranged(device_, weight, own_weight_description_, own_weight_).data(),
                   output.data());
-    if (bias != nullptr) add_bias(device_, bias->data(), output_, output.data());
+    if (bias != nullptr || relu_) {
+      add_bias(device_, bias == nullptr ? nullptr : bias->data(), relu_, output_, output.data());
+    }
     flat_source_ = &matrix;
   }
 
   void backward_input(const Tensor& output_gradient, const Tensor& weight, Tensor& input_gradient) override {
     Tensor& target = own_gradient_.empty() ? input_gradient : own_gradient_;
-    to_input_->run(output_gradient.data(), rearranged(device_, weight, own_weight_description_, own_weight_).data(),
-                   target.data());
+    const Tensor& factors = own_weight_.empty() ? weight : own_weight_;  // as forward left them
+    to_input_->run(output_gradient.data(), factors.data(), target.data());
     if (!own_gradient_.empty()) rearrange(device_, own_gradient_, input_gradient);
   }
 
@@ -48,6 +52,10 @@ class CudaInnerProduct final : public InnerProductOperation {
     const Tensor& matrix = own_input_.empty() ? input : own_input_;  // as forward left it
     to_weight_->run(output_gradient.data(), matrix.data(), weight_gradient.data());
     if (bias_gradient != nullptr) sum_channels(device_, output_gradient, bias_gradient->data());
+  }
+
+  void backward_relu(const Tensor& output, Tensor& output_gradient, Tensor* bias_gradient) override {
+    pass_relu(device_, output, output_gradient, bias_gradient == nullptr ? nullptr : bias_gradient->data());
   }
 
   [[nodiscard]] const Tensor& flat_input() const override {
@@ -64,6 +72,7 @@ class CudaInnerProduct final : public InnerProductOperation {
  private:
   Device& device_;
   const Element element_;
+  const bool relu_;
   const std::int64_t inputs_;
   const TensorDescription matrix_;  ///< the input as row-major examples
   const TensorDescription output_;
@@ -77,9 +86,9 @@ class CudaInnerProduct final : public InnerProductOperation {
 
 }  // namespace
 
-std::unique_ptr<InnerProductOperation> make_inner_product(const Context& context, std::int64_t outputs,
+std::unique_ptr<InnerProductOperation> make_inner_product(const Context& context, const InnerProductOptions& options,
                                                           const TensorDescription& input) {
-  return std::make_unique<CudaInnerProduct>(context, outputs, input);
+  return std::make_unique<CudaInnerProduct>(context, options, input);
 }
 
 }  // namespace poseidon::cuda

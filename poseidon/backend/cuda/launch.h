@@ -116,17 +116,25 @@ __global__ void fold_along_outputs(std::uint32_t outputs, std::uint32_t length, 
   }
 }
 
-template <class Value, class Store>
-struct AddParts {
-  std::uint32_t outputs, parts;
+template <class Value>
+struct PartOf {
+  std::uint32_t outputs;
   const Value* partial;
-  Store store;
-  __device__ void operator()(std::uint32_t output) const {
-    Value value;
-    for (std::uint32_t part = 0; part < parts; ++part) value.add(partial[part * outputs + output]);
-    store(output, value);
+  __device__ Value operator()(std::uint32_t output, std::uint32_t part) const {
+    return partial[part * outputs + output];
   }
 };
+
+/// store(o, sum of partial[part * outputs + o] over the parts).
+template <class Value, class Store>
+void add_parts(const Device& device, std::uint32_t outputs, std::uint32_t parts, const Value* partial,
+               const Store& store) {
+  fold_along_outputs<<<(outputs + kWarp - 1) / kWarp, dim3(kWarp, kThreads / kWarp), 0, stream_of(device)>>>(
+      outputs, parts, PartOf<Value>{outputs, partial}, store, static_cast<Value*>(nullptr));
+  check_launch();
+}
+
+inline bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % kPackBytes == 0; }
 
 }  // namespace detail
 
@@ -145,10 +153,7 @@ void transform(Device& device, std::int64_t count, T* out, const F& f, const In*
   static_assert(((sizeof(In) == sizeof(T)) && ...));
   if (count == 0) return;
   const auto n = static_cast<std::uint32_t>(count);
-  const auto is_aligned = [](const void* data) {
-    return reinterpret_cast<std::uintptr_t>(data) % detail::kPackBytes == 0;
-  };
-  const bool packed = is_aligned(out) && (is_aligned(in) && ...);
+  const bool packed = detail::is_aligned(out) && (detail::is_aligned(in) && ...);
   const std::uint32_t packs = packed ? n / detail::Pack<T>::kWidth : 0;
   const unsigned blocks = detail::blocks_for(device, packed ? packs + 1 : n);
   detail::transformed<<<blocks, detail::kThreads, 0, detail::stream_of(device)>>>(packs, n, out, f, in...);
@@ -179,7 +184,7 @@ void fold(Device& device, Along along, std::int64_t outputs, std::int64_t length
     detail::fold_along_outputs<<<grid, threads, 0, detail::stream_of(device)>>>(wide, n, map, store, partial);
   }
   check_launch();
-  if (parts > 1) for_each(device, outputs, detail::AddParts<Value, Store>{wide, parts, partial, store});
+  if (parts > 1) detail::add_parts(device, wide, parts, partial, store);
 }
 
 #else

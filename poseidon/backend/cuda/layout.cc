@@ -2,12 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <limits>
 #include <memory>
 
 #include "bosen/error.h"
 
 namespace poseidon::cuda {
+
+// The factor is ceil(2^(32 + shift) / divisor) with 2^shift >= divisor, less its 33rd bit.
+Divisor::Divisor(std::uint32_t divisor)
+    : divisor_(divisor), shift_(static_cast<std::uint32_t>(std::bit_width(divisor - 1))) {
+  const std::uint64_t above = (std::uint64_t{1} << shift_) - divisor;
+  factor_ = static_cast<std::uint32_t>((above << 32U) / divisor + 1);
+}
 
 std::size_t bytes_of(Element element) { return element == Element::kFloat ? sizeof(float) : sizeof(Bf16); }
 
@@ -38,6 +46,9 @@ Grid grid_of(const Shape& shape, Order order) {
   grid.batch_stride = grid.channels * grid.places;
   grid.channel_stride = order == Order::kRowMajor ? grid.places : 1;
   grid.place_stride = order == Order::kRowMajor ? 1 : grid.channels;
+  grid.by_channels = Divisor(grid.channels);
+  grid.by_places = Divisor(grid.places);
+  grid.by_example = Divisor(grid.channels * grid.places);
   return grid;
 }
 

@@ -36,10 +36,35 @@ class CudaLayout final : public Layout {
 /// that count in 32 bits.
 [[nodiscard]] TensorDescription arranged(const Shape& shape, Arrangement arrangement);
 
+/// Divides 32 bits by one number again and again, by a multiplication (Granlund & Montgomery, PLDI'94): devices have no
+/// instruction that divides.
+class Divisor {
+ public:
+  Divisor() = default;
+  explicit Divisor(std::uint32_t divisor);
+
+  [[nodiscard]] POSEIDON_DEVICE std::uint32_t quotient(std::uint32_t dividend) const {
+#if defined(__CUDA_ARCH__)
+    const std::uint32_t high = __umulhi(dividend, factor_);
+#else
+    const auto high = static_cast<std::uint32_t>((std::uint64_t{dividend} * factor_) >> 32U);
+#endif
+    // The factor has a 33rd bit, which is one.
+    return static_cast<std::uint32_t>((std::uint64_t{high} + dividend) >> shift_);
+  }
+  [[nodiscard]] POSEIDON_DEVICE std::uint32_t remainder(std::uint32_t dividend) const {
+    return dividend - quotient(dividend) * divisor_;
+  }
+
+ private:
+  std::uint32_t divisor_ = 1, factor_ = 0, shift_ = 0;
+};
+
 /// A tensor as kernels see it: batch x channels x places, and how far apart neighbours lie.
 struct Grid {
   std::uint32_t batch = 1, channels = 1, places = 1;
   std::uint32_t batch_stride = 0, channel_stride = 0, place_stride = 0;
+  Divisor by_channels, by_places, by_example;  ///< by channels, places and both
 
   [[nodiscard]] POSEIDON_DEVICE std::uint32_t count() const { return batch * channels * places; }
   [[nodiscard]] POSEIDON_DEVICE std::uint32_t offset(std::uint32_t n, std::uint32_t c, std::uint32_t place) const {
@@ -47,7 +72,7 @@ struct Grid {
   }
   /// Of the element at `index` in memory.
   [[nodiscard]] POSEIDON_DEVICE std::uint32_t channel_of(std::uint32_t index) const {
-    return channel_stride == 1 ? index % channels : index / places % channels;
+    return by_channels.remainder(channel_stride == 1 ? index : by_places.quotient(index));
   }
 };
 
@@ -58,11 +83,14 @@ struct GridPlace {
 
 /// Of the element at `index` in memory.
 POSEIDON_DEVICE inline GridPlace place_of(const Grid& grid, std::uint32_t index) {
-  const std::uint32_t size = grid.channels * grid.places;
-  const std::uint32_t n = index / size;
-  const std::uint32_t rest = index - n * size;
-  if (grid.place_stride == 1) return {n, rest / grid.places, rest % grid.places};
-  return {n, rest % grid.channels, rest / grid.channels};
+  const std::uint32_t n = grid.by_example.quotient(index);
+  const std::uint32_t rest = index - n * grid.channels * grid.places;
+  if (grid.place_stride == 1) {
+    const std::uint32_t c = grid.by_places.quotient(rest);
+    return {n, c, rest - c * grid.places};
+  }
+  const std::uint32_t place = grid.by_channels.quotient(rest);
+  return {n, rest - place * grid.channels, place};
 }
 
 [[nodiscard]] Grid grid_of(const Shape& shape, Order order);
@@ -85,6 +113,16 @@ template <class T>
 template <class T>
 [[nodiscard]] const T* elements_of(const Tensor& tensor) {
   return reinterpret_cast<const T*>(tensor.data());
+}
+
+/// visit(from, to) with pointers to the elements of both.
+template <class Visit>
+void with_elements(const Tensor& from, Tensor& to, const Visit& visit) {
+  with_element(arrangement_of(from.description()).element, [&](auto source_zero) {
+    with_element(arrangement_of(to.description()).element, [&](auto target_zero) {
+      visit(elements_of<decltype(source_zero)>(from), elements_of<decltype(target_zero)>(to));
+    });
+  });
 }
 
 }  // namespace poseidon::cuda

@@ -17,6 +17,7 @@ struct ProductShape {
   bool a_turned = false, b_turned = false;
   Element input = Element::kFloat;   ///< of a and b
   Element output = Element::kFloat;  ///< of c
+  bool timed = true;                 ///< false: every run of every worker adds up in the same order
 };
 
 class MatrixProduct {

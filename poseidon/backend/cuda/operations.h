@@ -66,6 +66,8 @@ class DeviceMemory final : public Memory {
 /// elements.
 void rearrange(Device& device, const Tensor& from, Tensor& to);
 
+/// As many channels, or a few more, as fill whole packs of sixteen bytes.
+[[nodiscard]] std::int64_t packed_channels(std::int64_t channels, Element element);
 /// The tensor as `wanted`: itself where it is arranged so, else rearranged into `own`, which is made when first needed.
 const Tensor& rearranged(Device& device, const Tensor& tensor, const TensorDescription& wanted, Tensor& own);
 
@@ -73,15 +75,20 @@ void fill(Device& device, Tensor& tensor, float value);
 void add_scaled(Device& device, double a, const Tensor& x, Tensor& y);
 /// Written to result[0].
 void sum_of_squares(Device& device, const Tensor& tensor, double* result);
+/// Of each row-major tensor, in few launches.
+void sums_of_squares(Device& device, std::span<const Tensor* const> tensors, double* results);
+void add_running(Device& device, double decay, std::span<const RunningSum> sums);
 /// sums[c] = sum over batch and places of the channel c.
 void sum_channels(Device& device, const Tensor& tensor, float* sums);
-/// data[n, c, place] += bias[c], where `data` is arranged so.
-void add_bias(Device& device, const float* bias, const TensorDescription& description, void* data);
+/// data[n, c, place] += bias[c], where `data` is arranged so, and with `relu` then nothing below 0. No bias is 0.
+void add_bias(Device& device, const float* bias, bool relu, const TensorDescription& description, void* data);
+/// Zeroes the gradient where the output of a ReLU is not positive; sums[c] = what is left of the channel c.
+void pass_relu(Device& device, const Tensor& output, Tensor& output_gradient, float* sums);
 void update(Device& device, const UpdateRule& rule, std::span<const UpdateTarget> targets);
 
 std::unique_ptr<ConvolutionOperation> make_convolution(const Context& context, const ConvolutionOptions& options,
                                                        const TensorDescription& input);
-std::unique_ptr<InnerProductOperation> make_inner_product(const Context& context, std::int64_t outputs,
+std::unique_ptr<InnerProductOperation> make_inner_product(const Context& context, const InnerProductOptions& options,
                                                           const TensorDescription& input);
 std::unique_ptr<UnaryOperation> make_pooling(const Context& context, const PoolingOptions& options,
                                              const TensorDescription& input);
@@ -90,7 +97,8 @@ std::unique_ptr<UnaryOperation> make_activation(const Context& context, const Ac
 std::unique_ptr<UnaryOperation> make_lrn(const Context& context, const LrnOptions& options,
                                          const TensorDescription& input);
 std::unique_ptr<UnaryOperation> make_softmax(const Context& context, const TensorDescription& input);
-std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Context& context, double epsilon,
+std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Context& context,
+                                                                      const BatchNormalisationOptions& options,
                                                                       const TensorDescription& input);
 std::unique_ptr<SoftmaxLossOperation> make_softmax_loss(const Context& context, const SoftmaxLossOptions& options,
                                                         const TensorDescription& input);

@@ -2,6 +2,7 @@
 
 #include "poseidon/backend/cuda/softmax.h"
 
+#include "poseidon/backend/cuda/channels.h"
 #include "poseidon/backend/cuda/operations.h"
 
 namespace poseidon::cuda {
@@ -21,11 +22,6 @@ struct Probability {
   }
 };
 
-struct FloatSum {
-  float sum = 0;
-  POSEIDON_DEVICE void add(const FloatSum& other) { sum += other.sum; }
-};
-
 /// The sum over channels of output times output gradient.
 template <class T>
 struct Product {
@@ -36,11 +32,6 @@ struct Product {
     const std::uint32_t at = grid.offset(position / grid.places, c, position % grid.places);
     return {to_float(out[at]) * to_float(out_gradient[at])};
   }
-};
-
-struct StoreSum {
-  float* sums;
-  POSEIDON_DEVICE void operator()(std::uint32_t position, const FloatSum& sum) const { sums[position] = sum.sum; }
 };
 
 struct Gradient {
@@ -77,7 +68,7 @@ class CudaSoftmax final : public UnaryOperation {
     with_element(arrangement_of(output_).element, [&](auto zero) {
       using T = decltype(zero);
       fold<FloatSum>(device_, along, static_cast<std::int64_t>(positions()), grid_.channels,
-                     Product<T>{grid_, elements_of<T>(output), elements_of<T>(output_gradient)}, StoreSum{sums});
+                     Product<T>{grid_, elements_of<T>(output), elements_of<T>(output_gradient)}, StoreFloat{sums});
       transform(device_, output.count(), elements_of<T>(input_gradient), Gradient{grid_, sums}, elements_of<T>(output),
                 elements_of<T>(output_gradient));
     });

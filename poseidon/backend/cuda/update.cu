@@ -11,13 +11,17 @@ namespace {
 /// Tensors of one launch; its arguments have to fit into 4 KiB.
 constexpr std::uint32_t kTargets = 48;
 
+/// Elements that a thread takes at once.
+constexpr std::uint32_t kPack = 4;
+
 /// What one tensor's step touches; g = factor * gradient + decay * value.
 struct Target {
   float* value = nullptr;
   const float* gradient = nullptr;
   float* first = nullptr;   ///< history
   float* second = nullptr;  ///< adam's
-  std::uint32_t end = 0;    ///< of its elements, all tensors of the launch counted through
+  std::uint32_t count = 0;  ///< of its elements
+  std::uint32_t end = 0;    ///< of its packs, all tensors of the launch counted through
   float rate = 0, decay = 0, factor = 0;
 };
 
@@ -44,32 +48,68 @@ struct Update {
       }
     }
     const Target& target = targets[low];
-    step(target, i - (low == 0 ? 0 : targets[low - 1].end));
+    const std::uint32_t first = (i - (low == 0 ? 0 : targets[low - 1].end)) * kPack;
+    if (first + kPack <= target.count) {
+      step_pack(target, first);
+    } else {
+      for (std::uint32_t k = first; k < target.count; ++k) step(target, k);
+    }
+  }
+
+  /// Tensors begin where packs do.
+  POSEIDON_DEVICE void step_pack(const Target& t, std::uint32_t first) const {
+    Four value = *four_at(t.value, first);
+    const Four gradient = *four_at(t.gradient, first);
+    Four one = *four_at(t.first, first);
+    Four two = t.second == nullptr ? Four{} : *four_at(t.second, first);
+    POSEIDON_UNROLL
+    for (std::uint32_t k = 0; k < kPack; ++k) {
+      step(t, value.elements[k], gradient.elements[k], one.elements[k], two.elements[k]);
+    }
+    *four_at(t.value, first) = value;
+    *four_at(t.first, first) = one;
+    if (t.second != nullptr) *four_at(t.second, first) = two;
   }
 
   POSEIDON_DEVICE void step(const Target& t, std::uint32_t i) const {
-    const float g = t.factor * t.gradient[i] + t.decay * t.value[i];
+    float none = 0;
+    step(t, t.value[i], t.gradient[i], t.first[i], t.second == nullptr ? none : t.second[i]);
+  }
+
+  POSEIDON_DEVICE void step(const Target& t, float& value, float gradient, float& first, float& second) const {
+    const float g = t.factor * gradient + t.decay * value;
     switch (rule.kind) {
       case UpdateRule::Kind::kSgd:
-        t.first[i] = rule.momentum * t.first[i] + t.rate * g;
-        t.value[i] -= t.first[i];
+        first = rule.momentum * first + t.rate * g;
+        value -= first;
         break;
       case UpdateRule::Kind::kNesterov: {
-        const float before = t.first[i];
-        t.first[i] = rule.momentum * before + t.rate * g;
-        t.value[i] -= (1 + rule.momentum) * t.first[i] - rule.momentum * before;
+        const float before = first;
+        first = rule.momentum * before + t.rate * g;
+        value -= (1 + rule.momentum) * first - rule.momentum * before;
         break;
       }
       case UpdateRule::Kind::kAdaGrad:
-        t.first[i] += g * g;
-        t.value[i] -= t.rate * g / (sqrtf(t.first[i]) + rule.epsilon);
+        first += g * g;
+        value -= t.rate * g / (sqrtf(first) + rule.epsilon);
         break;
       case UpdateRule::Kind::kAdam:  // Kingma & Ba, ICLR 2015; the correction of both moments is in the rate
-        t.first[i] = rule.momentum * t.first[i] + (1 - rule.momentum) * g;
-        t.second[i] = rule.momentum2 * t.second[i] + (1 - rule.momentum2) * g * g;
-        t.value[i] -= t.rate * t.first[i] / (sqrtf(t.second[i]) + rule.epsilon);
+        first = rule.momentum * first + (1 - rule.momentum) * g;
+        second = rule.momentum2 * second + (1 - rule.momentum2) * g * g;
+        value -= t.rate * first / (sqrtf(second) + rule.epsilon);
         break;
     }
+  }
+
+ private:
+  struct alignas(16) Four {
+    float elements[kPack];
+  };
+  POSEIDON_DEVICE static Four* four_at(float* data, std::uint32_t first) {
+    return reinterpret_cast<Four*>(data + first);
+  }
+  POSEIDON_DEVICE static const Four* four_at(const float* data, std::uint32_t first) {
+    return reinterpret_cast<const Four*>(data + first);
   }
 };
 
@@ -84,6 +124,7 @@ Target target_of(const UpdateRule& rule, const UpdateTarget& target) {
           .gradient = target.gradient->data(),
           .first = target.history[0].data(),
           .second = target.history.size() > 1 ? target.history[1].data() : nullptr,
+          .count = static_cast<std::uint32_t>(target.value->count()),
           .end = 0,
           .rate = static_cast<float>(corrected_rate(rule, target.step)),
           .decay = static_cast<float>(target.step.decay),
@@ -98,19 +139,19 @@ void update(Device& device, const UpdateRule& rule, std::span<const UpdateTarget
                  static_cast<float>(rule.epsilon)},
                 0,
                 {}};
-  std::int64_t elements = 0;
+  std::int64_t packs = 0;
   const auto launch = [&] {
-    for_each(device, elements, update);
+    for_each(device, packs, update);
     update.count = 0;
-    elements = 0;
+    packs = 0;
   };
-  constexpr std::int64_t kElementsMax = std::int64_t{1} << 31;
+  constexpr std::int64_t kPacksMax = std::int64_t{1} << 31;
   for (const UpdateTarget& target : targets) {
-    const std::int64_t own = target.value->count();
-    if (update.count == kTargets || (update.count > 0 && elements + own > kElementsMax)) launch();
-    elements += own;
+    const std::int64_t own = (target.value->count() + kPack - 1) / kPack;
+    if (update.count == kTargets || (update.count > 0 && packs + own > kPacksMax)) launch();
+    packs += own;
     update.targets[update.count] = target_of(rule, target);
-    update.targets[update.count++].end = static_cast<std::uint32_t>(elements);
+    update.targets[update.count++].end = static_cast<std::uint32_t>(packs);
   }
   if (update.count > 0) launch();
 }

@@ -46,13 +46,14 @@ class PlainConvolver final : public Convolver {
  public:
   explicit PlainConvolver(const ConvolutionProblem& problem) : problem_(problem) {}
 
-  void forward(const void* input, const void* weight, const float* bias, void* output) override {
+  void forward(const void* input, const void* weight, const Tensor* bias, void* output) override {
     std::vector<double> sums(static_cast<std::size_t>(problem_.output.count()));
     visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[y] += at(input, x) * at(weight, w); });
     const Grid grid = grid_of(problem_.output, problem_.arrangement.order);
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      const double added = bias == nullptr ? 0 : double{bias[grid.channel_of(static_cast<std::uint32_t>(i))]};
-      write(problem_.arrangement.element, output, i, sums[i] + added);
+      const double added = bias == nullptr ? 0 : double{bias->data()[grid.channel_of(static_cast<std::uint32_t>(i))]};
+      const double result = sums[i] + added;
+      write(problem_.arrangement.element, output, i, problem_.options.relu && result < 0 ? 0 : result);
     }
   }
 

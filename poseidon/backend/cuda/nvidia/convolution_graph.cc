@@ -4,13 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <deque>
 #include <utility>
 
 namespace poseidon::cuda {
 namespace {
 
-/// A virtual tensor: what the convolution yields before the bias is added.
+/// Virtual tensors: what the convolution yields before the bias is added, and what the ReLU is given.
 constexpr std::int64_t kSum = 5;
+constexpr std::int64_t kBiased = 6;
 
 cudnnDataType_t type_of(Element element) { return element == Element::kFloat ? CUDNN_DATA_FLOAT : CUDNN_DATA_BFLOAT16; }
 
@@ -68,7 +70,7 @@ OperationNames names_of(ConvolutionPass pass) {
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
     case ConvolutionPass::kForward:
-    case ConvolutionPass::kForwardWithBias:
+    case ConvolutionPass::kFusedForward:
       break;
   }
   return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
@@ -80,65 +82,101 @@ OperationNames names_of(ConvolutionPass pass) {
           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
 }
 
-CudnnDescriptor describe_addition() {
-  CudnnDescriptor addition(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
-  addition.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode)
+CudnnDescriptor describe_pointwise(cudnnPointwiseMode_t mode) {
+  CudnnDescriptor pointwise(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  pointwise.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode)
       .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
       .finish();
-  return addition;
+  return pointwise;
+}
+
+/// Keeps what operations are made of, as they need it to the end.
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(const ConvolutionProblem& problem) : problem_(problem) {}
+
+  void add_convolution(ConvolutionPass pass, const GraphTensor& result) {
+    const OperationNames names = names_of(pass);
+    const float one = 1;
+    const float zero = 0;
+    const CudnnDescriptor& description = keep(describe_convolution(problem_.options));
+    const CudnnDescriptor& input = keep(describe(tensor_of(kInput, problem_.input, problem_.arrangement)));
+    const CudnnDescriptor& weight = keep(describe(tensor_of(kWeight, problem_.weight, problem_.arrangement)));
+    last_ = &keep(describe(result));
+    CudnnDescriptor convolution(names.type);
+    convolution.set(names.convolution, description)
+        .set(names.input, input)
+        .set(names.weight, weight)
+        .set(names.output, *last_)
+        .set(names.alpha, CUDNN_TYPE_FLOAT, 1, &one)
+        .set(names.beta, CUDNN_TYPE_FLOAT, 1, &zero)
+        .finish();
+    operations_.push_back(std::move(convolution));
+  }
+
+  void add_bias(const GraphTensor& result) {
+    const Shape channels{1, problem_.output[1], 1, 1};
+    const CudnnDescriptor& addend = keep(describe(tensor_of(kBias, channels, problem_.arrangement)));
+    add_pointwise(CUDNN_POINTWISE_ADD, &addend, result);
+  }
+
+  void add_relu(const GraphTensor& result) { add_pointwise(CUDNN_POINTWISE_RELU_FWD, nullptr, result); }
+
+  ConvolutionGraph take() {
+    CudnnDescriptor graph = make_graph(operations_);
+    std::vector<CudnnDescriptor> parts;
+    for (CudnnDescriptor& part : parts_) parts.push_back(std::move(part));
+    for (CudnnDescriptor& operation : operations_) parts.push_back(std::move(operation));
+    return {std::move(parts), std::move(graph)};
+  }
+
+ private:
+  const CudnnDescriptor& keep(CudnnDescriptor descriptor) { return parts_.emplace_back(std::move(descriptor)); }
+
+  /// Of what the last operation yields.
+  void add_pointwise(cudnnPointwiseMode_t mode, const CudnnDescriptor* other, const GraphTensor& result) {
+    CudnnDescriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, keep(describe_pointwise(mode)))
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, *last_);
+    if (other != nullptr) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *other);
+    last_ = &keep(describe(result));
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, *last_).finish();
+    operations_.push_back(std::move(operation));
+  }
+
+  const ConvolutionProblem& problem_;
+  std::deque<CudnnDescriptor> parts_;  // whose places stay
+  std::vector<CudnnDescriptor> operations_;
+  const CudnnDescriptor* last_ = nullptr;
+};
+
+GraphTensor between(std::int64_t id, GraphTensor output) {
+  output.id = id;
+  output.type = CUDNN_DATA_FLOAT;
+  output.is_virtual = true;
+  return output;
 }
 
 }  // namespace
 
 ConvolutionGraph make_convolution_graph(const ConvolutionProblem& problem, ConvolutionPass pass) {
-  const bool biased = pass == ConvolutionPass::kForwardWithBias;
+  GraphBuilder builder(problem);
   const GraphTensor output = tensor_of(kOutput, problem.output, problem.arrangement);
-  GraphTensor sum = output;
-  if (biased) {
-    sum.id = kSum;
-    sum.type = CUDNN_DATA_FLOAT;
-    sum.is_virtual = true;
-  }
-  std::vector<CudnnDescriptor> parts;
-  std::vector<CudnnDescriptor> operations;
-  const auto keep = [&](CudnnDescriptor descriptor) -> const CudnnDescriptor& {
-    parts.push_back(std::move(descriptor));
-    return parts.back();
-  };
-  const OperationNames names = names_of(pass);
-  const float one = 1;
-  const float zero = 0;
-  CudnnDescriptor convolution(names.type);
-  convolution.set(names.convolution, keep(describe_convolution(problem.options)))
-      .set(names.input, keep(describe(tensor_of(kInput, problem.input, problem.arrangement))))
-      .set(names.weight, keep(describe(tensor_of(kWeight, problem.weight, problem.arrangement))))
-      .set(names.output, keep(describe(sum)))
-      .set(names.alpha, CUDNN_TYPE_FLOAT, 1, &one)
-      .set(names.beta, CUDNN_TYPE_FLOAT, 1, &zero);
-  const std::size_t sum_part = parts.size() - 1;
-  convolution.finish();
-  operations.push_back(std::move(convolution));
-  if (biased) {
-    const Shape channels{1, problem.output[1], 1, 1};
-    const Arrangement bias{problem.arrangement.order, Element::kFloat};
-    CudnnDescriptor addition(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    addition.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, keep(describe_addition()))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, parts[sum_part])
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, keep(describe(tensor_of(kBias, channels, bias))))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, keep(describe(output)))
-        .finish();
-    operations.push_back(std::move(addition));
-  }
-  CudnnDescriptor graph = make_graph(operations);
-  for (CudnnDescriptor& operation : operations) keep(std::move(operation));
-  return {std::move(parts), std::move(graph)};
+  const bool biased = pass == ConvolutionPass::kFusedForward && problem.options.bias;
+  const bool rectified = pass == ConvolutionPass::kFusedForward && problem.options.relu;
+  builder.add_convolution(pass, biased || rectified ? between(kSum, output) : output);
+  if (biased) builder.add_bias(rectified ? between(kBiased, output) : output);
+  if (rectified) builder.add_relu(output);
+  return builder.take();
 }
 
 std::string key_of(const ConvolutionProblem& problem, ConvolutionPass pass, Precision precision) {
   const ConvolutionOptions& o = problem.options;
   const Window& w = o.window;
-  return fmt::format("conv {} {} {} x{} g{} k{}x{} s{}x{} p{}x{} d{} {}{}", static_cast<int>(pass),
+  const char* const end = pass != ConvolutionPass::kFusedForward ? ""
+                          : o.bias                               ? (o.relu ? "+bias+relu" : "+bias")
+                                                                 : "+relu";
+  return fmt::format("conv{} {} {} {} x{} g{} k{}x{} s{}x{} p{}x{} d{} {}{}", end, static_cast<int>(pass),
                      problem.input.text(), problem.weight.text(), o.outputs, o.groups, w.kernel_height, w.kernel_width,
                      w.stride_height, w.stride_width, w.pad_height, w.pad_width, o.dilation,
                      problem.arrangement.order == Order::kRowMajor ? "nchw" : "nhwc",

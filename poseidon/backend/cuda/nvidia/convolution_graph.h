@@ -7,7 +7,12 @@
 
 namespace poseidon::cuda {
 
-enum class ConvolutionPass { kForward, kForwardWithBias, kBackwardInput, kBackwardWeight };
+enum class ConvolutionPass {
+  kForward,       ///< the convolution alone
+  kFusedForward,  ///< with the problem's bias and ReLU
+  kBackwardInput,
+  kBackwardWeight
+};
 
 /// By which plans are told where the tensors are.
 enum ConvolutionTensor : std::int64_t { kInput = 1, kWeight, kOutput, kBias };

@@ -1,11 +1,14 @@
-// Convolutions by cuDNN: of the plans that it takes for good ones the fastest, as timed here at the first run. The
-// choice is remembered on disk, by device, version and shape.
+// Convolutions by cuDNN: of the plans that it takes for good ones the fastest, as timed here at the first run; with a
+// bias or a ReLU on the way where that is faster than a pass of their own. The choice is remembered on disk, by device,
+// version and shape.
 
 #include "poseidon/backend/cuda/convolver.h"
 
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
+#include <memory>
 #include <optional>
 
 #include "bosen/error.h"
@@ -16,8 +19,11 @@
 namespace poseidon::cuda {
 namespace {
 
-constexpr std::size_t kCandidates = 8;
+constexpr std::size_t kCandidates = 10;
 constexpr std::int64_t kWorkspaceBytesMax = std::int64_t{1} << 30;
+
+/// Remembered instead of a plan where passes of their own are faster than it.
+constexpr const char* kSeparate = "separate";
 
 /// Where a plan finds a tensor.
 struct Place {
@@ -25,52 +31,71 @@ struct Place {
   const void* data = nullptr;
 };
 
-/// One graph of one shape.
+/// One graph of one shape. Looks for its plan when it first runs: one that another layer of the same shape has, one
+/// that is remembered, or else the fastest.
 class PlannedPass {
  public:
   PlannedPass(const Context& context, const ConvolutionProblem& problem, ConvolutionPass pass)
       : device_(context.device),
         rules_{.tensor_cores = context.precision != Precision::kFp32, .workspace_bytes_max = kWorkspaceBytesMax},
-        properties_(device_properties(context.device.number())),
-        graph_(make_convolution_graph(problem, pass)),
+        problem_(problem),
+        pass_(pass),
         key_(key_of(problem, pass, context.precision)) {}
 
-  /// Whether cuDNN can compute the graph at all; then it is ready, as far as nothing has to be timed.
-  [[nodiscard]] bool prepare() {
-    if (const std::optional<std::string> known = plans().find(key_)) {
-      RememberedPlan remembered = remembered_plan(*known, properties_);
-      if (remembered.fits) {
-        plan_ = std::move(remembered.plan);
-        return true;
-      }
-    }
-    candidates_ = make_plans(graph_.graph, properties_, rules_, kCandidates);
-    return !candidates_.empty();
-  }
-
   void run(std::span<const Place> places) {
-    if (!plan_) choose(places);
+    if (!plan_ && !find() && !choose(places)) {
+      throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("cuda: cuDNN has no way to compute '{}'", key_));
+    }
     check(execute(*plan_, places), "compute a convolution");
   }
+
+  /// Whether its plan is known already; then it is ready.
+  [[nodiscard]] bool find() {
+    std::map<std::string, std::shared_ptr<const CudnnDescriptor>>& in_use = device_.impl().convolution_plans;
+    if (const auto same = in_use.find(key_); same != in_use.end()) {
+      plan_ = same->second;
+      return true;
+    }
+    const std::optional<std::string> known = plans().find(key_);
+    if (!known || *known == kSeparate) return false;
+    RememberedPlan remembered = remembered_plan(*known, device_properties(device_.number()));
+    if (remembered.fits) keep(std::move(remembered.plan));
+    return remembered.fits;
+  }
+
+  /// Seconds of the fastest plan, as timed now, which overwrites the result; nothing where there is none.
+  [[nodiscard]] std::optional<double> choose(std::span<const Place> places) {
+    const ConvolutionGraph graph = make_convolution_graph(problem_, pass_);
+    std::optional<double> best_s;
+    std::optional<CudnnDescriptor> best;
+    for (CudnnDescriptor& candidate :
+         make_plans(graph.graph, device_properties(device_.number()), rules_, kCandidates)) {
+      if (execute(candidate, places) != CUDNN_STATUS_SUCCESS) continue;
+      const double own_s =
+          best_seconds(device_.impl(), [&] { check(execute(candidate, places), "compute a convolution"); });
+      if (best_s && own_s >= *best_s) continue;
+      best_s = own_s;
+      best = std::move(candidate);
+    }
+    if (!best) return std::nullopt;
+    plans().add(key_, best->text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
+    keep(std::move(*best));
+    return best_s;
+  }
+
+  /// Remembers that other passes do the same faster.
+  void give_up() {
+    plans().add(key_, kSeparate);
+    device_.impl().convolution_plans.erase(key_);
+  }
+  [[nodiscard]] bool is_given_up() { return plans().find(key_) == kSeparate; }
 
  private:
   PlanCache& plans() { return device_.impl().plan_cache(); }
 
-  void choose(std::span<const Place> places) {
-    double best_s = 0;
-    for (CudnnDescriptor& candidate : candidates_) {
-      if (execute(candidate, places) != CUDNN_STATUS_SUCCESS) continue;
-      const double own_s =
-          best_seconds(device_.impl(), [&] { check(execute(candidate, places), "compute a convolution"); });
-      if (plan_ && own_s >= best_s) continue;
-      best_s = own_s;
-      plan_ = std::move(candidate);
-    }
-    candidates_.clear();
-    if (!plan_) {
-      throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("cuda: cuDNN has no way to compute '{}'", key_));
-    }
-    plans().add(key_, plan_->text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
+  void keep(CudnnDescriptor plan) {
+    plan_ = std::make_shared<const CudnnDescriptor>(std::move(plan));
+    device_.impl().convolution_plans[key_] = plan_;
   }
 
   cudnnStatus_t execute(const CudnnDescriptor& plan, std::span<const Place> places) {
@@ -93,44 +118,35 @@ class PlannedPass {
 
   Device& device_;
   const PlanRules rules_;
-  const CudnnDescriptor properties_;
-  const ConvolutionGraph graph_;
+  const ConvolutionProblem problem_;
+  const ConvolutionPass pass_;
   const std::string key_;
-  std::vector<CudnnDescriptor> candidates_;  ///< until the first run
-  std::optional<CudnnDescriptor> plan_;
+  std::shared_ptr<const CudnnDescriptor> plan_;
 };
 
 class CudnnConvolver final : public Convolver {
  public:
   CudnnConvolver(const Context& context, const ConvolutionProblem& problem)
       : device_(context.device),
+        biased_(problem.options.bias),
+        relu_(problem.options.relu),
         output_(context.activation(problem.output)),
         forward_(context, problem, ConvolutionPass::kForward),
         backward_input_(context, problem, ConvolutionPass::kBackwardInput),
         backward_weight_(context, problem, ConvolutionPass::kBackwardWeight) {
-    if (problem.options.bias) {
-      biased_.emplace(context, problem, ConvolutionPass::kForwardWithBias);
-      if (!biased_->prepare()) biased_.reset();
-    }
-    const std::array<PlannedPass*, 3> passes{&forward_, &backward_input_, &backward_weight_};
-    for (PlannedPass* pass : passes) {
-      if (pass == &forward_ && biased_) continue;
-      if (!pass->prepare()) {
-        throw bosen::Error(bosen::ErrorKind::kDevice,
-                           fmt::format("cuda: cuDNN has no way to compute '{}'",
-                                       key_of(problem, ConvolutionPass::kForward, context.precision)));
-      }
-    }
-    static_cast<void>(forward_.prepare());  // also where only tests call it without a bias
+    if (biased_ || relu_) fused_.emplace(context, problem, ConvolutionPass::kFusedForward);
   }
 
-  void forward(const void* input, const void* weight, const float* bias, void* output) override {
-    if (bias != nullptr && biased_) {
-      biased_->run(std::array<Place, 4>{{{kInput, input}, {kWeight, weight}, {kOutput, output}, {kBias, bias}}});
-      return;
+  void forward(const void* input, const void* weight, const Tensor* bias, void* output) override {
+    const std::array<Place, 3> places{{{kInput, input}, {kWeight, weight}, {kOutput, output}}};
+    const bool as_announced = (bias != nullptr) == biased_;
+    if (fused_ && as_announced && !settled_) settle(places, bias, output);
+    if (fused_ && as_announced) {
+      run_fused(places, bias);
+    } else {
+      forward_.run(places);
+      finish(bias, output);
     }
-    forward_.run(std::array<Place, 3>{{{kInput, input}, {kWeight, weight}, {kOutput, output}}});
-    if (bias != nullptr) add_bias(device_, bias, output_, output);
   }
 
   void backward_input(const void* output_gradient, const void* weight, void* input_gradient) override {
@@ -144,10 +160,51 @@ class CudnnConvolver final : public Convolver {
   }
 
  private:
+  void finish(const Tensor* bias, void* output) {
+    if (bias == nullptr && !relu_) return;
+    add_bias(device_, bias == nullptr ? nullptr : bias->data(), relu_, output_, output);
+  }
+
+  /// cuDNN wants the bias in the element of what it is added to.
+  [[nodiscard]] std::array<Place, 4> with_bias(std::span<const Place, 3> places, const Tensor* bias) {
+    const void* data = nullptr;
+    if (bias != nullptr) {
+      const Element element = arrangement_of(output_).element;
+      data = rearranged(device_, *bias, arranged(bias->shape(), {Order::kRowMajor, element}), own_bias_).data();
+    }
+    return {places[0], places[1], places[2], {kBias, data}};
+  }
+
+  void run_fused(std::span<const Place, 3> places, const Tensor* bias) {
+    const auto all = with_bias(places, bias);
+    fused_->run(std::span(all).first(bias == nullptr ? 3 : 4));
+  }
+
+  /// Keeps the fused pass where it is the faster.
+  void settle(std::span<const Place, 3> places, const Tensor* bias, void* output) {
+    settled_ = true;
+    if (!fused_->is_given_up()) {
+      if (fused_->find()) return;
+      forward_.run(places);  // so that what it chooses is not timed with it
+      const double separate_s = best_seconds(device_.impl(), [&] {
+        forward_.run(places);
+        finish(bias, output);
+      });
+      const auto all = with_bias(places, bias);
+      const std::optional<double> fused_s = fused_->choose(std::span(all).first(bias == nullptr ? 3 : 4));
+      if (fused_s && *fused_s <= separate_s) return;
+      fused_->give_up();
+    }
+    fused_.reset();
+  }
+
   Device& device_;
+  const bool biased_, relu_;
   const TensorDescription output_;
   PlannedPass forward_, backward_input_, backward_weight_;
-  std::optional<PlannedPass> biased_;  ///< where cuDNN adds the bias on the way
+  std::optional<PlannedPass> fused_;  ///< where cuDNN adds the bias and rectifies on the way
+  bool settled_ = false;
+  Tensor own_bias_;
 };
 
 }  // namespace

@@ -157,9 +157,8 @@ CudnnDescriptor make_graph(std::span<const CudnnDescriptor> operations) {
 std::vector<CudnnDescriptor> make_plans(const CudnnDescriptor& graph, const CudnnDescriptor& device,
                                         const PlanRules& rules, std::size_t count) {
   std::vector<CudnnDescriptor> plans;
-  // What is proven to work comes last, for graphs where nothing that is guessed to be fast does.
-  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-    if (mode == CUDNN_HEUR_MODE_FALLBACK && !plans.empty()) break;
+  // The first mode is enough but where it names few, as without tensor cores.
+  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
     for (const CudnnDescriptor& configuration : configurations(graph, device, mode)) {
       if (plans.size() == count) return plans;
       if (!is_allowed(configuration, rules)) continue;

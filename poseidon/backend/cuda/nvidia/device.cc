@@ -67,6 +67,7 @@ Device::Impl::Impl(const DeviceOptions& options) : plan_folder(options.plan_fold
 
 Device::Impl::~Impl() {
   if (scratch != nullptr) cudaFree(scratch);
+  convolution_plans.clear();
   if (cudnn != nullptr) cudnnDestroy(cudnn);
   if (cublas != nullptr) cublasLtDestroy(cublas);
   for (auto& lane_marks : marks) {

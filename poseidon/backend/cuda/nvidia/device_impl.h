@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -13,6 +15,7 @@
 
 #include "poseidon/backend/cuda/device.h"
 #include "poseidon/backend/cuda/nvidia/check.h"
+#include "poseidon/backend/cuda/nvidia/cudnn_graph.h"
 #include "poseidon/backend/cuda/nvidia/plan_cache.h"
 
 namespace poseidon::cuda {
@@ -44,6 +47,7 @@ class Device::Impl {
   std::vector<cudaEvent_t> spare_events;
   const std::string plan_folder;
   std::optional<PlanCache> plans;
+  std::map<std::string, std::shared_ptr<const CudnnDescriptor>> convolution_plans;  ///< in use, by what they compute
   cudnnHandle_t cudnn = nullptr;
   cublasLtHandle_t cublas = nullptr;
   void* scratch = nullptr;
@@ -55,7 +59,7 @@ class Device::Impl {
 /// Seconds that `run` takes on the compute lane, the best of some; it has run once before.
 template <class Run>
 double best_seconds(Device::Impl& device, const Run& run) {
-  constexpr int kRounds = 3;
+  constexpr int kRounds = 2;
   struct Event {
     Event() { check(cudaEventCreate(&event), "make an event"); }
     ~Event() { cudaEventDestroy(event); }
@@ -64,7 +68,6 @@ double best_seconds(Device::Impl& device, const Run& run) {
     cudaEvent_t event = nullptr;
   } begin, end;
   const cudaStream_t stream = device.stream(Lane::kCompute);
-  run();
   float best_ms = 0;
   for (int round = 0; round < kRounds; ++round) {
     check(cudaEventRecord(begin.event, stream), "record an event");

@@ -46,9 +46,11 @@ class OperationTest : public ::testing::Test {
     return {values.begin(), values.end()};
   }
 
-  void expect_near(const Values& actual, const Values& expected, double tolerance, const std::string& what) const {
+  /// `growth` is of what less exact devices are allowed.
+  void expect_near(const Values& actual, const Values& expected, double tolerance, const std::string& what,
+                   double growth = 1) const {
     ASSERT_EQ(actual.size(), expected.size()) << what;
-    if (tolerance > 0) tolerance = std::max(tolerance, under_test_.tolerance);
+    if (tolerance > 0) tolerance = std::max(tolerance, growth * under_test_.tolerance);
     for (std::size_t i = 0; i < actual.size(); ++i) {
       ASSERT_NEAR(actual[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << what << ", element " << i;
     }

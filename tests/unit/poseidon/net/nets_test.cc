@@ -74,7 +74,8 @@ TEST_P(PublishedNetTest, EndsInAsManyScoresAsThereAreClasses) {
 INSTANTIATE_TEST_SUITE_P(
     Nets, PublishedNetTest,
     ::testing::Values(Published{"lenet", 431'080, 10}, Published{"cifar10_quick", 145'578, 10},
-                      Published{"alexnet", 60'965'224, 1000}, Published{"vgg19", 143'667'240, 1000},
+                      Published{"alexnet", 60'965'224, 1000}, Published{"alexnet-owt", 61'100'840, 1000},
+                      Published{"vgg19", 143'667'240, 1000},
                       // 139,570,240 before the last layer, and 4097 for each of 21,841 classes
                       Published{"vgg19-22k", 139'570'240 + 4097 * 21'841LL, 21'841},
                       Published{"googlenet", 13'378'280, 1000}, Published{"inception-v3", 27'161'264, 1000},

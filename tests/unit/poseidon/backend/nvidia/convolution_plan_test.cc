@@ -55,7 +55,9 @@ ConvolutionProblem problem_of(const Case& layer, Arrangement arrangement) {
   const auto extent = [&](std::int64_t size) {
     return (size + 2 * w.pad_height - w.kernel_height) / w.stride_height + 1;
   };
-  return {.options = layer.options,
+  ConvolutionOptions options = layer.options;
+  options.relu = true;
+  return {.options = options,
           .input = layer.input,
           .output = {layer.input[0], layer.options.outputs, extent(layer.input[2]), extent(layer.input[3])},
           .weight = {layer.options.outputs, layer.input[1] / layer.options.groups, w.kernel_height, w.kernel_width},
@@ -85,8 +87,9 @@ TEST_P(ConvolutionPlanTest, EveryPassHasPlansAtEveryPrecision) {
   }
 }
 
-TEST_P(ConvolutionPlanTest, TheBiasOfFloatsIsAddedOnTheWay) {
-  EXPECT_FALSE(plans_for(Precision::kTf32, ConvolutionPass::kForwardWithBias).empty());
+TEST_P(ConvolutionPlanTest, TheBiasIsAddedAndTheSumRectifiedOnTheWay) {
+  EXPECT_FALSE(plans_for(Precision::kTf32, ConvolutionPass::kFusedForward).empty());
+  EXPECT_FALSE(plans_for(Precision::kBf16, ConvolutionPass::kFusedForward).empty());
 }
 
 TEST_P(ConvolutionPlanTest, APlanComesBackFromItsText) {

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Training speed over slow networks, of poseidon by scheme and of PyTorch DDP: nodes are network namespaces whose links
+`tc tbf` holds to a rate, and share this machine's processors and its one GPU.
+
+Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
+                                           [--device cuda] [--precision tf32] [--plan-cache DIR] [--seconds 6]
+                                           [--schemes ...] [--no-ddp] [--json FILE]
+
+Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together, under
+bsp, on synthetic data, without the first iteration. `alone` are as many processes that exchange nothing. What of the
+synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and
+with overlap.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
+sys.path.append(os.path.join(ROOT, "tests", "support"))
+from shaped_nodes import Nodes  # noqa: E402
+
+POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
+SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
+           "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
+TIMEOUT_S = 120
+
+
+def net_file(name):
+    return os.path.join(ROOT, "config", "nets", name + ".yaml")
+
+
+class Jobs:
+    """Runs jobs of all nodes, one after another."""
+
+    def __init__(self, arguments, folder):
+        self.arguments, self.folder, self.port = arguments, folder, 20000
+
+    def write_solver(self, iterations):
+        path = os.path.join(self.folder, f"solver{iterations}.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"net: {os.path.abspath(net_file(self.arguments.net))}\nbase_lr: 0.0001\nlr_policy: fixed\nmomentum: 0.9\n"
+                       f"max_iter: {iterations}\ndisplay: {iterations}\nsnapshot_after_train: false\n")
+        return path
+
+    def poseidon(self, metrics, iterations, *flags):
+        a = self.arguments
+        command = [POSEIDON, "train", self.write_solver(iterations), "--data", "synthetic", "--batch", str(a.batch), "--metrics",
+                   metrics, *flags]
+        if a.device != "cpu":
+            command += ["--device", a.device, "--precision", a.precision]
+            command += ["--plan-cache", a.plan_cache] if a.plan_cache else []
+        return command
+
+    def wait(self, processes, what):
+        deadline = time.monotonic() + TIMEOUT_S
+        for process in processes:
+            try:
+                output, errors = process.communicate(timeout=max(1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                for other in processes:
+                    other.kill()
+                print(f"{what}: took over {TIMEOUT_S} s", file=sys.stderr)
+                return None
+            if process.returncode != 0:
+                print(f"{what}: {(errors or output).strip()[-600:]}", file=sys.stderr)
+                for other in processes:
+                    other.kill()
+                return None
+        return True
+
+    def steady_rate(self, metrics):
+        """Of the last report, which leaves out the first iteration."""
+        with open(metrics, encoding="utf-8") as file:
+            events = [json.loads(line) for line in file]
+        return [event for event in events if event["event"] == "eval" and "images_per_second" in event][-1]["images_per_second"]
+
+    def alone(self, iterations):
+        metrics = [os.path.join(self.folder, f"alone{rank}.jsonl") for rank in range(self.arguments.nodes)]
+        processes = [subprocess.Popen(self.poseidon(path, iterations), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                     for path in metrics]
+        if not self.wait(processes, "alone"):
+            return None
+        return sum(self.steady_rate(path) for path in metrics)
+
+    def scheme(self, nodes, name, iterations):
+        self.port += 1
+        metrics = os.path.join(self.folder, f"job{self.port}.jsonl")
+        command = self.poseidon(metrics, iterations, "--transport", "tcp", *SCHEMES[name])
+        processes = [subprocess.Popen([*nodes.inside(rank, f"bench-{self.port}", self.port), *command], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True) for rank in range(self.arguments.nodes)]
+        return self.steady_rate(metrics) if self.wait(processes, name) else None
+
+    def ddp(self, nodes, iterations):
+        self.port += 1
+        result = os.path.join(self.folder, f"ddp{self.port}.json")
+        environment = [f"MASTER_ADDR={nodes.addresses[0]}", f"MASTER_PORT={self.port}", f"WORLD_SIZE={self.arguments.nodes}",
+                       "GLOO_SOCKET_IFNAME=eth0"]
+        a = self.arguments
+        processes = [subprocess.Popen(["ip", "netns", "exec", nodes.names[rank], "env", *environment, f"RANK={rank}", sys.executable, "-B",
+                                       os.path.abspath(__file__), "--ddp-worker", a.net, str(a.batch), a.device, a.precision,
+                                       str(iterations), result], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                     for rank in range(a.nodes)]
+        if not self.wait(processes, "DDP"):
+            return None
+        with open(result, encoding="utf-8") as file:
+            return json.load(file)["images_per_second"]
+
+
+def ddp_worker(net, batch, device, precision, iterations, result):
+    import contextlib
+    import warnings
+
+    import torch
+    sys.path.append(HERE)
+    from caffe_net_in_torch import CaffeNet
+    warnings.simplefilter("ignore")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    torch.distributed.init_process_group("gloo", init_method="env://")
+    module = CaffeNet(net_file(net)).to(device)
+    images = torch.rand(batch, *module.image_shape, device=device)
+    labels = torch.randint(0, module.classes, (batch,), device=device)
+    module(images[:2], labels[:2])  # which settles the lazy layers' shapes
+    model = torch.nn.parallel.DistributedDataParallel(module.train())
+    solver = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def step():
+        solver.zero_grad(set_to_none=True)
+        with torch.autocast(device, dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext():
+            loss = model(images, labels)
+        loss.backward()
+        solver.step()
+        return float(loss.detach())  # waits for the device
+
+    step()
+    begin = time.perf_counter()
+    for _ in range(iterations - 1):
+        step()
+    torch.distributed.barrier()
+    nodes = torch.distributed.get_world_size()
+    if torch.distributed.get_rank() == 0:
+        with open(result, "w", encoding="utf-8") as file:
+            json.dump({"images_per_second": nodes * batch * (iterations - 1) / (time.perf_counter() - begin)}, file)
+    torch.distributed.barrier()
+
+
+def hidden_share(row, name, alone, images):
+    slow, fast = row.get(f"{name}, no overlap"), row.get(name)
+    if not (slow and fast and alone):
+        return ""
+    slow_s, fast_s, alone_s = images / slow, images / fast, images / alone
+    return f"{(slow_s - fast_s) / (slow_s - alone_s):.0%}" if slow_s > alone_s else ""
+
+
+def iterations_for(rate, seconds):
+    """Of what moves about a gigabyte each way an iteration; more where the network is not what limits."""
+    bits = float(rate.removesuffix("gbit")) if rate.endswith("gbit") else 10
+    return max(3, min(12, int(seconds * bits / 7)))
+
+
+def main():
+    if sys.argv[1:2] == ["--ddp-worker"]:
+        net, batch, device, precision, iterations, result = sys.argv[2:]
+        ddp_worker(net, int(batch), device, precision, int(iterations), result)
+        return
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--net", default="vgg19", help="one of config/nets")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=32, help="images of a node's batch")
+    parser.add_argument("--rates", default="1gbit,10gbit,40gbit", help="of every link, as tc writes them")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--precision", default="tf32")
+    parser.add_argument("--plan-cache", default="")
+    parser.add_argument("--seconds", type=float, default=6, help="about as long as a measurement is to take")
+    parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
+    parser.add_argument("--no-ddp", action="store_true")
+    parser.add_argument("--json", default="", help="where to keep the results")
+    arguments = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = Jobs(arguments, folder)
+        alone = jobs.alone(12)
+        print(f"{arguments.net}, batch {arguments.batch}, {arguments.nodes} nodes; alone {alone or 0:.0f} images/s", flush=True)
+        for rate in arguments.rates.split(","):
+            row = results.setdefault(rate, {"alone": alone})
+            iterations = iterations_for(rate, arguments.seconds)
+            with Nodes(arguments.nodes, rate) as nodes:
+                for name in arguments.schemes.split(";"):
+                    row[name] = jobs.scheme(nodes, name, iterations)
+                    print(f"  {rate:<9}{name:<18}{row[name] or 0:>9.1f} images/s  "
+                          f"{hidden_share(row, name, alone, arguments.batch * arguments.nodes)}", flush=True)
+                if not arguments.no_ddp:
+                    row["DDP"] = jobs.ddp(nodes, iterations)
+                    print(f"  {rate:<9}{'PyTorch DDP':<18}{row['DDP'] or 0:>9.1f} images/s", flush=True)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
