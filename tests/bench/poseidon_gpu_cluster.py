@@ -3,11 +3,12 @@
 `tc tbf` holds to a rate, and share this machine's processors and its one GPU.
 
 Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
-                                           [--device cuda] [--precision tf32] [--plan-cache DIR] [--seconds 6]
-                                           [--schemes ...] [--no-ddp] [--json FILE]
+                                           [--device cuda] [--precision tf32] [--plan-cache DIR] [--iterations 10]
+                                           [--schemes ...] [--no-ddp] [--trace PREFIX] [--json FILE]
+       tests/bench/poseidon_gpu_cluster.py --draw FILE.json FIGURE.png
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together, under
-bsp, on synthetic data, without the first iteration. `alone` are as many processes that exchange nothing. What of the
+bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing. What of the
 synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and
 with overlap.
 """
@@ -15,6 +16,7 @@ with overlap.
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", 
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
 TIMEOUT_S = 120
+WARM_UP = 3  # iterations; reports come after the first one and then after every so many
 
 
 def net_file(name):
@@ -45,7 +48,7 @@ class Jobs:
         path = os.path.join(self.folder, f"solver{iterations}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"net: {os.path.abspath(net_file(self.arguments.net))}\nbase_lr: 0.0001\nlr_policy: fixed\nmomentum: 0.9\n"
-                       f"max_iter: {iterations}\ndisplay: {iterations}\nsnapshot_after_train: false\n")
+                       f"max_iter: {iterations}\ndisplay: {WARM_UP}\nsnapshot_after_train: false\n")
         return path
 
     def poseidon(self, metrics, iterations, *flags):
@@ -75,10 +78,11 @@ class Jobs:
         return True
 
     def steady_rate(self, metrics):
-        """Of the last report, which leaves out the first iteration."""
+        """Of the iterations after the first report of several, before which processes come into step."""
         with open(metrics, encoding="utf-8") as file:
             events = [json.loads(line) for line in file]
-        return [event for event in events if event["event"] == "eval" and "images_per_second" in event][-1]["images_per_second"]
+        rates = [event["images_per_second"] for event in events if event["event"] == "eval" and "images_per_second" in event]
+        return statistics.harmonic_mean(rates[2:])
 
     def alone(self, iterations):
         metrics = [os.path.join(self.folder, f"alone{rank}.jsonl") for rank in range(self.arguments.nodes)]
@@ -91,7 +95,8 @@ class Jobs:
     def scheme(self, nodes, name, iterations):
         self.port += 1
         metrics = os.path.join(self.folder, f"job{self.port}.jsonl")
-        command = self.poseidon(metrics, iterations, "--transport", "tcp", *SCHEMES[name])
+        trace = ["--trace", f"{self.arguments.trace}-{nodes.rate}.json"] if self.arguments.trace and name == "auto" else []
+        command = self.poseidon(metrics, iterations, "--transport", "tcp", *SCHEMES[name], *trace)
         processes = [subprocess.Popen([*nodes.inside(rank, f"bench-{self.port}", self.port), *command], stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True) for rank in range(self.arguments.nodes)]
         return self.steady_rate(metrics) if self.wait(processes, name) else None
@@ -137,15 +142,16 @@ def ddp_worker(net, batch, device, precision, iterations, result):
         solver.step()
         return float(loss.detach())  # waits for the device
 
-    step()
+    for _ in range(WARM_UP + 1):
+        step()
     begin = time.perf_counter()
-    for _ in range(iterations - 1):
+    for _ in range(iterations - WARM_UP - 1):
         step()
     torch.distributed.barrier()
     nodes = torch.distributed.get_world_size()
     if torch.distributed.get_rank() == 0:
         with open(result, "w", encoding="utf-8") as file:
-            json.dump({"images_per_second": nodes * batch * (iterations - 1) / (time.perf_counter() - begin)}, file)
+            json.dump({"images_per_second": nodes * batch * (iterations - WARM_UP - 1) / (time.perf_counter() - begin)}, file)
     torch.distributed.barrier()
 
 
@@ -157,10 +163,27 @@ def hidden_share(row, name, alone, images):
     return f"{(slow_s - fast_s) / (slow_s - alone_s):.0%}" if slow_s > alone_s else ""
 
 
-def iterations_for(rate, seconds):
-    """Of what moves about a gigabyte each way an iteration; more where the network is not what limits."""
-    bits = float(rate.removesuffix("gbit")) if rate.endswith("gbit") else 10
-    return max(3, min(12, int(seconds * bits / 7)))
+def draw(results, path):
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    colours = {"DDP": "#bbbbbb", "ps, no overlap": "#56b4e9", "ps": "#0072b2", "auto, no overlap": "#8fd3bd", "auto": "#009e73"}
+    figure, axes = pyplot.subplots(figsize=(7, 3.4), layout="constrained")
+    at, ticks = 0, {}
+    for rate, row in results.items():
+        names = [name for name in colours if row.get(name)]
+        ticks[at + (len(names) - 1) / 2] = rate.replace("gbit", " Gb/s")
+        for name in names:
+            axes.barh(at, row[name], 0.9, color=colours[name])
+            axes.text(row[name], at, f" {row[name]:.0f}  {name if name != 'DDP' else 'PyTorch DDP'}", va="center", fontsize=8)
+            at += 1
+        at += 0.7
+    axes.set_yticks(list(ticks), ticks.values())
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.set(xlabel="images/s of all nodes together")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
 
 
 def main():
@@ -176,26 +199,31 @@ def main():
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", default="tf32")
     parser.add_argument("--plan-cache", default="")
-    parser.add_argument("--seconds", type=float, default=6, help="about as long as a measurement is to take")
+    parser.add_argument("--iterations", type=int, default=1 + 3 * WARM_UP, help="1 + a multiple of 3, and at least 7")
     parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
     parser.add_argument("--no-ddp", action="store_true")
+    parser.add_argument("--trace", default="", help="where to keep timelines of auto: PREFIX-RATE.json.RANK")
     parser.add_argument("--json", default="", help="where to keep the results")
+    parser.add_argument("--draw", nargs=2, metavar=("JSON", "PNG"), help="only draw results that were kept")
     arguments = parser.parse_args()
+    if arguments.draw:
+        with open(arguments.draw[0], encoding="utf-8") as file:
+            draw(json.load(file), arguments.draw[1])
+        return
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         jobs = Jobs(arguments, folder)
-        alone = jobs.alone(12)
+        alone = jobs.alone(1 + 20 * WARM_UP)
         print(f"{arguments.net}, batch {arguments.batch}, {arguments.nodes} nodes; alone {alone or 0:.0f} images/s", flush=True)
         for rate in arguments.rates.split(","):
             row = results.setdefault(rate, {"alone": alone})
-            iterations = iterations_for(rate, arguments.seconds)
             with Nodes(arguments.nodes, rate) as nodes:
                 for name in arguments.schemes.split(";"):
-                    row[name] = jobs.scheme(nodes, name, iterations)
+                    row[name] = jobs.scheme(nodes, name, arguments.iterations)
                     print(f"  {rate:<9}{name:<18}{row[name] or 0:>9.1f} images/s  "
                           f"{hidden_share(row, name, alone, arguments.batch * arguments.nodes)}", flush=True)
                 if not arguments.no_ddp:
-                    row["DDP"] = jobs.ddp(nodes, iterations)
+                    row["DDP"] = jobs.ddp(nodes, arguments.iterations)
                     print(f"  {rate:<9}{'PyTorch DDP':<18}{row['DDP'] or 0:>9.1f} images/s", flush=True)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

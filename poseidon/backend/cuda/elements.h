@@ -40,11 +40,17 @@ POSEIDON_DEVICE inline float from_float<float>(float value) {
 /// To the nearest, ties to even; what is no number stays none.
 template <>
 POSEIDON_DEVICE inline Bf16 from_float<Bf16>(float value) {
+#if defined(__CUDA_ARCH__)
+  Bf16 result;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
+  return result;
+#else
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
   if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return {static_cast<std::uint16_t>((bits >> 16U) | 0x40U)};
   bits += 0x7FFFU + ((bits >> 16U) & 1U);
   return {static_cast<std::uint16_t>(bits >> 16U)};
+#endif
 }
 
 }  // namespace poseidon::cuda

@@ -20,7 +20,9 @@ namespace poseidon::cuda {
 namespace {
 
 constexpr std::size_t kCandidates = 10;
+/// Without tensor cores the fastest way for large images, by Winograd's transformation, wants two gigabytes.
 constexpr std::int64_t kWorkspaceBytesMax = std::int64_t{1} << 30;
+constexpr std::int64_t kPlainWorkspaceBytesMax = std::int64_t{5} << 29;
 
 /// Remembered instead of a plan where passes of their own are faster than it.
 constexpr const char* kSeparate = "separate";
@@ -31,13 +33,18 @@ struct Place {
   const void* data = nullptr;
 };
 
+PlanRules rules_of(Precision precision) {
+  if (precision == Precision::kFp32) return {.tensor_cores = false, .workspace_bytes_max = kPlainWorkspaceBytesMax};
+  return {.tensor_cores = true, .workspace_bytes_max = kWorkspaceBytesMax};
+}
+
 /// One graph of one shape. Looks for its plan when it first runs: one that another layer of the same shape has, one
 /// that is remembered, or else the fastest.
 class PlannedPass {
  public:
   PlannedPass(const Context& context, const ConvolutionProblem& problem, ConvolutionPass pass)
       : device_(context.device),
-        rules_{.tensor_cores = context.precision != Precision::kFp32, .workspace_bytes_max = kWorkspaceBytesMax},
+        rules_(rules_of(context.precision)),
         problem_(problem),
         pass_(pass),
         key_(key_of(problem, pass, context.precision)) {}
