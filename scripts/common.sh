@@ -17,6 +17,9 @@ die() {
 # usage_of FILE: the comment below its first line.
 usage_of() { sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "$1"; }
 
+# So that ccache finds in one clone what another has compiled.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 core_count() { nproc 2>/dev/null || echo 2; }
 
 # Of ninja's lines, "[done/all] what", one in twenty seconds.

@@ -52,6 +52,25 @@ TEST(FillerTest, DrawsUniformly) {
   EXPECT_LE(*std::max_element(values.begin(), values.end()), 4);
 }
 
+/// Number `place` of SplitMix64's sequence from `state` on, in (0, 1).
+double split_mix(std::uint64_t state, std::uint64_t place) {
+  std::uint64_t z = state + (place + 1) * 0x9E3779B97F4A7C15;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return (static_cast<double>((z ^ (z >> 31)) >> 11) + 0.5) * 0x1.0p-53;
+}
+
+TEST(FillerTest, FillsLargeTensorsFromOneSequenceHoweverManyThreadsDoIt) {
+  constexpr std::uint64_t kSeed = 5;
+  constexpr std::uint64_t kEmptyNamesHash = 0xCBF29CE484222325;
+  const Filler uniform{.type = Filler::Type::kUniform, .minimum = 0, .maximum = 1};
+  const std::vector<float> values = filled(uniform, {3, 1'000'003}, kSeed, "");
+  const std::uint64_t state = kSeed * 0x9E3779B97F4A7C15 ^ kEmptyNamesHash;
+  for (std::size_t i = 0; i < values.size(); i += 1009) {
+    ASSERT_EQ(values[i], static_cast<float>(split_mix(state, i))) << "element " << i;
+  }
+}
+
 TEST(FillerTest, ScalesByTheFansAsCaffeCountsThem) {
   const auto xavier = [](Filler::Variance variance) {
     const std::vector<float> values = filled({.type = Filler::Type::kXavier, .variance = variance}, kWeight);
