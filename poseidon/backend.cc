@@ -70,6 +70,10 @@ bool Backend::is_past(Ticket /*ticket*/) { return true; }
 
 void Backend::await(Ticket /*ticket*/) {}
 
+std::unique_ptr<PixelOperation> Backend::pixels(const PixelTransform& /*transform*/, const Shape& /*images*/) {
+  return nullptr;
+}
+
 std::unique_ptr<Stopwatch> Backend::stopwatch() { return std::make_unique<StopwatchAtOnce>(); }
 
 void Backend::add_running(double decay, std::span<const RunningSum> sums) {

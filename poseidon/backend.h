@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bosen/error.h"
+#include "poseidon/pixel_transform.h"
 #include "poseidon/tensor.h"
 
 namespace poseidon {
@@ -179,6 +180,14 @@ inline std::size_t maximum_order(std::size_t place, std::size_t inputs) {
   return inputs > 1 && place < 2 ? 1 - place : place;
 }
 
+/// Makes the images of a batch.
+class PixelOperation {
+ public:
+  virtual ~PixelOperation() = default;
+  /// `packed` as PackedPixels has it; `images` is row-major.
+  virtual void run(const Tensor& packed, Tensor& images) = 0;
+};
+
 /// One step of a solver on one tensor; `history` has as many tensors as the rule keeps (history_count).
 struct UpdateRule {
   enum class Kind { kSgd, kNesterov, kAdaGrad, kAdam };
@@ -323,6 +332,11 @@ class Backend {
   /// bias_gradient (out) = column sums of output_gradient (k x out).
   virtual void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) = 0;
   virtual void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) = 0;
+
+  /// An operation that makes images of bytes; nullptr where the host does it as well.
+  virtual std::unique_ptr<PixelOperation> pixels(const PixelTransform& transform, const Shape& images);
+  /// Whether there is one.
+  [[nodiscard]] virtual bool takes_pixels() const { return false; }
 
   /// Whether convolutions, inner products, batch normalisations and sums can end with a ReLU, which then costs little.
   [[nodiscard]] virtual bool fuses_relu() const { return false; }

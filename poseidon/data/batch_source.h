@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "poseidon/pixel_transform.h"
 #include "poseidon/shape.h"
 
 namespace poseidon {
@@ -15,6 +16,9 @@ namespace poseidon {
 struct Batch {
   std::vector<float> images;
   std::vector<float> labels;
+  // Instead of images, where the source was asked for pixels.
+  std::vector<std::uint8_t> pixels = {};
+  std::vector<ImagePart> parts = {};
 };
 
 /// Examples that a training may read: positions up to there, and a little beyond, can be counted.
@@ -35,6 +39,9 @@ class BatchSource {
   [[nodiscard]] virtual std::int64_t examples() const = 0;
   /// The next batch; valid until the next call. Throws bosen::Error(kData) where a record is broken.
   virtual const Batch& next() = 0;
+  /// Gives pixels instead of images from the next batch on, and says what makes images of them; nullptr where it has
+  /// none, and goes on with images.
+  virtual const PixelTransform* give_pixels() { return nullptr; }
   /// Whether all batches are the same one.
   [[nodiscard]] virtual bool repeats_one() const { return false; }
   /// Goes to a batch: the one that `next` would return after `batches` calls from the start.

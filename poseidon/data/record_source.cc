@@ -44,7 +44,11 @@ std::vector<float> mean_of(const DataSet& set, const TransformSpec& transform) {
 }  // namespace
 
 RecordSource::RecordSource(std::shared_ptr<const DataSet> set, const RecordSourceOptions& options)
-    : set_(std::move(set)), options_(options), mean_(mean_of(*set_, options.transform)) {
+    : set_(std::move(set)),
+      options_(options),
+      transform_{.whole = {set_->info().channels, set_->info().height, set_->info().width},
+                 .mean = mean_of(*set_, options.transform),
+                 .scale = static_cast<float>(options.transform.scale)} {
   const DataSetInfo& info = set_->info();
   if (options_.batch < 1 || options_.threads < 1 || options_.worker < 0 || options_.worker >= options_.workers) {
     refuse(*set_, fmt::format("can't be read by worker {} of {} in batches of {} with {} threads", options_.worker,
@@ -79,11 +83,27 @@ void RecordSource::seek(std::int64_t batches) {
   if (batches < 0 || batches > kExamplesReadMax / options_.batch / options_.workers) {
     refuse(*set_, fmt::format("has no batch number {}: a snapshot that says so is damaged", batches));
   }
+  restart(batches);
+}
+
+void RecordSource::restart(std::int64_t batch) {
   stop();
   stopping_ = false;
   for (Slot& slot : slots_) slot.number = -1;
-  next_ = to_read_ = released_ = batches;
+  next_ = to_read_ = released_ = batch;
   start();
+}
+
+const PixelTransform* RecordSource::give_pixels() {
+  stop();
+  gives_pixels_ = true;
+  for (Slot& slot : slots_) {
+    slot.batch.images = {};
+    slot.batch.pixels.resize(static_cast<std::size_t>(shape_.count()));
+    slot.batch.parts.resize(static_cast<std::size_t>(shape_[0]));
+  }
+  restart(next_);
+  return &transform_;
 }
 
 void RecordSource::read_ahead() {
@@ -135,32 +155,55 @@ void RecordSource::make(std::int64_t number, Batch& batch, std::string& buffer) 
       index = Permutation(examples(), mixed(options_.seed ^ mixed(static_cast<std::uint64_t>(epoch))))[index];
     }
     const Example example = set_->read(index, buffer);
-    transform(example, mixed(options_.seed + mixed(static_cast<std::uint64_t>(position))),
-              batch.images.data() + i * image);
+    const ImagePart part = part_of(mixed(options_.seed + mixed(static_cast<std::uint64_t>(position))));
+    if (gives_pixels_) {
+      cut(example, part, batch.pixels.data() + i * image);
+      batch.parts[static_cast<std::size_t>(i)] = part;
+    } else {
+      transform(example, part, batch.images.data() + i * image);
+    }
     batch.labels[static_cast<std::size_t>(i)] = static_cast<float>(example.label);
   }
 }
 
-void RecordSource::transform(const Example& example, std::uint64_t random, float* image) const {
+ImagePart RecordSource::part_of(std::uint64_t random) const {
+  const DataSetInfo& info = set_->info();
+  const std::int64_t room_above = info.height - shape_[2];
+  const std::int64_t room_beside = info.width - shape_[3];
+  if (!options_.training) {
+    return {.top = static_cast<std::int32_t>(room_above / 2), .left = static_cast<std::int32_t>(room_beside / 2)};
+  }
+  const auto top = (random & 0xFFFFF) % static_cast<std::uint64_t>(room_above + 1);
+  const auto left = (random >> 20 & 0xFFFFF) % static_cast<std::uint64_t>(room_beside + 1);
+  const bool mirrored = options_.transform.mirror && (random >> 63) != 0;
+  return {.top = static_cast<std::int32_t>(top),
+          .left = static_cast<std::int32_t>(left),
+          .mirrored = static_cast<std::int32_t>(mirrored)};
+}
+
+void RecordSource::transform(const Example& example, const ImagePart& part, float* image) const {
   const DataSetInfo& info = set_->info();
   const std::int64_t height = shape_[2];
   const std::int64_t width = shape_[3];
-  std::int64_t top = (info.height - height) / 2;
-  std::int64_t left = (info.width - width) / 2;
-  bool mirrored = false;
-  if (options_.training) {
-    top = static_cast<std::int64_t>((random & 0xFFFFF) % static_cast<std::uint64_t>(info.height - height + 1));
-    left = static_cast<std::int64_t>((random >> 20 & 0xFFFFF) % static_cast<std::uint64_t>(info.width - width + 1));
-    mirrored = options_.transform.mirror && (random >> 63) != 0;
-  }
-  const auto scale = static_cast<float>(options_.transform.scale);
   for (std::int64_t row = 0; row < info.channels * height; ++row) {
-    const std::int64_t from = (row / height * info.height + top + row % height) * info.width + left;
+    const std::int64_t from = (row / height * info.height + part.top + row % height) * info.width + part.left;
     const std::uint8_t* const pixels = example.pixels.data() + from;
-    const float* const mean = mean_.data() + from;
+    const float* const mean = transform_.mean.data() + from;
     float* const target = image + row * width;
-    for (std::int64_t x = 0; x < width; ++x) target[x] = (static_cast<float>(pixels[x]) - mean[x]) * scale;
-    if (mirrored) std::reverse(target, target + width);
+    for (std::int64_t x = 0; x < width; ++x) {
+      target[x] = (static_cast<float>(pixels[x]) - mean[x]) * transform_.scale;
+    }
+    if (part.mirrored != 0) std::reverse(target, target + width);
+  }
+}
+
+void RecordSource::cut(const Example& example, const ImagePart& part, std::uint8_t* pixels) const {
+  const DataSetInfo& info = set_->info();
+  const std::int64_t height = shape_[2];
+  const std::int64_t width = shape_[3];
+  for (std::int64_t row = 0; row < info.channels * height; ++row) {
+    const std::int64_t from = (row / height * info.height + part.top + row % height) * info.width + part.left;
+    std::copy_n(example.pixels.data() + from, width, pixels + row * width);
   }
 }
 

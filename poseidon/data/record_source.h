@@ -42,6 +42,7 @@ class RecordSource final : public BatchSource {
   [[nodiscard]] std::int64_t classes() const override { return static_cast<std::int64_t>(set_->info().classes.size()); }
   [[nodiscard]] std::int64_t examples() const override { return set_->info().examples; }
   const Batch& next() override;
+  const PixelTransform* give_pixels() override;
   void seek(std::int64_t batches) override;
   [[nodiscard]] double waited_s() const override { return waited_s_; }
 
@@ -54,14 +55,19 @@ class RecordSource final : public BatchSource {
 
   void start();
   void stop();
+  /// Stops, and starts again with that batch.
+  void restart(std::int64_t batch);
   void read_ahead();
   void make(std::int64_t number, Batch& batch, std::string& buffer) const;
-  void transform(const Example& example, std::uint64_t random, float* image) const;
+  [[nodiscard]] ImagePart part_of(std::uint64_t random) const;
+  void transform(const Example& example, const ImagePart& part, float* image) const;
+  void cut(const Example& example, const ImagePart& part, std::uint8_t* pixels) const;
 
   const std::shared_ptr<const DataSet> set_;
   const RecordSourceOptions options_;
   Shape shape_;
-  std::vector<float> mean_;  ///< of every pixel of a whole image
+  const PixelTransform transform_;
+  bool gives_pixels_ = false;  ///< changed while no thread reads
 
   std::mutex mutex_;  ///< guards what follows, but for batches of slots that are being filled or looked at
   std::condition_variable changed_;

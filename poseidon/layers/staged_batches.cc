@@ -11,8 +11,12 @@ namespace poseidon {
 StagedBatches::StagedBatches(Backend& backend, BatchSource& source, bool ahead)
     : backend_(backend), source_(source), ahead_(ahead && !source.repeats_one()) {
   const Shape& shape = source.shape();
+  if (const PixelTransform* const transform = backend.takes_pixels() ? source.give_pixels() : nullptr) {
+    pixels_ = backend.pixels(*transform, shape);
+  }
+  const Shape brought = pixels_ ? Shape{static_cast<std::int64_t>(PackedPixels(shape).floats)} : shape;
   for (std::size_t i = 0; i < (ahead_ ? slots_.size() : 1); ++i) {
-    slots_[i] = {.images = make_part(shape), .labels = make_part({shape[0]}), .error = {}};
+    slots_[i] = {.images = make_part(brought), .labels = make_part({shape[0]}), .error = {}};
   }
 }
 
@@ -26,7 +30,11 @@ void StagedBatches::next(Tensor& images, Tensor& labels) {
   if (!filled_) fill(slot);
   if (slot.error) std::rethrow_exception(std::exchange(slot.error, nullptr));
   backend_.follow(slot.labels.copied);  // which was begun last
-  backend_.copy(slot.images.tensor, images);
+  if (pixels_) {
+    pixels_->run(slot.images.tensor, images);
+  } else {
+    backend_.copy(slot.images.tensor, images);
+  }
   backend_.copy(slot.labels.tensor, labels);
   filled_ = source_.repeats_one();
 }
@@ -41,17 +49,28 @@ void StagedBatches::fill(Slot& slot) {
   filled_ = true;
   try {
     const Batch& batch = source_.next();
-    bring(batch.images, slot.images);
-    bring(batch.labels, slot.labels);
+    bring(slot.images, [&](std::span<float> host) {
+      if (!pixels_) {
+        std::memcpy(host.data(), batch.images.data(), host.size_bytes());
+        return;
+      }
+      const PackedPixels packed(source_.shape());
+      std::memcpy(host.data(), batch.pixels.data(), packed.pixels);
+      std::memcpy(host.data() + packed.parts_begin, batch.parts.data(), batch.parts.size() * sizeof(ImagePart));
+    });
+    bring(slot.labels,
+          [&](std::span<float> host) { std::memcpy(host.data(), batch.labels.data(), host.size_bytes()); });
   } catch (const bosen::Error&) {
     slot.error = std::current_exception();  // of a batch that is perhaps never used
   }
 }
 
-void StagedBatches::bring(const std::vector<float>& values, Part& part) {
-  const std::span<float> host(reinterpret_cast<float*>(part.host->data()), values.size());
+template <class Write>
+void StagedBatches::bring(Part& part, const Write& write) {
+  const std::span<float> host(reinterpret_cast<float*>(part.host->data()),
+                              static_cast<std::size_t>(part.tensor.count()));
   backend_.await(part.copied);
-  std::memcpy(host.data(), values.data(), host.size_bytes());
+  write(host);
   part.copied = backend_.begin_upload(host, part.tensor, UploadOrder::kInOrder);
 }
 

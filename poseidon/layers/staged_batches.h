@@ -1,7 +1,7 @@
 #pragma once
 
 // Brings batches to a device that has memory of its own, beside what it computes: while it is at one, the next is on
-// its way. Used by its net's thread.
+// its way, as bytes where the device makes images of them. Used by its net's thread.
 
 #include <array>
 #include <exception>
@@ -36,11 +36,14 @@ class StagedBatches {
 
   [[nodiscard]] Part make_part(const Shape& shape);
   void fill(Slot& slot);
-  void bring(const std::vector<float>& values, Part& part);
+  /// write(floats of the host's memory) writes what is to come.
+  template <class Write>
+  void bring(Part& part, const Write& write);
 
   Backend& backend_;
   BatchSource& source_;
   const bool ahead_;
+  std::unique_ptr<PixelOperation> pixels_;  ///< nullptr: images come as they are
   std::array<Slot, 2> slots_;
   std::size_t next_ = 0;  ///< the slot whose turn it is
   bool filled_ = false;   ///< whether its batch is on its way

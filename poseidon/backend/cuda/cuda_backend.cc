@@ -268,6 +268,10 @@ void CudaBackend::update(const UpdateRule& rule, std::span<const UpdateTarget> t
   cuda::update(device_, rule, targets);
 }
 
+std::unique_ptr<PixelOperation> CudaBackend::pixels(const PixelTransform& transform, const Shape& images) {
+  return cuda::make_pixels(context_, transform, images);
+}
+
 std::unique_ptr<ConvolutionOperation> CudaBackend::convolution(const ConvolutionOptions& options,
                                                                const TensorDescription& input) {
   return cuda::make_convolution(context_, options, input);

@@ -56,6 +56,8 @@ class CudaBackend final : public Backend {
   void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) override;
   void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) override;
 
+  std::unique_ptr<PixelOperation> pixels(const PixelTransform& transform, const Shape& images) override;
+  [[nodiscard]] bool takes_pixels() const override { return true; }
   [[nodiscard]] bool fuses_relu() const override { return true; }
   std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
                                                     const TensorDescription& input) override;

@@ -104,6 +104,8 @@ std::unique_ptr<SoftmaxLossOperation> make_softmax_loss(const Context& context, 
                                                         const TensorDescription& input);
 std::unique_ptr<DropoutOperation> make_dropout(const Context& context, double ratio, std::uint64_t seed,
                                                const TensorDescription& input);
+std::unique_ptr<PixelOperation> make_pixels(const Context& context, const PixelTransform& transform,
+                                            const Shape& images);
 std::unique_ptr<MergeOperation> make_concat(const Context& context, int axis,
                                             std::span<const TensorDescription> inputs);
 std::unique_ptr<MergeOperation> make_eltwise(const Context& context, const EltwiseOptions& options,

@@ -184,6 +184,36 @@ TEST_F(RecordSourceTest, CropsAndMirrorsByChanceInTraining) {
   EXPECT_EQ(seen.size(), possible);  // and nothing else
 }
 
+TEST_F(RecordSourceTest, GivesPixelsThatMakeTheSameImages) {
+  constexpr std::int64_t kCrop = 4;
+  const auto set = std::make_shared<const DataSet>(make_set("set", 9, 2, 5, 6));
+  const RecordSourceOptions options{
+      .batch = 5, .transform = {.scale = 0.5, .mirror = true, .crop_size = kCrop, .mean_image = true}};
+  RecordSource images(set, options);
+  RecordSource pixels(set, options);
+  images.next();
+  pixels.next();
+  const PixelTransform* const transform = pixels.give_pixels();
+  ASSERT_NE(transform, nullptr);
+  const DataSetInfo& info = set->info();
+  for (int k = 0; k < 4; ++k) {
+    const Batch& expected = images.next();
+    const Batch& batch = pixels.next();
+    EXPECT_EQ(batch.labels, expected.labels);
+    EXPECT_TRUE(batch.images.empty());
+    ASSERT_EQ(batch.pixels.size(), expected.images.size());
+    for (std::size_t i = 0; i < batch.pixels.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t x = at % kCrop, y = at / kCrop % kCrop, c = at / kCrop / kCrop % info.channels;
+      const ImagePart& part = batch.parts[i / (kCrop * kCrop) / static_cast<std::size_t>(info.channels)];
+      const std::int64_t column = part.mirrored != 0 ? kCrop - 1 - x : x;
+      const auto whole = static_cast<std::size_t>((c * info.height + part.top + y) * info.width + part.left + column);
+      const auto pixel = static_cast<float>(batch.pixels[static_cast<std::size_t>(at - x + column)]);
+      ASSERT_EQ((pixel - transform->mean[whole]) * transform->scale, expected.images[i]) << "element " << i;
+    }
+  }
+}
+
 TEST_F(RecordSourceTest, SubtractsOneMeanOrOneOfEachChannel) {
   const auto set = std::make_shared<const DataSet>(make_set("set", 3, 2, 2, 2));
   const auto check = [&](const std::vector<double>& values, const std::vector<float>& mean) {

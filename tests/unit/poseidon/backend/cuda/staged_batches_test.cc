@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "bosen/error.h"
@@ -14,6 +15,7 @@ namespace poseidon {
 namespace {
 
 using testing::Each;
+using testing::ElementsAre;
 
 /// Batch k is full of k; there is none after the last.
 class CountingSource final : public BatchSource {
@@ -37,6 +39,35 @@ class CountingSource final : public BatchSource {
   const Shape shape_{2, 1, 3, 3};
   const int batches_;
   int given_ = 0;
+  Batch batch_;
+};
+
+/// Two images of bytes, the second one mirrored.
+class PixelSource final : public BatchSource {
+ public:
+  [[nodiscard]] const Shape& shape() const override { return shape_; }
+  [[nodiscard]] std::int64_t classes() const override { return 3; }
+  [[nodiscard]] std::int64_t examples() const override { return 2; }
+  const PixelTransform* give_pixels() override { return &transform_; }
+  const Batch& next() override {
+    batch_.pixels.resize(18);
+    for (unsigned i = 0; i < 18; ++i) batch_.pixels[i] = static_cast<std::uint8_t>(i * i % 97);
+    batch_.parts = {{.top = 0, .left = 1, .mirrored = 0}, {.top = 1, .left = 0, .mirrored = 1}};
+    batch_.labels = {0, 1};
+    return batch_;
+  }
+  void seek(std::int64_t /*batches*/) override {}
+  [[nodiscard]] double waited_s() const override { return 0; }
+
+ private:
+  static std::vector<float> sixteen() {
+    std::vector<float> mean(16);
+    std::iota(mean.begin(), mean.end(), 0.0F);
+    return mean;
+  }
+
+  const Shape shape_{2, 1, 3, 3};
+  const PixelTransform transform_{.whole = {1, 4, 4}, .mean = sixteen(), .scale = 0.5F};
   Batch batch_;
 };
 
@@ -68,6 +99,20 @@ TEST_P(StagedBatchesTest, BringsEveryBatchInItsTurn) {
     EXPECT_THAT(values_of(labels_), Each(static_cast<float>(k)));
   }
   EXPECT_THROW(batches.next(images_, labels_), bosen::Error);
+}
+
+TEST_P(StagedBatchesTest, LetsTheDeviceMakeImagesOfBytes) {
+  PixelSource source;
+  StagedBatches batches(backend_, source, GetParam());
+  for (int k = 0; k < 3; ++k) {
+    batches.next(images_, labels_);
+    batches.read_ahead();
+    // (pixel - mean) / 2: rows of the first begin at column 1 of rows 0 to 2, those of the second at column 0 of rows 1
+    // to 3.
+    EXPECT_THAT(values_of(images_), ElementsAre(-0.5F, -0.5F, 0.5F, 2, 5, 9, 13.5F, 19.5F, 26.5F,  //
+                                                9, -1, 38.5F, -4, 31.5F, 19.5F, 40.5F, 24.5F, 9.5F));
+    EXPECT_THAT(values_of(labels_), ElementsAre(0, 1));
+  }
 }
 
 }  // namespace
