@@ -33,9 +33,6 @@ struct Square {
 /// Of several tensors, in one launch, by four elements.
 struct SquareOfOne {
   static constexpr std::size_t kTensors = 16;
-  struct alignas(16) Four {
-    float elements[4];
-  };
   const float* elements[kTensors];
   std::uint32_t counts[kTensors];
   POSEIDON_DEVICE DoubleSum operator()(std::uint32_t tensor, std::uint32_t i) const {
@@ -43,7 +40,7 @@ struct SquareOfOne {
     const std::uint32_t count = counts[tensor];
     DoubleSum sum;
     if (first + 4 <= count) {
-      const Four four = *reinterpret_cast<const Four*>(elements[tensor] + first);
+      const auto four = *reinterpret_cast<const Pack<float>*>(elements[tensor] + first);
       POSEIDON_UNROLL
       for (unsigned k = 0; k < 4; ++k) sum.sum += static_cast<double>(four.elements[k]) * four.elements[k];
       return sum;
@@ -125,13 +122,6 @@ struct Rearrange {
   }
 };
 
-/// Sixteen bytes of channels, where they are innermost.
-template <class T>
-struct alignas(16) ChannelPack {
-  static constexpr unsigned kWidth = 16 / sizeof(T);
-  T elements[kWidth];
-};
-
 /// Packs of channels by batch, pack and place.
 struct Packs {
   Divisor by_places, by_packs;
@@ -154,11 +144,11 @@ template <class From, class To>
 struct PackChannels {
   Packs packs;
   const From* plain;
-  ChannelPack<To>* packed;
+  Pack<To>* packed;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
-    constexpr unsigned kWidth = ChannelPack<To>::kWidth;
+    constexpr unsigned kWidth = Pack<To>::kWidth;
     const Packs::At at = packs.at(i, kWidth);
-    ChannelPack<To> pack;
+    Pack<To> pack;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) {
       pack.elements[k] = from_float<To>(to_float(plain[at.plain + k * packs.places]));
@@ -170,12 +160,12 @@ struct PackChannels {
 template <class From, class To>
 struct UnpackChannels {
   Packs packs;
-  const ChannelPack<From>* packed;
+  const Pack<From>* packed;
   To* plain;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
-    constexpr unsigned kWidth = ChannelPack<From>::kWidth;
+    constexpr unsigned kWidth = Pack<From>::kWidth;
     const Packs::At at = packs.at(i, kWidth);
-    const ChannelPack<From> pack = packed[at.packed];
+    const Pack<From> pack = packed[at.packed];
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) {
       plain[at.plain + k * packs.places] = from_float<To>(to_float(pack.elements[k]));
@@ -184,41 +174,34 @@ struct UnpackChannels {
 };
 
 /// Eight elements, one after the other on both sides.
-template <class T>
-struct alignas(16) Eight {
-  T elements[8];
-};
-
 template <class From, class To>
 struct ConvertEight {
-  const Eight<From>* from;
-  Eight<To>* to;
+  const Pack<From, 8>* from;
+  Pack<To, 8>* to;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
-    const Eight<From> eight = from[i];
-    Eight<To> result;
+    const Pack<From, 8> eight = from[i];
+    Pack<To, 8> result;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < 8; ++k) result.elements[k] = from_float<To>(to_float(eight.elements[k]));
     to[i] = result;
   }
 };
 
-bool holds_packs(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
-
 /// `plain` is the row-major side.
 template <class From, class To>
 void pack(Device& device, const Grid& plain, const From* from, To* to) {
-  const std::uint32_t count = plain.channels / ChannelPack<To>::kWidth;
+  const std::uint32_t count = plain.channels / Pack<To>::kWidth;
   const Packs packs{Divisor(plain.places), Divisor(count), plain.places, count, plain.channels};
   for_each(device, std::int64_t{plain.batch} * count * plain.places,
-           PackChannels<From, To>{packs, from, reinterpret_cast<ChannelPack<To>*>(to)});
+           PackChannels<From, To>{packs, from, reinterpret_cast<Pack<To>*>(to)});
 }
 
 template <class From, class To>
 void unpack(Device& device, const Grid& plain, const From* from, To* to) {
-  const std::uint32_t count = plain.channels / ChannelPack<From>::kWidth;
+  const std::uint32_t count = plain.channels / Pack<From>::kWidth;
   const Packs packs{Divisor(plain.places), Divisor(count), plain.places, count, plain.channels};
   for_each(device, std::int64_t{plain.batch} * count * plain.places,
-           UnpackChannels<From, To>{packs, reinterpret_cast<const ChannelPack<From>*>(from), to});
+           UnpackChannels<From, To>{packs, reinterpret_cast<const Pack<From>*>(from), to});
 }
 
 template <class From, class To>
@@ -226,12 +209,12 @@ void rearrange_elements(Device& device, const Shape& shape, Order source, Order 
   const Grid plain = grid_of(shape, Order::kRowMajor);
   if (source == target && shape.count() % 8 == 0 && holds_packs(from) && holds_packs(to)) {
     for_each(device, shape.count() / 8,
-             ConvertEight<From, To>{reinterpret_cast<const Eight<From>*>(from), reinterpret_cast<Eight<To>*>(to)});
+             ConvertEight<From, To>{reinterpret_cast<const Pack<From, 8>*>(from), reinterpret_cast<Pack<To, 8>*>(to)});
   } else if (source == Order::kRowMajor && target == Order::kChannelsLast && holds_packs(to) &&
-             plain.channels % ChannelPack<To>::kWidth == 0) {
+             plain.channels % Pack<To>::kWidth == 0) {
     pack(device, plain, from, to);
   } else if (source == Order::kChannelsLast && target == Order::kRowMajor && holds_packs(from) &&
-             plain.channels % ChannelPack<From>::kWidth == 0) {
+             plain.channels % Pack<From>::kWidth == 0) {
     unpack(device, plain, from, to);
   } else {
     for_each(device, shape.count(), Rearrange<From, To>{grid_of(shape, source), grid_of(shape, target), from, to});

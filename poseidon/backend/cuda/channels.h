@@ -45,11 +45,6 @@ inline unsigned lanes_for(std::uint32_t packs) {
   return packs % 4 == 0 ? 4 : lanes;
 }
 
-template <unsigned kWidth, class T>
-struct alignas(kWidth * sizeof(T)) Elements {
-  T elements[kWidth];
-};
-
 template <class T, unsigned kInputs>
 struct Inputs {
   const T* in[kInputs];
@@ -70,20 +65,20 @@ __device__ float apply(const F& f, const typename F::Channel& channel, Sum& sum,
   }
 }
 
-/// The pack at places[k] of all inputs for each k < kAhead that is below `end`.
+/// kAhead packs of each input.
 template <unsigned kWidth, class T, unsigned kInputs>
 struct Loaded {
-  Elements<kWidth, T> packs[kAhead<kInputs>][kInputs];
+  Pack<T, kWidth> packs[kAhead<kInputs>][kInputs];
 
   __device__ void load(const Inputs<T, kInputs>& inputs, unsigned k, std::uint32_t at) {
 #pragma unroll
     for (unsigned i = 0; i < kInputs; ++i) {
-      packs[k][i] = reinterpret_cast<const Elements<kWidth, T>*>(inputs.in[i])[at];
+      packs[k][i] = reinterpret_cast<const Pack<T, kWidth>*>(inputs.in[i])[at];
     }
   }
   template <class F, class ChannelOf, class SumOf>
-  __device__ Elements<kWidth, T> compute(const F& f, unsigned k, const ChannelOf& channel_of, const SumOf& sum_of) {
-    Elements<kWidth, T> result;
+  __device__ Pack<T, kWidth> compute(const F& f, unsigned k, const ChannelOf& channel_of, const SumOf& sum_of) {
+    Pack<T, kWidth> result;
 #pragma unroll
     for (unsigned w = 0; w < kWidth; ++w) {
       float x[kInputs];
@@ -119,7 +114,7 @@ __global__ void channels_inside(std::uint32_t rows, std::uint32_t packs, T* out,
         if (row + k * step >= rows) break;
         const auto result = loaded.compute(
             f, k, [&](unsigned w) -> const auto& { return channels[w]; }, [&](unsigned w) -> Sum& { return sums[w]; });
-        if (out != nullptr) reinterpret_cast<Elements<kWidth, T>*>(out)[(row + k * step) * packs + pack] = result;
+        if (out != nullptr) reinterpret_cast<Pack<T, kWidth>*>(out)[(row + k * step) * packs + pack] = result;
       }
     }
   }
@@ -164,7 +159,7 @@ __global__ void places_inside(std::uint32_t channels, std::uint32_t count, Divis
       if (i + k * step >= count) break;
       const auto result = loaded.compute(
           f, k, [&](unsigned /*w*/) -> const auto& { return own; }, [&](unsigned /*w*/) -> Sum& { return sum; });
-      if (out != nullptr) reinterpret_cast<Elements<kWidth, T>*>(out)[at[k]] = result;
+      if (out != nullptr) reinterpret_cast<Pack<T, kWidth>*>(out)[at[k]] = result;
     }
   }
   if constexpr (!std::is_same_v<Sum, NoSum>) {
@@ -219,10 +214,10 @@ void launch_over_channels(Device& device, const Grid& grid, T* out, const F& f, 
 template <class T, class F, class Store, class... In>
 void over_channels(Device& device, const Grid& grid, T* out, const F& f, const Store& store, const In*... in) {
   static_assert((std::is_same_v<In, T> && ...));
-  constexpr unsigned kWidth = detail::Pack<T>::kWidth;
+  constexpr unsigned kWidth = Pack<T>::kWidth;
   const detail::Inputs<T, sizeof...(In)> inputs{{in...}};
-  const bool packed = (grid.channel_stride == 1 ? grid.channels : grid.places) % kWidth == 0 &&
-                      detail::is_aligned(out) && (detail::is_aligned(in) && ...);
+  const bool packed = (grid.channel_stride == 1 ? grid.channels : grid.places) % kWidth == 0 && holds_packs(out) &&
+                      (holds_packs(in) && ...);
   if (packed) {
     detail::launch_over_channels<kWidth>(device, grid, out, f, store, inputs);
   } else {

@@ -42,15 +42,13 @@ struct Scatter {
 };
 
 /// What a thread moves at once where everything is a multiple of it.
-struct alignas(16) Sixteen {
-  std::uint32_t words[4];
-};
+using Sixteen = Pack<std::uint32_t>;
 
 template <class T>
 std::optional<Part> in_packs(const Part& part, const T* one, const T* other) {
   constexpr std::uint32_t kWidth = sizeof(Sixteen) / sizeof(T);
-  const auto fits = [](const T* data) { return reinterpret_cast<std::uintptr_t>(data) % alignof(Sixteen) == 0; };
-  if ((part.width | part.stride | part.offset) % kWidth != 0 || !fits(one) || !fits(other)) return std::nullopt;
+  if ((part.width | part.stride | part.offset) % kWidth != 0 || !holds_packs(one) || !holds_packs(other))
+    return std::nullopt;
   return Part{part.width / kWidth, part.stride / kWidth, part.offset / kWidth};
 }
 

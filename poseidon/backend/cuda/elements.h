@@ -53,4 +53,14 @@ POSEIDON_DEVICE inline Bf16 from_float<Bf16>(float value) {
 #endif
 }
 
+/// Elements that a thread loads and stores at once: sixteen bytes of them, or as many as are asked for.
+template <class T, unsigned kCount = 16 / sizeof(T)>
+struct alignas(sizeof(T) * kCount < 16 ? sizeof(T) * kCount : 16) Pack {
+  static constexpr unsigned kWidth = kCount;
+  T elements[kCount];
+};
+
+/// Whether packs may begin there.
+inline bool holds_packs(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
+
 }  // namespace poseidon::cuda

@@ -19,7 +19,7 @@ struct WeightedSumRelu {
   float a, b;
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const {
     const float sum = a * x + b * y;
-    return sum > 0 ? sum : 0;
+    return sum <= 0 ? 0 : sum;  // what is no number stays
   }
 };
 struct ScaleRelu {
@@ -48,20 +48,16 @@ struct LeaveToOthers {
 /// A sum's gradients of two inputs that have its arrangement and the coefficient 1, sixteen bytes at a time.
 template <class T>
 struct PassToBoth {
-  static constexpr unsigned kWidth = 16 / sizeof(T);
-  struct alignas(16) Pack {
-    T elements[kWidth];
-  };
-  const Pack* out;  ///< null: no ReLU
-  const Pack* out_gradient;
-  Pack* one;
-  Pack* other;
+  const Pack<T>* out;  ///< null: no ReLU
+  const Pack<T>* out_gradient;
+  Pack<T>* one;
+  Pack<T>* other;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
-    Pack gradient = out_gradient[i];
+    Pack<T> gradient = out_gradient[i];
     if (out != nullptr) {
-      const Pack seen = out[i];
+      const Pack<T> seen = out[i];
       POSEIDON_UNROLL
-      for (unsigned k = 0; k < kWidth; ++k) {
+      for (unsigned k = 0; k < Pack<T>::kWidth; ++k) {
         if (!(to_float(seen.elements[k]) > 0)) gradient.elements[k] = from_float<T>(0);
       }
     }
@@ -147,12 +143,12 @@ class CudaEltwise final : public MergeOperation {
       return false;
     }
     with_element(own.element, [&](auto zero) {
-      using Pack = typename PassToBoth<decltype(zero)>::Pack;
-      const auto* const seen = options_.relu ? reinterpret_cast<const Pack*>(output.data()) : nullptr;
+      using T = decltype(zero);
+      const auto* const seen = options_.relu ? reinterpret_cast<const Pack<T>*>(output.data()) : nullptr;
       for_each(device_, output.count() / width,
-               PassToBoth<decltype(zero)>{seen, reinterpret_cast<const Pack*>(output_gradient.data()),
-                                          reinterpret_cast<Pack*>(gradients[0]->data()),
-                                          reinterpret_cast<Pack*>(gradients[1]->data())});
+               PassToBoth<T>{seen, reinterpret_cast<const Pack<T>*>(output_gradient.data()),
+                             reinterpret_cast<Pack<T>*>(gradients[0]->data()),
+                             reinterpret_cast<Pack<T>*>(gradients[1]->data())});
     });
     return true;
   }

@@ -31,25 +31,21 @@ struct Geometry {
 
 template <class From, class To>
 struct Fold {
-  static constexpr unsigned kWidth = 16 / sizeof(To);
-  struct alignas(16) Pack {
-    To elements[kWidth];
-  };
   Geometry geometry;
   Divisor by_packs;
   std::uint32_t packs;
   const From* plain;
-  Pack* packed;
+  Pack<To>* packed;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
     const std::uint32_t place = by_packs.quotient(i);
-    const int first = static_cast<int>((i - place * packs) * kWidth);
+    const int first = static_cast<int>((i - place * packs) * Pack<To>::kWidth);
     const std::uint32_t line = geometry.by_packed_width.quotient(place);
     const int x = static_cast<int>(place) - static_cast<int>(line) * geometry.packed_width;
     const std::uint32_t n = geometry.by_packed_height.quotient(line);
     const int y = static_cast<int>(line) - static_cast<int>(n) * geometry.packed_height;
-    Pack pack;
+    Pack<To> pack;
     POSEIDON_UNROLL
-    for (unsigned k = 0; k < kWidth; ++k) {
+    for (unsigned k = 0; k < Pack<To>::kWidth; ++k) {
       const std::int64_t at = geometry.plain_at(n, y, x, first + static_cast<int>(k));
       pack.elements[k] = from_float<To>(at < 0 ? 0.0F : to_float(plain[at]));
     }
@@ -111,10 +107,10 @@ Geometry geometry_of(const Folding& folding, const Shape& plain, const Shape& pa
 void fold_places(Device& device, const Folding& folding, const Tensor& plain, Tensor& packed) {
   const Geometry geometry = geometry_of(folding, plain.shape(), packed.shape());
   with_elements(plain, packed, [&]<class From, class To>(const From* from, To* to) {
-    const std::int64_t packs = packed.shape()[1] / Fold<From, To>::kWidth;
-    for_each(device, packed.count() / Fold<From, To>::kWidth,
+    const std::int64_t packs = packed.shape()[1] / Pack<To>::kWidth;
+    for_each(device, packed.count() / Pack<To>::kWidth,
              Fold<From, To>{geometry, divisor_of(packs), static_cast<std::uint32_t>(packs), from,
-                            reinterpret_cast<typename Fold<From, To>::Pack*>(to)});
+                            reinterpret_cast<Pack<To>*>(to)});
   });
 }
 

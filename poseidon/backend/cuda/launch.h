@@ -25,7 +25,6 @@ namespace detail {
 
 inline constexpr unsigned kThreads = 256;
 inline constexpr unsigned kWarp = 32;
-inline constexpr unsigned kPackBytes = 16;  // what a thread loads at once
 
 inline unsigned blocks_for(const Device& device, std::uint32_t count) {
   const auto wanted = (count + kThreads - 1) / kThreads;
@@ -38,12 +37,6 @@ __global__ void each(std::uint32_t count, F f) {
   const std::uint32_t step = gridDim.x * blockDim.x;
   for (std::uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) f(i);
 }
-
-template <class T>
-struct alignas(kPackBytes) Pack {
-  static constexpr unsigned kWidth = kPackBytes / sizeof(T);
-  T elements[kWidth];
-};
 
 template <class T, class F, class... In>
 __global__ void transformed(std::uint32_t packs, std::uint32_t count, T* out, F f, const In*... in) {
@@ -134,8 +127,6 @@ void add_parts(const Device& device, std::uint32_t outputs, std::uint32_t parts,
   check_launch();
 }
 
-inline bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % kPackBytes == 0; }
-
 }  // namespace detail
 
 /// f(i) for i in [0, count).
@@ -153,8 +144,8 @@ void transform(Device& device, std::int64_t count, T* out, const F& f, const In*
   static_assert(((sizeof(In) == sizeof(T)) && ...));
   if (count == 0) return;
   const auto n = static_cast<std::uint32_t>(count);
-  const bool packed = detail::is_aligned(out) && (detail::is_aligned(in) && ...);
-  const std::uint32_t packs = packed ? n / detail::Pack<T>::kWidth : 0;
+  const bool packed = holds_packs(out) && (holds_packs(in) && ...);
+  const std::uint32_t packs = packed ? n / Pack<T>::kWidth : 0;
   const unsigned blocks = detail::blocks_for(device, packed ? packs + 1 : n);
   detail::transformed<<<blocks, detail::kThreads, 0, detail::stream_of(device)>>>(packs, n, out, f, in...);
   check_launch();

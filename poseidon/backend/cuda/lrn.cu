@@ -102,12 +102,6 @@ struct Gradient {
   }
 };
 
-template <class T>
-struct alignas(16) Pack {
-  static constexpr unsigned kWidth = 16 / sizeof(T);
-  T elements[kWidth];
-};
-
 /// Across kHalf neighbours on both sides where channels are innermost: a thread has a pack of channels and what it
 /// needs of the packs beside it, so that nothing has to be kept for backward.
 template <class T, unsigned kHalf>

@@ -62,11 +62,6 @@ POSEIDON_DEVICE inline Place place_at(std::uint32_t place, const Divisor& by_col
   return {y, static_cast<int>(place) - y * columns};
 }
 
-template <class T, unsigned kWidth>
-struct alignas(sizeof(T) * kWidth) Channels {
-  T elements[kWidth];
-};
-
 /// Images as a thread sees them: kWidth channels of a place are one element.
 struct Windows {
   Axis y, x;
@@ -84,9 +79,9 @@ struct Windows {
 template <class T, class Argument, unsigned kWidth>
 struct Maximum {
   Windows windows;
-  const Channels<T, kWidth>* in;
-  Channels<T, kWidth>* out;
-  Channels<Argument, kWidth>* arguments;
+  const Pack<T, kWidth>* in;
+  Pack<T, kWidth>* out;
+  Pack<Argument, kWidth>* arguments;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
     const GridPlace to = place_of(windows.output, i);
     const Place window = place_at(to.place, windows.x.by_output, windows.x.output);
@@ -103,7 +98,7 @@ struct Maximum {
     }
     for (int y = first_y; y < windows.y.end(window.y); ++y) {
       for (int x = first_x; x < windows.x.end(window.x); ++x) {
-        const Channels<T, kWidth> values = in[windows.input_at(to, y, x)];
+        const Pack<T, kWidth> values = in[windows.input_at(to, y, x)];
         const int own = (y - top) * windows.x.kernel + x - left;
         POSEIDON_UNROLL
         for (unsigned k = 0; k < kWidth; ++k) {
@@ -114,8 +109,8 @@ struct Maximum {
         }
       }
     }
-    Channels<T, kWidth> result;
-    Channels<Argument, kWidth> places;
+    Pack<T, kWidth> result;
+    Pack<Argument, kWidth> places;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) {
       result.elements[k] = from_float<T>(largest[k]);
@@ -129,9 +124,9 @@ struct Maximum {
 template <class T, class Argument, unsigned kWidth>
 struct MaximumGradient {
   Windows windows;
-  const Channels<T, kWidth>* out_gradient;
-  const Channels<Argument, kWidth>* arguments;
-  Channels<T, kWidth>* in_gradient;
+  const Pack<T, kWidth>* out_gradient;
+  const Pack<Argument, kWidth>* arguments;
+  Pack<T, kWidth>* in_gradient;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
     const GridPlace from = place_of(windows.input, i);
     const Place at = place_at(from.place, windows.x.by_input, windows.x.input);
@@ -142,15 +137,15 @@ struct MaximumGradient {
       for (int column = windows.x.first_window(at.x); column <= last_column; ++column) {
         const std::uint32_t place = windows.output_at(from, row, column);
         const int own = (at.y - windows.y.start(row)) * windows.x.kernel + at.x - windows.x.start(column);
-        const Channels<Argument, kWidth> places = arguments[place];
-        const Channels<T, kWidth> gradients = out_gradient[place];
+        const Pack<Argument, kWidth> places = arguments[place];
+        const Pack<T, kWidth> gradients = out_gradient[place];
         POSEIDON_UNROLL
         for (unsigned k = 0; k < kWidth; ++k) {
           if (static_cast<int>(places.elements[k]) == own) sums[k] += to_float(gradients.elements[k]);
         }
       }
     }
-    Channels<T, kWidth> result;
+    Pack<T, kWidth> result;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) result.elements[k] = from_float<T>(sums[k]);
     in_gradient[i] = result;
@@ -160,21 +155,21 @@ struct MaximumGradient {
 template <class T, unsigned kWidth>
 struct Average {
   Windows windows;
-  const Channels<T, kWidth>* in;
-  Channels<T, kWidth>* out;
+  const Pack<T, kWidth>* in;
+  Pack<T, kWidth>* out;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
     const GridPlace to = place_of(windows.output, i);
     const Place window = place_at(to.place, windows.x.by_output, windows.x.output);
     float sums[kWidth] = {};
     for (int y = windows.y.first(window.y); y < windows.y.end(window.y); ++y) {
       for (int x = windows.x.first(window.x); x < windows.x.end(window.x); ++x) {
-        const Channels<T, kWidth> values = in[windows.input_at(to, y, x)];
+        const Pack<T, kWidth> values = in[windows.input_at(to, y, x)];
         POSEIDON_UNROLL
         for (unsigned k = 0; k < kWidth; ++k) sums[k] += to_float(values.elements[k]);
       }
     }
     const auto count = static_cast<float>(windows.y.length(window.y) * windows.x.length(window.x));
-    Channels<T, kWidth> result;
+    Pack<T, kWidth> result;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) result.elements[k] = from_float<T>(sums[k] / count);
     out[i] = result;
@@ -184,8 +179,8 @@ struct Average {
 template <class T, unsigned kWidth>
 struct AverageGradient {
   Windows windows;
-  const Channels<T, kWidth>* out_gradient;
-  Channels<T, kWidth>* in_gradient;
+  const Pack<T, kWidth>* out_gradient;
+  Pack<T, kWidth>* in_gradient;
   POSEIDON_DEVICE void operator()(std::uint32_t i) const {
     const GridPlace from = place_of(windows.input, i);
     const Place at = place_at(from.place, windows.x.by_input, windows.x.input);
@@ -195,12 +190,12 @@ struct AverageGradient {
     for (int row = windows.y.first_window(at.y); row <= last_row; ++row) {
       for (int column = windows.x.first_window(at.x); column <= last_column; ++column) {
         const float share = 1 / static_cast<float>(windows.y.length(row) * windows.x.length(column));
-        const Channels<T, kWidth> gradients = out_gradient[windows.output_at(from, row, column)];
+        const Pack<T, kWidth> gradients = out_gradient[windows.output_at(from, row, column)];
         POSEIDON_UNROLL
         for (unsigned k = 0; k < kWidth; ++k) sums[k] += to_float(gradients.elements[k]) * share;
       }
     }
-    Channels<T, kWidth> result;
+    Pack<T, kWidth> result;
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) result.elements[k] = from_float<T>(sums[k]);
     in_gradient[i] = result;
@@ -286,16 +281,16 @@ class CudaPooling final : public UnaryOperation {
 
  private:
   template <class T, unsigned kWidth>
-  static Channels<T, kWidth>* channels_of(Tensor& tensor) {
-    return reinterpret_cast<Channels<T, kWidth>*>(tensor.data());
+  static Pack<T, kWidth>* channels_of(Tensor& tensor) {
+    return reinterpret_cast<Pack<T, kWidth>*>(tensor.data());
   }
   template <class T, unsigned kWidth>
-  static const Channels<T, kWidth>* channels_of(const Tensor& tensor) {
-    return reinterpret_cast<const Channels<T, kWidth>*>(tensor.data());
+  static const Pack<T, kWidth>* channels_of(const Tensor& tensor) {
+    return reinterpret_cast<const Pack<T, kWidth>*>(tensor.data());
   }
   template <class Argument, unsigned kWidth>
-  Channels<Argument, kWidth>* arguments() {
-    return reinterpret_cast<Channels<Argument, kWidth>*>(arguments_->data());
+  Pack<Argument, kWidth>* arguments() {
+    return reinterpret_cast<Pack<Argument, kWidth>*>(arguments_->data());
   }
 
   template <class Visit>

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint32_t kTargets = 48;
 
 /// Elements that a thread takes at once.
-constexpr std::uint32_t kPack = 4;
+using Four = Pack<float>;
+constexpr std::uint32_t kPack = Four::kWidth;
 
 /// What one tensor's step touches; g = factor * gradient + decay * value.
 struct Target {
@@ -102,9 +103,6 @@ struct Update {
   }
 
  private:
-  struct alignas(16) Four {
-    float elements[kPack];
-  };
   POSEIDON_DEVICE static Four* four_at(float* data, std::uint32_t first) {
     return reinterpret_cast<Four*>(data + first);
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/unit/poseidon/backend/operation_fixture.h"
 
 namespace poseidon::test {
@@ -131,6 +133,19 @@ TEST_F(FusedReluTest, EndsASum) {
   for (double& value : half) value *= -0.5;
   expect_near(values_of(da), expected.gradient, kFusedTolerance, "gradient 0");
   expect_near(values_of(db), half, kFusedTolerance, "gradient 1");
+}
+
+TEST_F(FusedReluTest, LeavesWhatIsNoNumberInASum) {
+  const TensorDescription input = TensorDescription::row_major({1, 4});
+  const auto sum = backend_.eltwise({.operation = EltwiseOptions::Operation::kSum, .coefficients = {}, .relu = true},
+                                    std::vector<TensorDescription>(2, input));
+  const Tensor a = make(input, {1, std::nan(""), -3, 0}), b = make(input, {1, 1, 1, 0});
+  Tensor y = make(input);
+  sum->forward(std::vector<const Tensor*>{&a, &b}, y);
+  const Values values = values_of(y);
+  EXPECT_EQ(values[0], 2);
+  EXPECT_TRUE(std::isnan(values[1]));
+  EXPECT_EQ(values[2], 0);
 }
 
 }  // namespace
