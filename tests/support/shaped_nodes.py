@@ -8,8 +8,16 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
+def burst_of(rate):
+    """Bytes that a link may carry at once after a pause: a millisecond's, as tbf's bucket fills while a job computes and what is
+    in it then travels in no time. At least a packet as TCP hands it to the device."""
+    units = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
+    bits_a_second = float(rate[:-4]) * units[rate[-4:]]
+    return max(64 * 1024, int(bits_a_second / 8 / 1000))
+
+
 class Nodes:
-    """Namespaces on one bridge, each link held to a rate in both directions."""
+    """Namespaces on one bridge, each link held to a rate in both directions: "100mbit", "10gbit"; None: as fast as it goes."""
 
     def __init__(self, count, rate):
         self.prefix = f"bn{os.getpid() % 10000}"
@@ -32,7 +40,7 @@ class Nodes:
             if self.rate:
                 for namespace, device in ((name, "eth0"), (hub, name)):
                     subprocess.run(["tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", self.rate,
-                                    "burst", "1mb", "latency", "100ms"], check=True)
+                                    "burst", str(burst_of(self.rate)), "latency", "100ms"], check=True)
         return self
 
     def __exit__(self, *_):
