@@ -68,10 +68,10 @@ std::string layer_table(const TrainingResult& result) {
   double measured = 0;
   double framing = 0;
   for (const LayerTraffic& layer : result.layers) {
-    const double bytes = static_cast<double>(layer.predicted_bytes);
     text += fmt::format("  {:<28}{:<8}{:>12.4f}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme),
-                        bytes / kMegabyte, layer.measured_bytes / kMegabyte, layer.framing_bytes / kMegabyte);
-    predicted += bytes;
+                        layer.predicted_bytes / kMegabyte, layer.measured_bytes / kMegabyte,
+                        layer.framing_bytes / kMegabyte);
+    predicted += layer.predicted_bytes;
     measured += layer.measured_bytes;
     framing += layer.framing_bytes;
   }

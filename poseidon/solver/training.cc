@@ -16,18 +16,19 @@ std::string trace_path(const std::string& path, const bosen::Cluster& cluster) {
   return cluster.size() == 1 ? path : fmt::format("{}.{}", path, cluster.rank());
 }
 
-std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, std::int64_t iterations) {
+std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, const WorkerResult& worker) {
   std::vector<LayerTraffic> layers;
-  for (const PlannedLayer& planned : plan.layers()) {
+  const auto each = [&](std::int64_t bytes) {
+    return worker.iterations > 0 ? static_cast<double>(bytes) / static_cast<double>(worker.iterations) : 0;
+  };
+  for (std::size_t i = 0; i < plan.layers().size(); ++i) {
+    const PlannedLayer& planned = plan.layers()[i];
     bosen::Traffic traffic;
-    if (planned.scheme == Scheme::kPs) traffic = planned.table.traffic();
-    if (planned.scheme == Scheme::kSfb) traffic = planned.channel.traffic();
-    const auto each = [&](std::int64_t bytes) {
-      return iterations > 0 ? static_cast<double>(bytes) / static_cast<double>(iterations) : 0;
-    };
+    if (planned.has(Scheme::kPs)) traffic += planned.table.traffic();
+    if (planned.has(Scheme::kSfb)) traffic += planned.channel.traffic();
     layers.push_back({.layer = planned.layer.name,
-                      .scheme = planned.scheme,
-                      .predicted_bytes = planned.predicted_bytes,
+                      .scheme = worker.layers[i].scheme,
+                      .predicted_bytes = each(worker.layers[i].predicted_bytes),
                       .measured_bytes = each(traffic.bytes_sent + traffic.bytes_received),
                       .framing_bytes = each(traffic.framing_bytes)});
   }
@@ -52,7 +53,7 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, con
                         .trace = {},
                         .iterations = results[0].iterations,
                         .images_per_second = results[0].images_per_second,
-                        .layers = traffic_of(*job.plan, results[0].iterations)};
+                        .layers = traffic_of(*job.plan, results[0])};
   if (!settings.trace.empty()) {
     std::vector<Timeline> timelines;
     for (WorkerResult& worker : results) timelines.push_back(std::move(*worker.timeline));

@@ -15,10 +15,11 @@ namespace poseidon {
 /// What synchronising a layer has cost this process.
 struct LayerTraffic {
   std::string layer;
-  Scheme scheme = Scheme::kNone;
-  std::int64_t predicted_bytes = 0;  ///< an iteration, sent and received, by the cost model
-  double measured_bytes = 0;         ///< an iteration, sent and received, framing included
-  double framing_bytes = 0;          ///< of those: frames' headers, requests, row ids
+  Scheme scheme = Scheme::kNone;  ///< at the end
+  // Means over all iterations.
+  double predicted_bytes = 0;  ///< sent and received, by the cost model
+  double measured_bytes = 0;   ///< sent and received, framing included
+  double framing_bytes = 0;    ///< of those: frames' headers, requests, row ids
 };
 
 struct TrainingResult {

@@ -76,7 +76,8 @@ WorkerTraining::WorkerTraining(const TrainingJob& job, bosen::Worker& worker)
   }
   sync_ = std::make_unique<WaitFreeBackprop>(
       *job.plan, worker, net_, *backend_, updater_,
-      WaitFreeBackprop::Options{.overlap = !job.settings.no_overlap, .timeline = timeline_ ? &*timeline_ : nullptr});
+      WaitFreeBackprop::Options{
+          .overlap = !job.settings.no_overlap, .timeline = timeline_ ? &*timeline_ : nullptr, .tell = say});
   if (job.feed->has(Phase::kTest)) {
     evaluation_ = std::make_unique<Evaluation>(Evaluation::Options{.spec = job.net,
                                                                    .feed = *job.feed,
@@ -145,6 +146,9 @@ WorkerResult WorkerTraining::run() {
   if (result_.iterations > 0 && job_.solver.snapshot_after_train && !job_.snapshots.empty()) write_snapshot_here();
   report_ready(/*wait=*/true);
   result_.timeline = std::move(timeline_);
+  for (const WaitFreeBackprop::LayerState& state : sync_->layers()) {
+    result_.layers.push_back({.scheme = state.synchronizer->scheme(), .predicted_bytes = state.predicted_bytes});
+  }
   return std::move(result_);
 }
 

@@ -21,12 +21,19 @@
 
 namespace poseidon {
 
+/// How a layer's gradients have travelled.
+struct Travelled {
+  Scheme scheme = Scheme::kNone;     ///< at the end
+  std::int64_t predicted_bytes = 0;  ///< of all iterations, by the cost model
+};
+
 /// What a worker leaves behind.
 struct WorkerResult {
   std::string snapshot;          ///< path of the last; worker 0's
   double images_per_second = 0;  ///< of all workers, tests left out; worker 0's
   std::int64_t iterations = 0;   ///< made in this run
   std::optional<Timeline> timeline;
+  std::vector<Travelled> layers;  ///< in the plan's order
 };
 
 class WorkerTraining {

@@ -1,10 +1,12 @@
 #include "poseidon/sync/device_timeline.h"
 
+#include <utility>
+
 namespace poseidon {
 
-DeviceTimeline::DeviceTimeline(Backend& backend, Timeline& timeline)
-    : backend_(backend), timeline_(timeline), stopwatch_(backend.stopwatch()) {
-  backend_.record_copies();
+DeviceTimeline::DeviceTimeline(Backend& backend, Record record, bool with_copies)
+    : backend_(backend), record_(std::move(record)), stopwatch_(backend.stopwatch()) {
+  if (with_copies) backend_.record_copies();
 }
 
 void DeviceTimeline::begin(Timeline::Activity activity, int layer, std::int64_t iteration) {
@@ -35,7 +37,7 @@ void DeviceTimeline::take_over(const std::vector<std::int64_t>& moments_ns) {
       continue;
     }
     event.end_ns = moment_ns;
-    timeline_.add(event);
+    record_(event);
     pending_.pop_front();
     has_begin_ = false;
   }
@@ -44,12 +46,12 @@ void DeviceTimeline::take_over(const std::vector<std::int64_t>& moments_ns) {
 void DeviceTimeline::take_over_copies() {
   for (const DeviceCopy& copy : backend_.take_copies()) {
     const bool to_host = copy.way == Ticket::Way::kToHost;
-    timeline_.add({.activity = Timeline::Activity::kCopy,
-                   .iteration = iteration_,
-                   .begin_ns = copy.begin_ns,
-                   .end_ns = copy.end_ns,
-                   .track = to_host ? Timeline::Track::kToHost : Timeline::Track::kToDevice,
-                   .bytes = static_cast<std::int64_t>(copy.bytes)});
+    record_({.activity = Timeline::Activity::kCopy,
+             .iteration = iteration_,
+             .begin_ns = copy.begin_ns,
+             .end_ns = copy.end_ns,
+             .track = to_host ? Timeline::Track::kToHost : Timeline::Track::kToDevice,
+             .bytes = static_cast<std::int64_t>(copy.bytes)});
   }
 }
 

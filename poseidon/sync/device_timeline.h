@@ -1,9 +1,10 @@
 #pragma once
 
-// Puts what a device that works beside the host does, and when, into a timeline. Used by its worker's thread.
+// Tells what a device that works beside the host did when, as events of a timeline. Used by its worker's thread.
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "poseidon/backend.h"
@@ -13,8 +14,10 @@ namespace poseidon {
 
 class DeviceTimeline {
  public:
-  /// Both outlive it.
-  DeviceTimeline(Backend& backend, Timeline& timeline);
+  using Record = std::function<void(const Timeline::Event&)>;
+
+  /// The backend outlives it. `with_copies`: also the copies beside the computation, from now on for ever.
+  DeviceTimeline(Backend& backend, Record record, bool with_copies);
 
   /// Around what is asked of the device.
   void begin(Timeline::Activity activity, int layer, std::int64_t iteration);
@@ -29,7 +32,7 @@ class DeviceTimeline {
   void take_over_copies();
 
   Backend& backend_;
-  Timeline& timeline_;
+  const Record record_;
   std::unique_ptr<Stopwatch> stopwatch_;
   std::deque<Timeline::Event> pending_;  ///< two marks each
   bool has_begin_ = false;               ///< of the first of them

@@ -9,9 +9,8 @@
 
 namespace poseidon {
 
-FactorBroadcast::FactorBroadcast(bosen::Channel channel, std::int64_t predicted_bytes, Backend& backend, Layer& layer,
-                                 int workers)
-    : channel_(channel), predicted_bytes_(predicted_bytes), backend_(backend), layer_(layer), workers_(workers) {}
+FactorBroadcast::FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers)
+    : channel_(channel), backend_(backend), layer_(layer), workers_(workers) {}
 
 FactorBroadcast::Factors::Factors(Backend& backend, const Shape& inputs, const Shape& gradients, std::int64_t alignment)
     : gradient_offset((inputs.count() + alignment - 1) / alignment * alignment),
@@ -51,7 +50,7 @@ void FactorBroadcast::start(bosen::Worker& worker) {
   }
 }
 
-Outcome FactorBroadcast::finish(bosen::Worker& worker) {
+void FactorBroadcast::await(bosen::Worker& worker) {
   const std::size_t message_bytes = own_bytes().size();
   const auto input_bytes = static_cast<std::size_t>(own_->input.count()) * sizeof(float);
   auto* const inputs = reinterpret_cast<std::byte*>(all_->host.data()[0]);
@@ -75,6 +74,9 @@ Outcome FactorBroadcast::finish(bosen::Worker& worker) {
     }
     lay(message.bytes.data());
   }
+}
+
+Outcome FactorBroadcast::finish() {
   all_->host.put();
   std::vector<Parameter>& parameters = layer_.parameters();
   backend_.multiply_factors(all_->input, all_->gradient, parameters[0].gradient);

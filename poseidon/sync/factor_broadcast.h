@@ -19,16 +19,15 @@ namespace poseidon {
 class FactorBroadcast final : public Synchronizer {
  public:
   /// The layer has sufficient factors: a weight, and at most a bias.
-  FactorBroadcast(bosen::Channel channel, std::int64_t predicted_bytes, Backend& backend, Layer& layer, int workers);
+  FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kSfb; }
   void gradient_ready() override;
   void fetch() override {}  // begun by gradient_ready
   [[nodiscard]] bool is_fetched() override { return own_->host.is_fetched(); }
   void start(bosen::Worker& worker) override;
-  Outcome finish(bosen::Worker& worker) override;
-  [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
-  [[nodiscard]] bosen::Traffic traffic() const override { return channel_.traffic(); }
+  void await(bosen::Worker& worker) override;
+  Outcome finish() override;
 
  private:
   /// A tensor of inputs and one of output gradients, one after the other in one tensor, and how the host sees that.
@@ -46,7 +45,6 @@ class FactorBroadcast final : public Synchronizer {
   [[nodiscard]] std::span<const std::byte> own_bytes() const;
 
   const bosen::Channel channel_;
-  const std::int64_t predicted_bytes_;
   Backend& backend_;
   Layer& layer_;
   const int workers_;

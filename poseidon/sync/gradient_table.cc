@@ -5,11 +5,10 @@
 
 namespace poseidon {
 
-GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes,
-                             Backend& backend, std::vector<Tensor*> gradients)
+GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend,
+                             std::vector<Tensor*> gradients)
     : rows_(rows),
       table_(table),
-      predicted_bytes_(predicted_bytes),
       gradients_(backend, std::move(gradients)),
       scratch_(static_cast<std::size_t>(rows.width())) {}
 
@@ -21,13 +20,15 @@ void GradientTable::start(bosen::Worker& worker) {
   table_.advance(worker);
 }
 
-Outcome GradientTable::finish(bosen::Worker& worker) {
-  const std::vector<bosen::RowView<float>> views = table_.get(worker, rows_.ids());
-  for (std::size_t row = 0; row < views.size(); ++row) {
-    rows_.scatter(row, views[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
+void GradientTable::await(bosen::Worker& worker) { views_ = table_.get(worker, rows_.ids()); }
+
+Outcome GradientTable::finish() {
+  for (std::size_t row = 0; row < views_.size(); ++row) {
+    rows_.scatter(row, views_[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
       std::copy(part.begin(), part.end(), gradients_.data()[tensor] + offset);
     });
   }
+  views_.clear();
   gradients_.put();
   return Outcome::kGradients;
 }

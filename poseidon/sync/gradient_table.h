@@ -14,23 +14,21 @@ namespace poseidon {
 
 class GradientTable final : public Synchronizer {
  public:
-  GradientTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes, Backend& backend,
-                std::vector<Tensor*> gradients);
+  GradientTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend, std::vector<Tensor*> gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
   void fetch() override { gradients_.begin_fetch(); }
   [[nodiscard]] bool is_fetched() override { return gradients_.is_fetched(); }
   void start(bosen::Worker& worker) override;
-  Outcome finish(bosen::Worker& worker) override;
-  [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
-  [[nodiscard]] bosen::Traffic traffic() const override { return table_.traffic(); }
+  void await(bosen::Worker& worker) override;
+  Outcome finish() override;
 
  private:
   const ParameterRows& rows_;
   const bosen::Table<float> table_;
-  const std::int64_t predicted_bytes_;
   HostTensors gradients_;
   std::vector<float> scratch_;
+  std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
 };
 
 }  // namespace poseidon

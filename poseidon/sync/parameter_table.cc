@@ -6,11 +6,10 @@
 
 namespace poseidon {
 
-ParameterTable::ParameterTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes,
-                               Backend& backend, std::vector<Tensor*> values, LayerUpdater& updater, int layer)
+ParameterTable::ParameterTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend,
+                               std::vector<Tensor*> values, LayerUpdater& updater, int layer)
     : rows_(rows),
       table_(table),
-      predicted_bytes_(predicted_bytes),
       values_(backend, values),
       updater_(updater),
       layer_(layer),
@@ -49,15 +48,17 @@ void ParameterTable::start(bosen::Worker& worker) {
   table_.advance(worker);
 }
 
-Outcome ParameterTable::finish(bosen::Worker& worker) {
-  const std::vector<bosen::RowView<float>> views = table_.get(worker, rows_.ids());
-  for (std::size_t row = 0; row < views.size(); ++row) {
-    rows_.scatter(row, views[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
+void ParameterTable::await(bosen::Worker& worker) { views_ = table_.get(worker, rows_.ids()); }
+
+Outcome ParameterTable::finish() {
+  for (std::size_t row = 0; row < views_.size(); ++row) {
+    rows_.scatter(row, views_[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
       const float* const first = first_[tensor].data() + offset;
       float* const value = values_.data()[tensor] + offset;
       for (std::size_t k = 0; k < part.size(); ++k) value[k] = first[k] + part[k];
     });
   }
+  views_.clear();
   values_.put();
   return Outcome::kParameters;
 }

@@ -17,22 +17,20 @@ namespace poseidon {
 class ParameterTable final : public Synchronizer {
  public:
   /// `values` are the layer's learned parameters as all workers have them at the start.
-  ParameterTable(const ParameterRows& rows, bosen::Table<float> table, std::int64_t predicted_bytes, Backend& backend,
-                 std::vector<Tensor*> values, LayerUpdater& updater, int layer);
+  ParameterTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend, std::vector<Tensor*> values,
+                 LayerUpdater& updater, int layer);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
   /// Makes the update.
   void fetch() override;
   [[nodiscard]] bool is_fetched() override { return values_.is_fetched(); }
   void start(bosen::Worker& worker) override;
-  Outcome finish(bosen::Worker& worker) override;
-  [[nodiscard]] std::int64_t predicted_bytes() const override { return predicted_bytes_; }
-  [[nodiscard]] bosen::Traffic traffic() const override { return table_.traffic(); }
+  void await(bosen::Worker& worker) override;
+  Outcome finish() override;
 
  private:
   const ParameterRows& rows_;
   const bosen::Table<float> table_;
-  const std::int64_t predicted_bytes_;
   HostTensors values_;
   LayerUpdater& updater_;
   const int layer_;
@@ -40,6 +38,7 @@ class ParameterTable final : public Synchronizer {
   std::vector<std::vector<float>> before_;  ///< before the last update, then the change
   std::vector<float*> changes_;             ///< before_'s
   std::vector<float> scratch_;
+  std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
 };
 
 }  // namespace poseidon

@@ -1,21 +1,38 @@
 #include "poseidon/sync/sync_plan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "bosen/error.h"
 
 namespace poseidon {
 
+namespace {
+
+Party party_of(const bosen::Cluster& cluster) {
+  return {.processes = cluster.size(),
+          .workers_per_process = cluster.local_workers(),
+          .dedicated_servers = cluster.options().servers > 0};
+}
+
+/// Of a layer that has `scheme`, where what is cheaper is to be found out.
+std::optional<Scheme> other_scheme(Scheme scheme, const LayerSize& size, const Party& party) {
+  if (party.processes == 1 || !sfb_bytes(size, party)) return std::nullopt;
+  return scheme == Scheme::kSfb ? Scheme::kPs : Scheme::kSfb;
+}
+
+}  // namespace
+
 SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted)
-    : exchanges_gradients_(cluster.options().consistency == bosen::Consistency::kBsp), workers_(cluster.workers()) {
+    : SyncPlan(cluster, std::move(layers), wanted, party_of(cluster)) {}
+
+SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const Party& party)
+    : party_(party), exchanges_gradients_(cluster.options().consistency == bosen::Consistency::kBsp) {
   if (wanted == Scheme::kSfb && !exchanges_gradients_) {
     throw bosen::Error(bosen::ErrorKind::kUsage,
                        "--scheme sfb needs --consistency bsp, as factors are put together in step: take --scheme ps");
   }
-  const Party party{.processes = cluster.size(),
-                    .workers_per_process = cluster.local_workers(),
-                    .dedicated_servers = cluster.options().servers > 0};
-  if (party.workers() != workers_) {
+  if (party.workers() != cluster.workers()) {
     throw bosen::Error(bosen::ErrorKind::kUsage,
                        "training needs as many --workers in every process, so that all see as many examples");
   }
@@ -23,20 +40,31 @@ SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Schem
   for (SyncLayer& layer : layers) {
     PlannedLayer planned;
     planned.layer = std::move(layer);
-    planned.scheme = choose(wanted, planned.layer.size, party);
-    planned.predicted_bytes = predicted_bytes(planned.scheme, planned.layer.size, party);
-    open(cluster, planned);
+    const LayerSize& size = planned.layer.size;
+    planned.scheme = choose(wanted, size, party);
+    if (wanted == Scheme::kAuto) planned.other = other_scheme(planned.scheme, size, party);
+    open(cluster, planned, planned.scheme);
+    if (planned.other) open(cluster, planned, *planned.other);
     layers_.push_back(std::move(planned));
   }
+  if (may_change()) tuning_ = cluster.create_channel("poseidon.tuning");
 }
 
-void SyncPlan::open(bosen::Cluster& cluster, PlannedLayer& planned) const {
-  if (planned.scheme == Scheme::kPs) {
+bool SyncPlan::may_change() const {
+  return std::any_of(layers_.begin(), layers_.end(), [](const PlannedLayer& layer) { return layer.other.has_value(); });
+}
+
+std::int64_t SyncPlan::bytes(const PlannedLayer& planned, Scheme scheme) const {
+  return predicted_bytes(scheme, planned.layer.size, party_);
+}
+
+void SyncPlan::open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const {
+  if (scheme == Scheme::kPs) {
     planned.rows.emplace(planned.layer.sizes, cluster.shards(), planned.layer.layer);
     bosen::TableOptions options{.width = planned.rows->width()};
     if (exchanges_gradients_) options.updater = {.name = "clock_sum"};
     planned.table = cluster.create_table<float>(planned.layer.name, options);
-  } else if (planned.scheme == Scheme::kSfb) {
+  } else if (scheme == Scheme::kSfb) {
     // A worker may be an iteration ahead of one that has not received yet.
     planned.channel = cluster.create_channel(planned.layer.name, {.capacity = 4});
   }

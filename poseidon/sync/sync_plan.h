@@ -25,11 +25,13 @@ struct SyncLayer {
 /// One layer, decided.
 struct PlannedLayer {
   SyncLayer layer;
-  Scheme scheme = Scheme::kNone;
-  std::int64_t predicted_bytes = 0;  ///< an iteration and process
+  Scheme scheme = Scheme::kNone;  ///< with which training begins
+  std::optional<Scheme> other;    ///< to which it may change, as measured (SchemeTuner)
   std::optional<ParameterRows> rows;
   bosen::Table<float> table;  ///< ps
   bosen::Channel channel;     ///< sfb
+
+  [[nodiscard]] bool has(Scheme candidate) const { return scheme == candidate || other == candidate; }
 };
 
 class SyncPlan {
@@ -37,20 +39,31 @@ class SyncPlan {
   /// Every process makes the same plan. `batch` and workers are alike in all. Throws bosen::Error(kUsage) where sfb is
   /// asked for with another model than bsp.
   SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted);
+  /// The same for processes other than the cluster has, but as many workers.
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const Party& party);
   SyncPlan(const SyncPlan&) = delete;
   SyncPlan& operator=(const SyncPlan&) = delete;
 
   [[nodiscard]] const std::vector<PlannedLayer>& layers() const { return layers_; }
   /// Whether workers exchange gradients (bsp) or updates (with staleness).
   [[nodiscard]] bool exchanges_gradients() const { return exchanges_gradients_; }
-  [[nodiscard]] int workers() const { return workers_; }
+  [[nodiscard]] int workers() const { return party_.workers(); }
+  [[nodiscard]] const Party& party() const { return party_; }
+
+  /// Bytes of an iteration that a process sends and receives, by the cost model.
+  [[nodiscard]] std::int64_t bytes(const PlannedLayer& planned, Scheme scheme) const;
+
+  /// Whether any layer has another scheme, and then what workers agree over.
+  [[nodiscard]] bool may_change() const;
+  [[nodiscard]] const bosen::Channel& tuning() const { return tuning_; }
 
  private:
-  void open(bosen::Cluster& cluster, PlannedLayer& planned) const;
+  void open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const;
 
+  const Party party_;
+  const bool exchanges_gradients_;
   std::vector<PlannedLayer> layers_;
-  bool exchanges_gradients_ = true;
-  int workers_ = 1;
+  bosen::Channel tuning_;
 };
 
 }  // namespace poseidon

@@ -3,12 +3,9 @@
 // Makes one layer's gradients those of all workers (or, with staleness, its parameters the common ones). One per layer
 // with learned parameters and worker; used by its worker's thread.
 
-#include <cstdint>
-
 #include "poseidon/sync/scheme.h"
 
 namespace bosen {
-struct Traffic;
 class Worker;
 }  // namespace bosen
 
@@ -38,12 +35,9 @@ class Synchronizer {
   virtual void start(bosen::Worker& worker) = 0;
 
   /// Waits until the parts of all workers are there, as the consistency model has it. In a later clock than `start`.
-  virtual Outcome finish(bosen::Worker& worker) = 0;
-
-  /// Bytes an iteration by the cost model, of the worker's process.
-  [[nodiscard]] virtual std::int64_t predicted_bytes() const = 0;
-  /// Bytes on the network so far, of the worker's process.
-  [[nodiscard]] virtual bosen::Traffic traffic() const = 0;
+  virtual void await(bosen::Worker& worker) = 0;
+  /// Takes them in. After `await`, in the same clock.
+  virtual Outcome finish() = 0;
 };
 
 }  // namespace poseidon

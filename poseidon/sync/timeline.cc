@@ -83,6 +83,8 @@ std::string_view name_of(Timeline::Activity activity) {
       return "send";
     case Timeline::Activity::kWait:
       return "wait";
+    case Timeline::Activity::kCombine:
+      return "combine";
     case Timeline::Activity::kUpdate:
       return "update";
     case Timeline::Activity::kCopy:

@@ -13,7 +13,7 @@ namespace poseidon {
 
 class Timeline {
  public:
-  enum class Activity : std::uint8_t { kForward, kBackward, kSend, kWait, kUpdate, kData, kCopy };
+  enum class Activity : std::uint8_t { kForward, kBackward, kSend, kWait, kCombine, kUpdate, kData, kCopy };
   /// Who does it: the worker's thread, or a device that works beside it.
   enum class Track : std::uint8_t { kHost, kDevice, kToHost, kToDevice };
 

@@ -18,32 +18,9 @@ class Alone final : public Synchronizer {
   void fetch() override {}
   [[nodiscard]] bool is_fetched() override { return true; }
   void start(bosen::Worker& /*worker*/) override {}
-  Outcome finish(bosen::Worker& /*worker*/) override { return Outcome::kGradients; }
-  [[nodiscard]] std::int64_t predicted_bytes() const override { return 0; }
-  [[nodiscard]] bosen::Traffic traffic() const override { return {}; }
+  void await(bosen::Worker& /*worker*/) override {}
+  Outcome finish() override { return Outcome::kGradients; }
 };
-
-/// `number` is the layer's.
-std::unique_ptr<Synchronizer> make_synchronizer(const SyncPlan& plan, const PlannedLayer& planned, int number,
-                                                Layer& layer, Backend& backend, LayerUpdater& updater) {
-  if (planned.scheme == Scheme::kNone) return std::make_unique<Alone>();
-  if (planned.scheme == Scheme::kSfb) {
-    return std::make_unique<FactorBroadcast>(planned.channel, planned.predicted_bytes, backend, layer, plan.workers());
-  }
-  std::vector<Tensor*> values;
-  std::vector<Tensor*> gradients;
-  for (Parameter& parameter : layer.parameters()) {
-    if (parameter.gradient.empty()) continue;
-    values.push_back(&parameter.value);
-    gradients.push_back(&parameter.gradient);
-  }
-  if (plan.exchanges_gradients()) {
-    return std::make_unique<GradientTable>(*planned.rows, planned.table, planned.predicted_bytes, backend,
-                                           std::move(gradients));
-  }
-  return std::make_unique<ParameterTable>(*planned.rows, planned.table, planned.predicted_bytes, backend,
-                                          std::move(values), updater, number);
-}
 
 int number_of(const std::string& name, std::span<const std::unique_ptr<Layer>> layers) {
   const auto found =
@@ -57,19 +34,73 @@ WaitFreeBackprop::WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, 
                                    LayerUpdater& updater, const Options& options)
     : plan_(plan),
       worker_(worker),
+      net_(net),
+      backend_(backend),
       updater_(updater),
       options_(options),
       gradient_factor_(plan.exchanges_gradients() ? 1.0 / plan.workers() : 1.0),
       state_of_layer_(net.layers().size(), -1) {
-  if (options.timeline != nullptr && backend.works_beside_host()) device_timeline_.emplace(backend, *options.timeline);
   for (const PlannedLayer& planned : plan.layers()) {
     LayerState state;
     state.planned = &planned;
     state.layer = number_of(planned.layer.name, net.layers());
-    const auto number = static_cast<std::size_t>(state.layer);
-    state_of_layer_.at(number) = static_cast<int>(layers_.size());
-    state.synchronizer = make_synchronizer(plan, planned, state.layer, *net.layers()[number], backend, updater);
+    state_of_layer_.at(static_cast<std::size_t>(state.layer)) = static_cast<int>(layers_.size());
+    state.synchronizer = make_synchronizer(state, planned.scheme);
     layers_.push_back(std::move(state));
+  }
+  if (plan.may_change()) begin_tuning();
+  if (backend.works_beside_host() && (options.timeline != nullptr || tuner_)) {
+    device_timeline_.emplace(
+        backend, [this](const Timeline::Event& event) { record(event); }, options.timeline != nullptr);
+  }
+}
+
+std::unique_ptr<Synchronizer> WaitFreeBackprop::make_synchronizer(const LayerState& state, Scheme scheme) {
+  const PlannedLayer& planned = *state.planned;
+  Layer& layer = *net_.layers()[static_cast<std::size_t>(state.layer)];
+  if (scheme == Scheme::kNone) return std::make_unique<Alone>();
+  if (scheme == Scheme::kSfb) {
+    return std::make_unique<FactorBroadcast>(planned.channel, backend_, layer, plan_.workers());
+  }
+  std::vector<Tensor*> values;
+  std::vector<Tensor*> gradients;
+  for (Parameter& parameter : layer.parameters()) {
+    if (parameter.gradient.empty()) continue;
+    values.push_back(&parameter.value);
+    gradients.push_back(&parameter.gradient);
+  }
+  if (plan_.exchanges_gradients()) {
+    return std::make_unique<GradientTable>(*planned.rows, planned.table, backend_, std::move(gradients));
+  }
+  return std::make_unique<ParameterTable>(*planned.rows, planned.table, backend_, std::move(values), updater_,
+                                          state.layer);
+}
+
+void WaitFreeBackprop::begin_tuning() {
+  tuner_.emplace(plan_, SchemeTuner::Options{.model = {.overlap = options_.overlap,
+                                                       .waits_for_all = updater_.needs_all_gradients(),
+                                                       .sends_beside = backend_.works_beside_host()},
+                                             .numbers = layer_numbers(),
+                                             .layers = static_cast<int>(net_.layers().size())});
+}
+
+void WaitFreeBackprop::tune() {
+  finish_all();
+  if (device_timeline_) device_timeline_->collect_all();
+  use(tuner_->decide(worker_));
+  if (!tuner_->is_settled()) return;
+  if (worker_.id() == 0 && options_.tell) options_.tell(tuner_->conclusion());
+  tuner_.reset();
+  if (options_.timeline == nullptr) device_timeline_.reset();
+}
+
+void WaitFreeBackprop::use(std::span<const Scheme> schemes) {
+  finish_all();
+  backend_.synchronize();  // what it still does may use memory that goes
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i].synchronizer->scheme() == schemes[i]) continue;
+    layers_[i].synchronizer.reset();
+    layers_[i].synchronizer = make_synchronizer(layers_[i], schemes[i]);
   }
 }
 
@@ -89,8 +120,12 @@ void WaitFreeBackprop::note(Timeline::Activity activity, int layer, std::int64_t
 }
 
 void WaitFreeBackprop::note_host(Timeline::Activity activity, int layer, std::int64_t begin_ns) {
-  if (options_.timeline == nullptr) return;
-  options_.timeline->add({activity, layer, iteration_, begin_ns, Timeline::now_ns()});
+  record({activity, layer, iteration_, begin_ns, Timeline::now_ns()});
+}
+
+void WaitFreeBackprop::record(const Timeline::Event& event) {
+  if (tuner_) tuner_->add(event);
+  if (options_.timeline != nullptr) options_.timeline->add(event);
 }
 
 void WaitFreeBackprop::finish_timeline() {
@@ -154,19 +189,28 @@ void WaitFreeBackprop::start(LayerState& state) {
   leaving_.pop_front();
   updater_.check(state.layer);
   state.synchronizer->start(worker_);
+  state.predicted_bytes += plan_.bytes(*state.planned, state.synchronizer->scheme());
   state.awaited = true;
   ++awaited_;
   note_host(Timeline::Activity::kSend, state.layer, begin_ns);
 }
 
 bool WaitFreeBackprop::await(LayerState& state) {
-  const std::int64_t begin_ns = Timeline::now_ns();
-  const Outcome outcome = state.synchronizer->finish(worker_);
+  const Outcome outcome = take_in(state);
   state.awaited = false;
   --awaited_;
-  waited_ns_ += Timeline::now_ns() - begin_ns;
-  note_host(Timeline::Activity::kWait, state.layer, begin_ns);
   return outcome == Outcome::kGradients;
+}
+
+Outcome WaitFreeBackprop::take_in(LayerState& state) {
+  const std::int64_t wait_ns = Timeline::now_ns();
+  state.synchronizer->await(worker_);
+  waited_ns_ += Timeline::now_ns() - wait_ns;
+  note_host(Timeline::Activity::kWait, state.layer, wait_ns);
+  const std::int64_t combine_ns = begin(Timeline::Activity::kCombine, state.layer);
+  const Outcome outcome = state.synchronizer->finish();
+  note(Timeline::Activity::kCombine, state.layer, combine_ns);
+  return outcome;
 }
 
 void WaitFreeBackprop::end_iteration() {
@@ -183,6 +227,10 @@ void WaitFreeBackprop::end_iteration() {
   // A lone worker has nobody to wait for, and a device likes to change all parameters at once.
   if (!options_.overlap || updater_.needs_all_gradients() || plan_.workers() == 1) finish_all();
   if (device_timeline_) device_timeline_->collect();
+  if (tuner_) {
+    tuner_->end_iteration(iteration_, Timeline::now_ns());
+    if (tuner_->is_due()) tune();
+  }
   ++iteration_;
 }
 
@@ -190,9 +238,7 @@ void WaitFreeBackprop::catch_up() {
   finish_all();
   if (plan_.exchanges_gradients()) return;
   // What was finished before the barrier lacks what others did after.
-  const std::int64_t begin_ns = Timeline::now_ns();
-  for (LayerState& state : layers_) state.synchronizer->finish(worker_);
-  waited_ns_ += Timeline::now_ns() - begin_ns;
+  for (LayerState& state : layers_) take_in(state);
 }
 
 void WaitFreeBackprop::finish_all() {

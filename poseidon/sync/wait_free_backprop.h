@@ -13,13 +13,17 @@
 //     worker.barrier(); sync.catch_up();                                  // at the end
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "poseidon/net.h"
 #include "poseidon/sync/device_timeline.h"
 #include "poseidon/sync/layer_updater.h"
+#include "poseidon/sync/scheme_tuner.h"
 #include "poseidon/sync/sync_plan.h"
 #include "poseidon/sync/synchronizer.h"
 #include "poseidon/sync/timeline.h"
@@ -31,6 +35,8 @@ class WaitFreeBackprop final : public NetObserver {
   struct Options {
     bool overlap = true;  ///< false: all layers are sent after the whole backward and awaited before the next forward
     Timeline* timeline = nullptr;  ///< records where one is given
+    /// Is told, at worker 0, what measuring has found about schemes, where the plan has others for some layers.
+    std::function<void(const std::string&)> tell = {};
   };
 
   /// All have to outlive it. With staleness the net's parameters are at their first values, the same on all workers.
@@ -57,24 +63,33 @@ class WaitFreeBackprop final : public NetObserver {
   /// Seconds spent waiting for others so far.
   [[nodiscard]] double waited_s() const { return static_cast<double>(waited_ns_) * 1e-9; }
 
+  /// Changes how the plan's layers travel, from the next iteration on. Every worker does so before the same one.
+  void use(std::span<const Scheme> schemes);
+
   /// A layer's synchronizer, and what `plan` says of it.
   struct LayerState {
     const PlannedLayer* planned = nullptr;
     int layer = 0;  ///< in Net::layers(), where a device may have folded layers that the plan counts
     std::unique_ptr<Synchronizer> synchronizer;
-    bool leaves = false;   ///< fetched, or being fetched, to be started in this iteration
-    bool awaited = false;  ///< started and not finished
+    std::int64_t predicted_bytes = 0;  ///< of all iterations so far, by the cost model
+    bool leaves = false;               ///< fetched, or being fetched, to be started in this iteration
+    bool awaited = false;              ///< started and not finished
   };
   [[nodiscard]] const std::vector<LayerState>& layers() const { return layers_; }
 
  private:
   LayerState* find(int layer);
+  std::unique_ptr<Synchronizer> make_synchronizer(const LayerState& state, Scheme scheme);
+  void begin_tuning();
+  void tune();
+  void record(const Timeline::Event& event);
   void fetch(LayerState& state);
   /// Starts what has been fetched, in the order in which it was asked for.
   void start_fetched();
   void start(LayerState& state);
   /// Waits; returns whether the update is still to be made.
   bool await(LayerState& state);
+  Outcome take_in(LayerState& state);
   /// Begins what `note` ends, on the host and on a device beside it.
   std::int64_t begin(Timeline::Activity activity, int layer);
   void note(Timeline::Activity activity, int layer, std::int64_t begin_ns);
@@ -85,9 +100,12 @@ class WaitFreeBackprop final : public NetObserver {
 
   const SyncPlan& plan_;
   bosen::Worker& worker_;
+  Net& net_;
+  Backend& backend_;
   LayerUpdater& updater_;
   const Options options_;
-  const double gradient_factor_;  ///< of what `finish` leaves: the sum over all workers, or the worker's own
+  const double gradient_factor_;      ///< of what `finish` leaves: the sum over all workers, or the worker's own
+  std::optional<SchemeTuner> tuner_;  ///< until it is settled
   std::optional<DeviceTimeline> device_timeline_;
   std::vector<LayerState> layers_;
   std::vector<int> state_of_layer_;  ///< index into layers_, -1 where nothing is learned

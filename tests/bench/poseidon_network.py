@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed over a slow network by scheme: nodes are network namespaces whose links `tc tbf` holds to a rate.
 
-Usage: tests/bench/poseidon_network.py [--rate 1gbit] [--nodes 2] [--width 4096] [--layers 3] [--batch 32]
+Usage: tests/bench/poseidon_network.py [--rates 1gbit] [--nodes 2] [--width 4096] [--layers 3] [--batch 32]
                                        [--iterations 10] [--figure FILE.png]
 
 Needs root, iproute2 and build/bin/poseidon. An MLP of square layers trains on synthetic data under bsp, one worker a node:
@@ -21,7 +21,8 @@ sys.path.append(os.path.join(ROOT, "tests", "support"))
 from shaped_nodes import Nodes  # noqa: E402
 
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
-SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"], "auto": ["--scheme", "auto"]}
+SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"], "sfb": ["--scheme", "sfb"],
+           "auto": ["--scheme", "auto"]}
 
 
 def write_net(path, arguments):
@@ -69,7 +70,7 @@ def draw(path, figures, title):
     from matplotlib import pyplot
     figure, axes = pyplot.subplots(figsize=(6, 3), layout="constrained")
     names = list(figures)
-    axes.barh(names, [figures[name] for name in names], color=["#bbbbbb", "#0072b2", "#009e73"])
+    axes.barh(names, [figures[name] for name in names], color=["#bbbbbb", "#0072b2", "#d55e00", "#009e73"])
     for name in names:
         axes.text(figures[name], name, f" {figures[name]:.1f}", va="center")
     axes.invert_yaxis()
@@ -78,31 +79,37 @@ def draw(path, figures, title):
     figure.savefig(path, dpi=150)
 
 
+def measure(rate, arguments):
+    """Median images a second by scheme."""
+    with tempfile.TemporaryDirectory() as folder, Nodes(arguments.nodes, rate) as nodes:
+        net, solver = os.path.join(folder, "net.yaml"), os.path.join(folder, "solver.yaml")
+        write_net(net, arguments)
+        write_solver(solver, net, arguments.iterations)
+        speeds = {name: [] for name in SCHEMES}
+        for turn in range(arguments.rounds):
+            for number, (name, scheme) in enumerate(SCHEMES.items()):
+                speeds[name].append(train(nodes, solver, scheme, folder, 20000 + turn * 10 + number))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", default="1gbit", help="of every link, as tc writes it; empty: not limited")
+    parser.add_argument("--rates", default="1gbit", help="of every link, as tc writes them; full: not limited")
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--width", type=int, default=4096)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--figure")
+    parser.add_argument("--figure", help="PNG, of the last rate")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, Nodes(arguments.nodes, arguments.rate) as nodes:
-        net, solver = os.path.join(folder, "net.yaml"), os.path.join(folder, "solver.yaml")
-        write_net(net, arguments)
-        write_solver(solver, net, arguments.iterations)
-        rates = {name: [] for name in SCHEMES}
-        for turn in range(arguments.rounds):
-            for number, (name, scheme) in enumerate(SCHEMES.items()):
-                rates[name].append(train(nodes, solver, scheme, folder, 20000 + turn * 10 + number))
-    figures = {name: statistics.median(values) for name, values in rates.items()}
-    title = (f"{arguments.layers} layers of {arguments.width} x {arguments.width}, batch {arguments.batch}, "
-             f"{arguments.nodes} nodes at {arguments.rate or 'full speed'}")
-    print(title)
-    for name, figure in figures.items():
-        print(f"{name:<16}{figure:>10.1f} images/s{figure / figures['ps, no overlap']:>8.2f}x")
+    for rate in arguments.rates.split(","):
+        figures = measure(None if rate == "full" else rate, arguments)
+        title = (f"{arguments.layers} layers of {arguments.width} x {arguments.width}, batch {arguments.batch}, "
+                 f"{arguments.nodes} nodes at {rate}" + (" speed" if rate == "full" else ""))
+        print(title)
+        for name, figure in figures.items():
+            print(f"{name:<16}{figure:>10.1f} images/s{figure / figures['ps, no overlap']:>8.2f}x", flush=True)
     if arguments.figure:
         draw(arguments.figure, figures, title)
 

@@ -91,6 +91,7 @@ struct Course {
   bool same_images = false;  ///< of worker 0, for all
   float image_scale = 0.1F;
   ParameterUpdater::Options solver = {};
+  std::function<void(const std::string&)> tell = {};
 };
 
 using Weights = std::vector<float>;
@@ -147,7 +148,8 @@ class ExchangeTest : public testing::Test {
     const int argc = static_cast<int>(argv.size());
     testing::internal::CaptureStderr();
     const int code = app.run(argc, argv.data(), [&](bosen::Cluster& cluster) {
-      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme);
+      // As if workers were in processes of their own, so that there is a choice.
+      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme, {.processes = cluster.workers()});
       cluster.run_workers([&](bosen::Worker& worker) { work(course, plan, worker, body); });
     });
     EXPECT_EQ(code, 0) << testing::internal::GetCapturedStderr();
@@ -168,7 +170,8 @@ class ExchangeTest : public testing::Test {
  private:
   static void work(const Course& course, const SyncPlan& plan, bosen::Worker& worker, const Body& body) {
     Desk desk(course.same_images ? 0 : worker.id(), 1, course);
-    WaitFreeBackprop sync(plan, worker, desk.net, *desk.under_test.backend, desk.updater, {.overlap = course.overlap});
+    WaitFreeBackprop sync(plan, worker, desk.net, *desk.under_test.backend, desk.updater,
+                          {.overlap = course.overlap, .tell = course.tell});
     body(worker, sync, desk);
   }
 };
@@ -200,6 +203,43 @@ TEST_F(ExchangeTest, LearnsUnderBspWhatOneWorkerLearnsOfAllImages) {
       EXPECT_EQ(ours[1], ours[0]);
     }
   }
+}
+
+TEST_F(ExchangeTest, LearnsTheSameWhenSchemesChangeOnTheWay) {
+  const ParameterUpdater::Options solver{.rule = {.momentum = 0.9}, .rate = {.base = 0.1}};
+  const std::vector<std::vector<Scheme>> schemes{{Scheme::kPs, Scheme::kSfb},
+                                                 {Scheme::kSfb, Scheme::kPs},
+                                                 {Scheme::kSfb, Scheme::kSfb},
+                                                 {Scheme::kPs, Scheme::kPs}};
+  for (const bool overlap : {true, false}) {
+    std::vector<Weights> ours(2);
+    const Course course{.workers = 2, .scheme = Scheme::kAuto, .overlap = overlap, .solver = solver};
+    run(course, [&](bosen::Worker& worker, WaitFreeBackprop& sync, Desk& desk) {
+      for (const std::vector<Scheme>& now : schemes) {
+        sync.use(now);
+        iterate(sync, desk.net);
+      }
+      sync.finish_all();
+      ours[static_cast<std::size_t>(worker.id())] = desk.weights();
+    });
+    EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), alone(2, 4, solver)));
+    EXPECT_EQ(ours[1], ours[0]);
+  }
+}
+
+TEST_F(ExchangeTest, SettlesSchemesOnceAndLearnsTheSameMeanwhile) {
+  const ParameterUpdater::Options solver{.rule = {.momentum = 0.9}, .rate = {.base = 0.1}};
+  constexpr int kIterations = 40;  // more than measuring and all trials take
+  std::vector<std::string> told;   // by worker 0 alone
+  const std::vector<Weights> ours = train({.workers = 3,
+                                           .scheme = Scheme::kAuto,
+                                           .iterations = kIterations,
+                                           .solver = solver,
+                                           .tell = [&](const std::string& text) { told.push_back(text); }});
+  EXPECT_THAT(told, testing::ElementsAre(testing::HasSubstr("MB/s between processes")));
+  EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-5)), alone(3, kIterations, solver)));
+  EXPECT_EQ(ours[1], ours[0]);
+  EXPECT_EQ(ours[2], ours[0]);
 }
 
 TEST_F(ExchangeTest, DecaysWeightsOnceAClockHoweverManyWorkersAreStale) {

@@ -1,0 +1,52 @@
+#include "poseidon/sync/iteration_model.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace poseidon {
+namespace {
+
+// Layer 0 is the first of forward, so the last of backward.
+const std::vector<LayerCost> kTwoLayers{
+    {.forward_s = 1, .backward_s = 2, .send_s = 0.5, .combine_s = 0.25, .bytes = 10},
+    {.forward_s = 3, .backward_s = 4, .send_s = 1, .combine_s = 0.75, .bytes = 100}};
+
+double seconds(const IterationModel& model) { return model.seconds(kTwoLayers); }
+
+TEST(IterationModelTest, OfAFastNetworkIsWhatTheWorkerDoes) {
+  EXPECT_NEAR(seconds({.bytes_per_second = 1e12}), 12.5, 1e-6);
+}
+
+TEST(IterationModelTest, HidesTheNetworkBehindBackward) {
+  // Layer 1 is on its way from 5 to 7, while layer 0 computes to 7 and sends to 7.5; that arrives at 7.7.
+  EXPECT_NEAR(seconds({.bytes_per_second = 50}), 7.7 + 0.25 + 1 + 0.75 + 3, 1e-9);
+}
+
+TEST(IterationModelTest, HidesTheNetworkBehindForward) {
+  // Layer 1 occupies the network from 5 to 25, layer 0 to 27; forward of layer 0 waits for that, and layer 1 is there.
+  EXPECT_NEAR(seconds({.bytes_per_second = 5}), 27 + 0.25 + 1 + 0.75 + 3, 1e-9);
+}
+
+TEST(IterationModelTest, WithoutOverlapAddsItAllUp) {
+  // 6 of backward, 1 of sending layer 1; that arrives at 9, layer 0 (sent at 7.5) at 9.2.
+  EXPECT_NEAR(seconds({.bytes_per_second = 50, .overlap = false}), 9.2 + 0.25 + 1 + 0.75 + 3, 1e-9);
+}
+
+TEST(IterationModelTest, WaitsForAllWhereAllAreNeededFirst) {
+  const std::vector<LayerCost> layers{
+      {.forward_s = 1, .backward_s = 1, .bytes = 1}, {.forward_s = 1, .backward_s = 1}, {.bytes = 9}};
+  EXPECT_NEAR(IterationModel{.bytes_per_second = 1}.seconds(layers), 12, 1e-9);
+  EXPECT_NEAR((IterationModel{.bytes_per_second = 1, .waits_for_all = true}.seconds(layers)), 12, 1e-9);
+  const std::vector<LayerCost> turned{
+      {.bytes = 9}, {.forward_s = 1, .backward_s = 1}, {.forward_s = 5, .backward_s = 1, .bytes = 1}};
+  EXPECT_NEAR(IterationModel{.bytes_per_second = 1}.seconds(turned), 17, 1e-9);
+}
+
+TEST(IterationModelTest, LetsAHostSendWhileItsDeviceComputes) {
+  // Sending takes none of the 10.0 that the device computes and 1 that it combines; layer 0 arrives at once.
+  EXPECT_NEAR(seconds({.bytes_per_second = 1e12, .sends_beside = true}), 6.5 + 0.25 + 1 + 0.75 + 3, 1e-6);
+}
+
+}  // namespace
+}  // namespace poseidon
