@@ -110,11 +110,17 @@ class Layer {
   /// Whether it will have them, which is known after `infer`. Then parameters()[0] is out x in.
   [[nodiscard]] virtual bool has_sufficient_factors() const { return false; }
 
+  /// Where there are: whether somebody else makes the gradients of its parameters from them, so that backward need not.
+  void leave_parameter_gradients(bool left) { parameter_gradients_left_ = left; }
+
  protected:
+  [[nodiscard]] bool parameter_gradients_left() const { return parameter_gradients_left_; }
+
   std::vector<Parameter> parameters_;
 
  private:
   std::string name_;
+  bool parameter_gradients_left_ = false;
 };
 
 }  // namespace poseidon

@@ -48,9 +48,9 @@ std::string own_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-/// Names that a person may have meant: those of /etc/hosts and of this list.
+/// Names that a person may have meant: those of /etc/hosts, which a bare machine may lack, and of this list.
 std::vector<std::string> candidate_names(const std::vector<Host>& hosts) {
-  std::vector<std::string> names;
+  std::vector<std::string> names{"localhost"};
   for (const Host& host : hosts) names.push_back(host.name);
   std::ifstream file("/etc/hosts");
   for (std::string line; names.size() < 10000 && std::getline(file, line);) {

@@ -46,12 +46,13 @@ class InnerProductLayer final : public Layer {
 
   void backward(const LayerIo& io) override {
     output_gradient_ = &io.outputs[0]->gradient;
-    Tensor* bias = bias_ && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
+    const bool left = parameter_gradients_left();
+    Tensor* bias = !left && bias_ && !parameters_[1].gradient.empty() ? &parameters_[1].gradient : nullptr;
     if (spec_.relu) {
       operation_->backward_relu(io.outputs[0]->value, io.outputs[0]->gradient, std::exchange(bias, nullptr));
     }
     Tensor& weight = unused_weight_gradient_.empty() ? parameters_[0].gradient : unused_weight_gradient_;
-    if (!weight.empty()) operation_->backward_parameters(io.inputs[0]->value, *output_gradient_, weight, bias);
+    if (!weight.empty() && !left) operation_->backward_parameters(io.inputs[0]->value, *output_gradient_, weight, bias);
     if (io.inputs[0]->needs_gradient) {
       operation_->backward_input(*output_gradient_, parameters_[0].value, io.inputs[0]->gradient);
     }

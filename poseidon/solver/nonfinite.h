@@ -3,6 +3,7 @@
 // What to do about numbers that are not finite (NaN or infinite), and how to find them.
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "poseidon/backend.h"
@@ -31,6 +32,7 @@ struct TrainingPlace {
 /// Throws bosen::Error(kUsage): where, what, and what to do about it.
 [[noreturn]] void stop_for_nonfinite(const TrainingPlace& place, const std::string& what);
 
+[[nodiscard]] bool are_finite(std::span<const float> elements);
 /// Whether all elements are finite. Waits for the device.
 [[nodiscard]] bool is_finite(const Tensor& tensor, Backend& backend);
 

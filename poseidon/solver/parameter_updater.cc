@@ -62,14 +62,20 @@ void ParameterUpdater::check(int layer) {
     const Learned& learned = learned_layer.parameters[i];
     // The squares of large numbers may be too large for a sum where they themselves are not.
     if (std::isfinite(sums[i]) || is_finite(learned.parameter->gradient, backend_)) continue;
-    const std::string what =
-        fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name);
-    if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(learned_layer.name), what);
-    // Others learn of it as well: what is not finite stays so in every sum. Layers below mostly follow suit.
-    if (warned_ == iteration_) continue;
-    warned_ = iteration_;
-    warn(text_of(place(learned_layer.name)) + ": " + what);
+    refuse(learned_layer, fmt::format("the gradient of '{}' is not finite (NaN or infinite)", learned.parameter->name));
   }
+}
+
+void ParameterUpdater::check_factors(int layer, std::span<const float> factors) {
+  if (!are_finite(factors)) refuse(layer_at(layer), "a factor of its gradient is not finite (NaN or infinite)");
+}
+
+void ParameterUpdater::refuse(const LearnedLayer& layer, const std::string& what) {
+  if (options_.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place(layer.name), what);
+  // Others learn of it as well: what is not finite stays so in every sum. Layers below mostly follow suit.
+  if (warned_ == iteration_) return;
+  warned_ = iteration_;
+  warn(text_of(place(layer.name)) + ": " + what);
 }
 
 bool ParameterUpdater::can_check(int layer) { return !layer_at(layer).unchecked || layer_at(layer).sums->is_done(); }

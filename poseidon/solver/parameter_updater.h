@@ -43,6 +43,7 @@ class ParameterUpdater final : public LayerUpdater {
   /// where the device has nothing to wait for.
   void check(int layer) override;
   [[nodiscard]] bool can_check(int layer) override;
+  void check_factors(int layer, std::span<const float> factors) override;
   void update(std::span<const int> layers, double gradient_factor) override;
   [[nodiscard]] bool needs_all_gradients() const override;
   /// Scales by the global norm as Caffe does: of the sum over iter_size batches, before weight decay.
@@ -77,6 +78,8 @@ class ParameterUpdater final : public LayerUpdater {
 
   [[nodiscard]] TrainingPlace place(const std::string& layer) const;
   void warn(const std::string& text) const;
+  /// By the policy: throws, or warns once an iteration.
+  void refuse(const LearnedLayer& layer, const std::string& what);
   void add_targets(LearnedLayer& layer, double gradient_factor);
   [[nodiscard]] LearnedLayer& layer_at(int layer) { return layers_[static_cast<std::size_t>(layer)]; }
 

@@ -10,7 +10,11 @@
 namespace poseidon {
 
 FactorBroadcast::FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers)
-    : channel_(channel), backend_(backend), layer_(layer), workers_(workers) {}
+    : channel_(channel), backend_(backend), layer_(layer), workers_(workers) {
+  layer_.leave_parameter_gradients(true);
+}
+
+FactorBroadcast::~FactorBroadcast() { layer_.leave_parameter_gradients(false); }
 
 FactorBroadcast::Factors::Factors(Backend& backend, const Shape& inputs, const Shape& gradients, std::int64_t alignment)
     : gradient_offset((inputs.count() + alignment - 1) / alignment * alignment),
@@ -38,12 +42,14 @@ void FactorBroadcast::gradient_ready() {
   own_->host.begin_fetch();
 }
 
-std::span<const std::byte> FactorBroadcast::own_bytes() const {
-  return std::as_bytes(std::span(own_->host.data()[0], static_cast<std::size_t>(own_->both.count())));
+std::span<const float> FactorBroadcast::factors() {
+  own_->host.await_fetch();
+  return {own_->host.data()[0], static_cast<std::size_t>(own_->both.count())};
 }
 
+std::span<const std::byte> FactorBroadcast::own_bytes() { return std::as_bytes(factors()); }
+
 void FactorBroadcast::start(bosen::Worker& worker) {
-  own_->host.await_fetch();
   clock_ = worker.clock();
   for (int to = 0; to < workers_; ++to) {
     if (to != worker.id()) channel_.send(worker, to, clock_, own_bytes());

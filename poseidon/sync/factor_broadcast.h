@@ -3,7 +3,7 @@
 // Scheme `sfb` under bsp: every worker sends its batch's inputs and output gradients of an inner product to every other
 // worker, and each puts the sum of all gradients together by one matrix product (sufficient factor broadcasting; Xie et
 // al., UAI'16; Zhang et al., ATC'17, section 3.2). Factors are laid in the order of the workers, so all get the same
-// sum.
+// sum. Backward itself makes no gradient of the layer's parameters then.
 
 #include <cstddef>
 #include <optional>
@@ -20,9 +20,14 @@ class FactorBroadcast final : public Synchronizer {
  public:
   /// The layer has sufficient factors: a weight, and at most a bias.
   FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers);
+  ~FactorBroadcast() override;
+  FactorBroadcast(const FactorBroadcast&) = delete;
+  FactorBroadcast& operator=(const FactorBroadcast&) = delete;
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kSfb; }
   void gradient_ready() override;
+  [[nodiscard]] bool makes_gradients() const override { return true; }
+  [[nodiscard]] std::span<const float> factors() override;
   void fetch() override {}  // begun by gradient_ready
   [[nodiscard]] bool is_fetched() override { return own_->host.is_fetched(); }
   void start(bosen::Worker& worker) override;
@@ -42,7 +47,7 @@ class FactorBroadcast final : public Synchronizer {
     HostTensors host;
   };
   void make_room(const SufficientFactors& factors);
-  [[nodiscard]] std::span<const std::byte> own_bytes() const;
+  [[nodiscard]] std::span<const std::byte> own_bytes();
 
   const bosen::Channel channel_;
   Backend& backend_;

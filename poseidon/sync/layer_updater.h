@@ -19,6 +19,9 @@ class LayerUpdater {
   /// Whether `check` need not wait.
   [[nodiscard]] virtual bool can_check(int layer) = 0;
 
+  /// Instead of those two where no gradients are sent but factors of which all workers' make them.
+  virtual void check_factors(int layer, std::span<const float> factors) = 0;
+
   /// Changes the parameters of some layers by their gradients, each multiplied by `gradient_factor` first. Each layer
   /// with learned parameters has its turn once in every iteration.
   virtual void update(std::span<const int> layers, double gradient_factor) = 0;

@@ -3,6 +3,8 @@
 // Makes one layer's gradients those of all workers (or, with staleness, its parameters the common ones). One per layer
 // with learned parameters and worker; used by its worker's thread.
 
+#include <span>
+
 #include "poseidon/sync/scheme.h"
 
 namespace bosen {
@@ -25,6 +27,11 @@ class Synchronizer {
 
   /// Backward has just been asked for the layer's gradients; what it uses for that may soon be overwritten.
   virtual void gradient_ready() {}
+
+  /// Whether `finish` alone makes the gradients, from `factors` of all workers: backward makes none.
+  [[nodiscard]] virtual bool makes_gradients() const { return false; }
+  /// What leaves then. After `fetch`; waits for the device.
+  [[nodiscard]] virtual std::span<const float> factors() { return {}; }
 
   /// Begins to bring what this worker has for the others to the host.
   virtual void fetch() = 0;

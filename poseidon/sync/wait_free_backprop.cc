@@ -163,7 +163,7 @@ void WaitFreeBackprop::before_backward(int layer) { layer_begin_ns_ = begin(Time
 void WaitFreeBackprop::after_backward(int layer) {
   note(Timeline::Activity::kBackward, layer, layer_begin_ns_);
   if (LayerState* const state = find(layer)) {
-    updater_.gradient_ready(layer);
+    if (!state->synchronizer->makes_gradients()) updater_.gradient_ready(layer);
     state->synchronizer->gradient_ready();
     if (!starts_late()) fetch(*state);
   }
@@ -187,7 +187,11 @@ void WaitFreeBackprop::start_fetched() {
 void WaitFreeBackprop::start(LayerState& state) {
   const std::int64_t begin_ns = Timeline::now_ns();
   leaving_.pop_front();
-  updater_.check(state.layer);
+  if (state.synchronizer->makes_gradients()) {
+    updater_.check_factors(state.layer, state.synchronizer->factors());
+  } else {
+    updater_.check(state.layer);
+  }
   state.synchronizer->start(worker_);
   state.predicted_bytes += plan_.bytes(*state.planned, state.synchronizer->scheme());
   state.awaited = true;

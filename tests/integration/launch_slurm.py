@@ -17,6 +17,8 @@ def why_not():
     """Why this machine cannot run a Slurm; empty where it can."""
     if gone := missing_tools("slurmctld", "slurmd", "srun", "sbatch", "munged"):
         return gone
+    if not os.path.ismount("/sys/fs/cgroup"):
+        return "slurmd takes control groups at /sys/fs/cgroup"
     return "" if os.geteuid() == 0 else "slurmd takes root"
 
 

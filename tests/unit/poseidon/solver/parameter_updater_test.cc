@@ -114,6 +114,17 @@ TEST_F(ParameterUpdaterTest, StopsAtAGradientThatIsNotFiniteAndNamesThePlace) {
   }
 }
 
+TEST_F(ParameterUpdaterTest, StopsAtAFactorThatIsNotFiniteAndNamesThePlace) {
+  for (const float bad : {kNan, kInfinite, -kInfinite}) {
+    ParameterUpdater solver = updater({.rate = {.base = 1}});
+    solver.set_iteration(37);
+    const std::vector<float> factors{1, bad, 2};
+    const std::string error = error_of([&] { solver.check_factors(2, factors); }, bosen::ErrorKind::kUsage);
+    EXPECT_THAT(error, HasSubstr("worker 3, clock 37, layer 'ip2': a factor of its gradient is not finite"));
+  }
+  updater({.rate = {.base = 1}}).check_factors(2, std::vector<float>{0, -3e38F, 1e-40F});
+}
+
 TEST_F(ParameterUpdaterTest, TakesLargeGradientsForWhatTheyAre) {
   ParameterUpdater solver = updater({.rate = {.base = 1e-30}});
   set(parameter(2, 0).gradient, {1e30F, -1e30F});
