@@ -38,9 +38,10 @@ void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
               {.value_name = "FILE"})
       .option("fine-tune", &settings.fine_tune,
               "take from --weights what fits by name; tensors that are missing there begin by their fillers")
-      .option("scheme", [&settings](const std::string& text) { settings.scheme = scheme_named(text); },
-              "how gradients travel: through tables, as sufficient factors, or what costs less, layer by layer",
-              {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
+      .option(
+          "scheme", [&settings](const std::string& text) { settings.scheme = scheme_named(text); },
+          "how gradients travel: through tables, as sufficient factors, or as is faster, layer by layer, by measuring",
+          {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
       .option("no-overlap", &settings.no_overlap, "send gradients after the whole backward pass only")
       .option("on-nonfinite",
               [&settings](const std::string& text) { settings.on_nonfinite = nonfinite_policy_named(text); },

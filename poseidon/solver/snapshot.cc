@@ -45,6 +45,12 @@ std::string state_text(const TrainingState& state, const fs::path& folder) {
       {"seed", state.seed},
       {"files", {{kWeightsFile, size_of(folder / kWeightsFile)}, {kSolverFile, size_of(folder / kSolverFile)}}}};
   if (!state.losses.empty()) json["losses"] = state.losses;
+  const SettledSchemes& schemes = state.schemes;
+  if (!schemes.layers.empty()) {
+    nlohmann::ordered_json& written = json["schemes"];
+    written = {{"processes", schemes.processes}, {"workers", schemes.workers}};
+    for (const auto& [layer, scheme] : schemes.layers) written["layers"][layer] = name_of(scheme);
+  }
   return json.dump(2) + "\n";
 }
 
@@ -82,6 +88,22 @@ std::vector<std::vector<double>> read_losses(const std::string& path, const nloh
   }
 }
 
+/// Trainings without a choice have none.
+SettledSchemes read_schemes(const std::string& path, const nlohmann::json& json) {
+  const auto found = json.find("schemes");
+  if (found == json.end()) return {};
+  try {
+    SettledSchemes schemes{.processes = found->at("processes").get<int>(), .workers = found->at("workers").get<int>()};
+    for (const auto& [layer, name] : found->at("layers").items()) {
+      const Scheme scheme = scheme_named(name.get<std::string>());
+      if (scheme != Scheme::kAuto) schemes.layers.emplace(layer, scheme);
+    }
+    return schemes;
+  } catch (const std::exception&) {
+    refuse(path, "has no proper 'schemes': the snapshot is damaged, name another");
+  }
+}
+
 TrainingState read_state(const fs::path& folder) {
   const std::string path = (folder / kStateFile).string();
   const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
@@ -101,6 +123,7 @@ TrainingState read_state(const fs::path& folder) {
     }
   }
   state.losses = read_losses(path, json);
+  state.schemes = read_schemes(path, json);
   const auto files = json.find("files");
   if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
   for (const char* name : {kWeightsFile, kSolverFile}) {

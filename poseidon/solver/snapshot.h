@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "poseidon/solver/weights.h"
+#include "poseidon/sync/sync_plan.h"
 
 namespace poseidon {
 
@@ -27,6 +28,7 @@ struct TrainingState {
   std::int64_t examples = 0;   ///< that all workers together have read: where the data goes on
   std::uint64_t seed = 1;      ///< of data order and dropout, which are functions of it and of the position
   std::vector<std::vector<double>> losses = {};  ///< of every worker, the last that average_loss averages; may be none
+  SettledSchemes schemes = {};                   ///< of layers for which there is a choice; may be none
 };
 
 /// A training's tensors. What they point to outlives the call.

@@ -120,7 +120,8 @@ void TrainingJob::make_plan() {
     added.size.factor_inputs = layer.factor_inputs;
     added.size.factor_outputs = layer.factor_outputs;
   }
-  plan = std::make_unique<SyncPlan>(cluster, std::move(layers), settings.scheme);
+  plan = std::make_unique<SyncPlan>(cluster, std::move(layers), settings.scheme,
+                                    snapshot ? snapshot->state.schemes : SettledSchemes{});
 }
 
 }  // namespace poseidon

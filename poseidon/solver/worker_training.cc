@@ -104,7 +104,8 @@ TrainingState WorkerTraining::state() const {
           .iteration = iteration_,
           .examples = examples_,
           .seed = job_.seed,
-          .losses = losses_of_all_};
+          .losses = losses_of_all_,
+          .schemes = sync_ ? sync_->settled() : SettledSchemes{}};
 }
 
 void WorkerTraining::load() {

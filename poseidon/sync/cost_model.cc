@@ -6,6 +6,8 @@ namespace poseidon {
 namespace {
 
 constexpr std::int64_t kFloatBytes = sizeof(float);
+/// The longest message of a channel.
+constexpr std::int64_t kFactorBytesMax = std::int64_t{256} << 20;
 
 }  // namespace
 
@@ -22,6 +24,7 @@ std::int64_t ps_bytes(const LayerSize& layer, const Party& party) {
 std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party) {
   if (layer.factor_inputs == 0) return std::nullopt;
   const std::int64_t factors = layer.batch * (layer.factor_inputs + layer.factor_outputs) * kFloatBytes;
+  if (factors > kFactorBytesMax) return std::nullopt;
   const std::int64_t here = party.workers_per_process;
   const std::int64_t elsewhere = party.workers() - here;
   return 2 * here * elsewhere * factors;

@@ -30,7 +30,8 @@ struct LayerSize {
 /// Gradients of every worker go to their shards, one sum for the process comes back.
 [[nodiscard]] std::int64_t ps_bytes(const LayerSize& layer, const Party& party);
 
-/// Every worker sends batch x (M + N) floats to every worker of other processes. Nothing where there are no factors.
+/// Every worker sends batch x (M + N) floats to every worker of other processes. Nothing where there are no factors, or
+/// more than 256 MiB of them, which no message carries.
 [[nodiscard]] std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party);
 
 /// What `wanted` means for this layer: kNone for one worker; kPs where there are no factors; never kAuto.

@@ -42,12 +42,11 @@ void FactorBroadcast::gradient_ready() {
   own_->host.begin_fetch();
 }
 
-std::span<const float> FactorBroadcast::factors() {
-  own_->host.await_fetch();
+std::span<const float> FactorBroadcast::factors() const {
   return {own_->host.data()[0], static_cast<std::size_t>(own_->both.count())};
 }
 
-std::span<const std::byte> FactorBroadcast::own_bytes() { return std::as_bytes(factors()); }
+std::span<const std::byte> FactorBroadcast::own_bytes() const { return std::as_bytes(factors()); }
 
 void FactorBroadcast::start(bosen::Worker& worker) {
   clock_ = worker.clock();

@@ -27,9 +27,10 @@ class FactorBroadcast final : public Synchronizer {
   [[nodiscard]] Scheme scheme() const override { return Scheme::kSfb; }
   void gradient_ready() override;
   [[nodiscard]] bool makes_gradients() const override { return true; }
-  [[nodiscard]] std::span<const float> factors() override;
+  [[nodiscard]] std::span<const float> factors() const override;
   void fetch() override {}  // begun by gradient_ready
   [[nodiscard]] bool is_fetched() override { return own_->host.is_fetched(); }
+  void await_fetch() override { own_->host.await_fetch(); }
   void start(bosen::Worker& worker) override;
   void await(bosen::Worker& worker) override;
   Outcome finish() override;
@@ -47,7 +48,7 @@ class FactorBroadcast final : public Synchronizer {
     HostTensors host;
   };
   void make_room(const SufficientFactors& factors);
-  [[nodiscard]] std::span<const std::byte> own_bytes();
+  [[nodiscard]] std::span<const std::byte> own_bytes() const;
 
   const bosen::Channel channel_;
   Backend& backend_;

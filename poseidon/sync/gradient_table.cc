@@ -13,7 +13,6 @@ GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> tabl
       scratch_(static_cast<std::size_t>(rows.width())) {}
 
 void GradientTable::start(bosen::Worker& worker) {
-  gradients_.await_fetch();
   for (std::size_t row = 0; row < rows_.ids().size(); ++row) {
     table_.inc(worker, rows_.ids()[row], rows_.gather(row, gradients_.data(), scratch_));
   }

@@ -19,6 +19,7 @@ class GradientTable final : public Synchronizer {
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
   void fetch() override { gradients_.begin_fetch(); }
   [[nodiscard]] bool is_fetched() override { return gradients_.is_fetched(); }
+  void await_fetch() override { gradients_.await_fetch(); }
   void start(bosen::Worker& worker) override;
   void await(bosen::Worker& worker) override;
   Outcome finish() override;

@@ -34,7 +34,6 @@ void ParameterTable::fetch() {
 }
 
 void ParameterTable::start(bosen::Worker& worker) {
-  values_.await_fetch();
   // Shared out after the solver: weight decay, and solvers that scale gradients themselves, then count once a clock
   // too.
   const float share = 1 / static_cast<float>(worker.count());

@@ -24,6 +24,7 @@ class ParameterTable final : public Synchronizer {
   /// Makes the update.
   void fetch() override;
   [[nodiscard]] bool is_fetched() override { return values_.is_fetched(); }
+  void await_fetch() override { values_.await_fetch(); }
   void start(bosen::Worker& worker) override;
   void await(bosen::Worker& worker) override;
   Outcome finish() override;

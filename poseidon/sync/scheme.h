@@ -11,7 +11,7 @@ enum class Scheme {
   kNone,  ///< one worker: nothing travels
   kPs,    ///< through a table
   kSfb,   ///< sufficient factors to every other worker
-  kAuto,  ///< whichever of the two the cost model finds cheaper, layer by layer
+  kAuto,  ///< whichever of the two is measured to be faster, layer by layer; first the one with fewer bytes
 };
 
 /// "none", "ps", "sfb", "auto".

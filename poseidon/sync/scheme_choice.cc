@@ -11,6 +11,7 @@ double iteration_seconds(const IterationModel& model, std::span<const LayerCost>
   for (const SchemeAlternatives& layer : layers) {
     LayerCost& cost = costs[static_cast<std::size_t>(layer.layer)];
     cost.bytes += layer.cost.bytes;
+    cost.backward_s += layer.cost.backward_s;
     cost.send_s += layer.cost.send_s;
     cost.combine_s += layer.cost.combine_s;
   }

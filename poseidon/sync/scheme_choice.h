@@ -15,6 +15,7 @@ namespace poseidon {
 /// What a layer costs by one scheme.
 struct SchemeCost {
   double bytes = 0;
+  double backward_s = 0;  ///< which makes no gradient of parameters where factors travel
   double send_s = 0;
   double combine_s = 0;
 };
@@ -26,7 +27,8 @@ struct SchemeAlternatives {
   std::optional<SchemeCost> other;  ///< by the one that it might have instead
 };
 
-/// `net` has the times of forward, of backward and (as combine_s) of the update of every layer.
+/// `net` has the times of forward and (as combine_s) of the update of every layer, and of backward where nothing is
+/// learned.
 [[nodiscard]] double iteration_seconds(const IterationModel& model, std::span<const LayerCost> net,
                                        std::span<const SchemeAlternatives> layers);
 

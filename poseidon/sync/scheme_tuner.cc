@@ -40,7 +40,9 @@ std::vector<Scheme> first_schemes(const SyncPlan& plan) {
   return schemes;
 }
 
-bool is_by_scheme(Activity activity) { return activity == Activity::kSend || activity == Activity::kCombine; }
+bool is_by_scheme(Activity activity) {
+  return activity == Activity::kBackward || activity == Activity::kSend || activity == Activity::kCombine;
+}
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -104,13 +106,14 @@ bool SchemeTuner::is_due() const { return !is_settled() && iteration_ >= measure
 std::vector<SchemeTuner::Key> SchemeTuner::keys() const {
   std::vector<Key> keys{{Activity::kForward, kWhole, Scheme::kNone}};
   for (int layer = 0; layer < options_.layers; ++layer) {
-    for (const Activity activity : {Activity::kForward, Activity::kBackward, Activity::kUpdate}) {
-      keys.emplace_back(activity, layer, Scheme::kNone);
-    }
-    if (index_[static_cast<std::size_t>(layer)] < 0) continue;
-    for (const Scheme scheme : {Scheme::kPs, Scheme::kSfb}) {
-      keys.emplace_back(Activity::kSend, layer, scheme);
-      keys.emplace_back(Activity::kCombine, layer, scheme);
+    const bool learns = index_[static_cast<std::size_t>(layer)] >= 0;
+    for (const Activity activity :
+         {Activity::kForward, Activity::kBackward, Activity::kSend, Activity::kCombine, Activity::kUpdate}) {
+      if (learns && is_by_scheme(activity)) {
+        for (const Scheme scheme : {Scheme::kPs, Scheme::kSfb}) keys.emplace_back(activity, layer, scheme);
+      } else {
+        keys.emplace_back(activity, layer, Scheme::kNone);
+      }
     }
   }
   return keys;
@@ -163,40 +166,63 @@ std::vector<Scheme> SchemeTuner::decide(bosen::Worker& worker) {
   return schemes_;
 }
 
+// Every trial is of fewer layers than the one before, so there are few.
 void SchemeTuner::choose(const Measures& measured) {
   const double iteration_s = measured.at({Activity::kForward, kWhole, Scheme::kNone});
+  const std::vector<double> saved = savings(measured);
   if (stage_ == Stage::kFirst) {
-    first_s_ = iteration_s;
-    const std::vector<double> saved = savings(measured);
+    first_s_ = best_s_ = iteration_s;
+    best_ = first_;
     for (std::size_t i = 0; i < saved.size(); ++i) {
       if (saved[i] > kWorthIt * iteration_s) schemes_[i] = *plan_.layers()[i].other;
     }
-  } else if (iteration_s > (1 - kWorthIt) * first_s_) {
-    keep_the_best(savings(measured));
+  } else if (iteration_s < (1 - kWorthIt) * best_s_) {
+    best_s_ = iteration_s;
+    best_ = schemes_;
+    withdraw(saved, schemes_.size());
   } else {
-    stage_ = Stage::kSettled;
-    return conclude(iteration_s);
+    withdraw(saved, on_trial().size() / 2);
   }
-  stage_ = schemes_ == first_ ? Stage::kSettled : Stage::kTrial;
-  if (is_settled()) conclude(first_s_);
+  if (schemes_ != first_ && schemes_ != best_) {
+    stage_ = Stage::kTrial;
+    return;
+  }
+  schemes_ = best_;
+  stage_ = Stage::kSettled;
+  conclude();
+}
+
+std::vector<std::size_t> SchemeTuner::on_trial() const {
+  std::vector<std::size_t> layers;
+  for (std::size_t i = 0; i < schemes_.size(); ++i) {
+    if (schemes_[i] != first_[i]) layers.push_back(i);
+  }
+  return layers;
 }
 
 std::vector<double> SchemeTuner::savings(const Measures& measured) const {
-  std::vector<LayerCost> net(static_cast<std::size_t>(options_.layers));
+  const auto seconds = [&](Activity activity, int layer, Scheme scheme = Scheme::kNone) {
+    return measured.at({activity, layer, scheme});
+  };
+  std::vector<LayerCost> net;
   for (int layer = 0; layer < options_.layers; ++layer) {
-    net[static_cast<std::size_t>(layer)] = {.forward_s = measured.at({Activity::kForward, layer, Scheme::kNone}),
-                                            .backward_s = measured.at({Activity::kBackward, layer, Scheme::kNone}),
-                                            .combine_s = measured.at({Activity::kUpdate, layer, Scheme::kNone})};
+    const bool learns = index_[static_cast<std::size_t>(layer)] >= 0;
+    net.push_back({.forward_s = seconds(Activity::kForward, layer),
+                   .backward_s = learns ? 0 : seconds(Activity::kBackward, layer),
+                   .combine_s = seconds(Activity::kUpdate, layer)});
   }
   std::vector<SchemeAlternatives> layers;
   for (std::size_t i = 0; i < first_.size(); ++i) {
     const PlannedLayer& planned = plan_.layers()[i];
     const int layer = options_.numbers[i];
-    // 0 s where it has not been measured: then it may be as little.
+    // What has not been measured may cost nothing; but backward as much as by the first scheme.
+    const double first_backward_s = seconds(Activity::kBackward, layer, first_[i]);
     const auto cost = [&](Scheme scheme) -> SchemeCost {
+      const double backward_s = seconds(Activity::kBackward, layer, scheme);
       return {.bytes = static_cast<double>(plan_.bytes(planned, scheme)),
-              .send_s = measured.at({Activity::kSend, layer, scheme}),
-              .combine_s = measured.at({Activity::kCombine, layer, scheme})};
+              .backward_s = backward_s > 0 ? backward_s : first_backward_s,
+              .send_s = seconds(Activity::kSend, layer, scheme),
+              .combine_s = seconds(Activity::kCombine, layer, scheme)};
     };
     layers.push_back({.layer = layer, .cost = cost(first_[i]), .other = {}});
     if (planned.other) layers.back().other = cost(*planned.other);
@@ -204,19 +230,16 @@ std::vector<double> SchemeTuner::savings(const Measures& measured) const {
   return seconds_saved(options_.model, net, layers);
 }
 
-void SchemeTuner::keep_the_best(const std::vector<double>& saved) {
-  std::vector<std::size_t> tried;
-  for (std::size_t i = 0; i < schemes_.size(); ++i) {
-    if (schemes_[i] != first_[i]) tried.push_back(i);
-  }
+void SchemeTuner::withdraw(const std::vector<double>& saved, std::size_t most) {
+  std::vector<std::size_t> tried = on_trial();
   std::stable_sort(tried.begin(), tried.end(), [&](std::size_t a, std::size_t b) { return saved[a] > saved[b]; });
   for (std::size_t place = 0; place < tried.size(); ++place) {
     const std::size_t i = tried[place];
-    if (place >= tried.size() / 2 || saved[i] <= 0) schemes_[i] = first_[i];
+    if (place >= most || saved[i] <= 0) schemes_[i] = first_[i];
   }
 }
 
-void SchemeTuner::conclude(double iteration_s) {
+void SchemeTuner::conclude() {
   constexpr double kMega = 1e6;
   constexpr double kMilli = 1e3;
   std::string changes;
@@ -227,10 +250,10 @@ void SchemeTuner::conclude(double iteration_s) {
   }
   conclusion_ =
       fmt::format("auto: {:.0f} MB/s between processes; ", options_.model.bytes_per_second / kBandwidthDoubt / kMega);
-  conclusion_ += changes.empty()
-                     ? fmt::format("schemes stay as bytes have it, {:.4g} ms an iteration", iteration_s * kMilli)
-                     : fmt::format("{}: {:.4g} ms an iteration instead of {:.4g}", changes, iteration_s * kMilli,
-                                   first_s_ * kMilli);
+  conclusion_ +=
+      changes.empty()
+          ? fmt::format("schemes stay as bytes have it, {:.4g} ms an iteration", best_s_ * kMilli)
+          : fmt::format("{}: {:.4g} ms an iteration instead of {:.4g}", changes, best_s_ * kMilli, first_s_ * kMilli);
 }
 
 }  // namespace poseidon

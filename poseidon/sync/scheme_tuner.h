@@ -4,6 +4,7 @@
 // what the layers of all workers do, measures the bandwidth between processes, tries for a few iterations what these
 // say may be faster, and keeps what is. Workers agree, as worker 0 decides. One a worker; used by its thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -59,9 +60,12 @@ class SchemeTuner {
   void choose(const Measures& measured);
   /// What each layer saves by its other scheme.
   [[nodiscard]] std::vector<double> savings(const Measures& measured) const;
-  /// Leaves the other scheme to the half of those on trial that save most, and to nobody who saves nothing.
-  void keep_the_best(const std::vector<double>& saved);
-  void conclude(double iteration_s);
+  /// Takes the other scheme from layers on trial that save nothing by it, and of the others leaves it to at most so
+  /// many that save most.
+  void withdraw(const std::vector<double>& saved, std::size_t most);
+  /// Layers of the plan that have their other scheme.
+  [[nodiscard]] std::vector<std::size_t> on_trial() const;
+  void conclude();
 
   const SyncPlan& plan_;
   Options options_;
@@ -74,6 +78,8 @@ class SchemeTuner {
   std::int64_t ended_ns_ = 0;   ///< the last
   std::map<Key, std::vector<double>> samples_;
   double first_s_ = 0;  ///< an iteration with the first schemes
+  double best_s_ = 0;   ///< with
+  std::vector<Scheme> best_;
   std::string conclusion_;
 };
 

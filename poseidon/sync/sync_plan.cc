@@ -23,10 +23,11 @@ std::optional<Scheme> other_scheme(Scheme scheme, const LayerSize& size, const P
 
 }  // namespace
 
-SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted)
-    : SyncPlan(cluster, std::move(layers), wanted, party_of(cluster)) {}
+SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled)
+    : SyncPlan(cluster, std::move(layers), wanted, settled, party_of(cluster)) {}
 
-SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const Party& party)
+SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled,
+                   const Party& party)
     : party_(party), exchanges_gradients_(cluster.options().consistency == bosen::Consistency::kBsp) {
   if (wanted == Scheme::kSfb && !exchanges_gradients_) {
     throw bosen::Error(bosen::ErrorKind::kUsage,
@@ -40,14 +41,24 @@ SyncPlan::SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Schem
   for (SyncLayer& layer : layers) {
     PlannedLayer planned;
     planned.layer = std::move(layer);
-    const LayerSize& size = planned.layer.size;
-    planned.scheme = choose(wanted, size, party);
-    if (wanted == Scheme::kAuto) planned.other = other_scheme(planned.scheme, size, party);
+    choose_for(planned, wanted, settled);
     open(cluster, planned, planned.scheme);
     if (planned.other) open(cluster, planned, *planned.other);
     layers_.push_back(std::move(planned));
   }
   if (may_change()) tuning_ = cluster.create_channel("poseidon.tuning");
+}
+
+void SyncPlan::choose_for(PlannedLayer& planned, Scheme wanted, const SettledSchemes& settled) const {
+  planned.scheme = choose(wanted, planned.layer.size, party_);
+  if (wanted != Scheme::kAuto) return;
+  planned.other = other_scheme(planned.scheme, planned.layer.size, party_);
+  const auto found = settled.layers.find(planned.layer.name);
+  const bool is_for_us = settled.processes == party_.processes && settled.workers == party_.workers();
+  if (!planned.other || !is_for_us || found == settled.layers.end()) return;
+  planned.scheme = found->second;
+  planned.other.reset();
+  planned.is_settled = true;
 }
 
 bool SyncPlan::may_change() const {

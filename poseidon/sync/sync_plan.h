@@ -3,6 +3,7 @@
 // Decides for every layer how its gradients travel, and makes the tables and channels for it. One for a process, made
 // before its workers run; its workers share it and do not change it.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,11 +23,19 @@ struct SyncLayer {
   LayerSize size;
 };
 
+/// What was measured to be faster (SchemeTuner), for a training that goes on to add up in the same way.
+struct SettledSchemes {
+  int processes = 0;                          ///< for which it is
+  int workers = 0;                            ///< of all of them
+  std::map<std::string, Scheme> layers = {};  ///< by name: ps or sfb
+};
+
 /// One layer, decided.
 struct PlannedLayer {
   SyncLayer layer;
   Scheme scheme = Scheme::kNone;  ///< with which training begins
   std::optional<Scheme> other;    ///< to which it may change, as measured (SchemeTuner)
+  bool is_settled = false;        ///< by an earlier run's measuring
   std::optional<ParameterRows> rows;
   bosen::Table<float> table;  ///< ps
   bosen::Channel channel;     ///< sfb
@@ -38,9 +47,11 @@ class SyncPlan {
  public:
   /// Every process makes the same plan. `batch` and workers are alike in all. Throws bosen::Error(kUsage) where sfb is
   /// asked for with another model than bsp.
-  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted);
+  /// `settled` is of an earlier run, and counts for kAuto where it is for as many processes and workers.
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled = {});
   /// The same for processes other than the cluster has, but as many workers.
-  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const Party& party);
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled,
+           const Party& party);
   SyncPlan(const SyncPlan&) = delete;
   SyncPlan& operator=(const SyncPlan&) = delete;
 
@@ -58,6 +69,7 @@ class SyncPlan {
   [[nodiscard]] const bosen::Channel& tuning() const { return tuning_; }
 
  private:
+  void choose_for(PlannedLayer& planned, Scheme wanted, const SettledSchemes& settled) const;
   void open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const;
 
   const Party party_;

@@ -30,15 +30,16 @@ class Synchronizer {
 
   /// Whether `finish` alone makes the gradients, from `factors` of all workers: backward makes none.
   [[nodiscard]] virtual bool makes_gradients() const { return false; }
-  /// What leaves then. After `fetch`; waits for the device.
-  [[nodiscard]] virtual std::span<const float> factors() { return {}; }
+  /// What leaves then. After `await_fetch`.
+  [[nodiscard]] virtual std::span<const float> factors() const { return {}; }
 
   /// Begins to bring what this worker has for the others to the host.
   virtual void fetch() = 0;
-  /// Whether it is there, so that `start` need not wait for the device.
+  /// Whether it is there, and waits until it is.
   [[nodiscard]] virtual bool is_fetched() = 0;
+  virtual void await_fetch() = 0;
 
-  /// Hands it over, and waits for nobody but the device. After `fetch`.
+  /// Hands it over, and waits for nobody. After `await_fetch`.
   virtual void start(bosen::Worker& worker) = 0;
 
   /// Waits until the parts of all workers are there, as the consistency model has it. In a later clock than `start`.

@@ -17,6 +17,7 @@ class Alone final : public Synchronizer {
   [[nodiscard]] Scheme scheme() const override { return Scheme::kNone; }
   void fetch() override {}
   [[nodiscard]] bool is_fetched() override { return true; }
+  void await_fetch() override {}
   void start(bosen::Worker& /*worker*/) override {}
   void await(bosen::Worker& /*worker*/) override {}
   Outcome finish() override { return Outcome::kGradients; }
@@ -92,6 +93,15 @@ void WaitFreeBackprop::tune() {
   if (worker_.id() == 0 && options_.tell) options_.tell(tuner_->conclusion());
   tuner_.reset();
   if (options_.timeline == nullptr) device_timeline_.reset();
+}
+
+SettledSchemes WaitFreeBackprop::settled() const {
+  SettledSchemes settled{.processes = plan_.party().processes, .workers = plan_.workers()};
+  for (const LayerState& state : layers_) {
+    if (tuner_ || !(state.planned->other || state.planned->is_settled)) continue;
+    settled.layers.emplace(state.planned->layer.name, state.synchronizer->scheme());
+  }
+  return settled;
 }
 
 void WaitFreeBackprop::use(std::span<const Scheme> schemes) {
@@ -185,13 +195,14 @@ void WaitFreeBackprop::start_fetched() {
 }
 
 void WaitFreeBackprop::start(LayerState& state) {
-  const std::int64_t begin_ns = Timeline::now_ns();
   leaving_.pop_front();
+  state.synchronizer->await_fetch();
   if (state.synchronizer->makes_gradients()) {
     updater_.check_factors(state.layer, state.synchronizer->factors());
   } else {
     updater_.check(state.layer);
   }
+  const std::int64_t begin_ns = Timeline::now_ns();
   state.synchronizer->start(worker_);
   state.predicted_bytes += plan_.bytes(*state.planned, state.synchronizer->scheme());
   state.awaited = true;

@@ -42,6 +42,8 @@ class WaitFreeBackprop final : public NetObserver {
   /// All have to outlive it. With staleness the net's parameters are at their first values, the same on all workers.
   WaitFreeBackprop(const SyncPlan& plan, bosen::Worker& worker, Net& net, Backend& backend, LayerUpdater& updater,
                    const Options& options);
+  WaitFreeBackprop(const WaitFreeBackprop&) = delete;
+  WaitFreeBackprop& operator=(const WaitFreeBackprop&) = delete;
 
   void before_forward(int layer) override;
   void after_forward(int layer) override;
@@ -65,6 +67,9 @@ class WaitFreeBackprop final : public NetObserver {
 
   /// Changes how the plan's layers travel, from the next iteration on. Every worker does so before the same one.
   void use(std::span<const Scheme> schemes);
+
+  /// What measuring has settled, in this run or an earlier one; no layers while it goes on.
+  [[nodiscard]] SettledSchemes settled() const;
 
   /// A layer's synchronizer, and what `plan` says of it.
   struct LayerState {

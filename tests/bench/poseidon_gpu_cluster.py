@@ -32,6 +32,7 @@ SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--schem
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
 TIMEOUT_S = 120
 WARM_UP = 3  # iterations; reports come after the first one and then after every so many
+SETTLING = 7 * WARM_UP  # iterations in which `auto` may still try schemes
 
 
 def net_file(name):
@@ -77,12 +78,12 @@ class Jobs:
                 return None
         return True
 
-    def steady_rate(self, metrics):
+    def steady_rate(self, metrics, settling=0):
         """Of the iterations after the first report of several, before which processes come into step."""
         with open(metrics, encoding="utf-8") as file:
             events = [json.loads(line) for line in file]
         rates = [event["images_per_second"] for event in events if event["event"] == "eval" and "images_per_second" in event]
-        return statistics.harmonic_mean(rates[2:])
+        return statistics.harmonic_mean(rates[2 + settling // WARM_UP:])
 
     def alone(self, iterations):
         metrics = [os.path.join(self.folder, f"alone{rank}.jsonl") for rank in range(self.arguments.nodes)]
@@ -96,10 +97,11 @@ class Jobs:
         self.port += 1
         metrics = os.path.join(self.folder, f"job{self.port}.jsonl")
         trace = ["--trace", f"{self.arguments.trace}-{nodes.rate}.json"] if self.arguments.trace and name == "auto" else []
-        command = self.poseidon(metrics, iterations, "--transport", "tcp", *SCHEMES[name], *trace)
+        settling = SETTLING if "auto" in SCHEMES[name] else 0
+        command = self.poseidon(metrics, iterations + settling, "--transport", "tcp", *SCHEMES[name], *trace)
         processes = [subprocess.Popen([*nodes.inside(rank, f"bench-{self.port}", self.port), *command], stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True) for rank in range(self.arguments.nodes)]
-        return self.steady_rate(metrics) if self.wait(processes, name) else None
+        return self.steady_rate(metrics, settling) if self.wait(processes, name) else None
 
     def ddp(self, nodes, iterations):
         self.port += 1

@@ -47,6 +47,7 @@ class TrainTest(PoseidonTest):
             (["--batch", 20, "--scheme", "sfb"], {"processes": 2}),
             (["--batch", 20, "--no-overlap"], {"processes": 2}),
             (["--batch", 10, "--workers", 2, "--scheme", "ps"], {"processes": 2}),
+            (["--batch", 10, "--workers", 2], {"processes": 2}),
         ]:
             with self.subTest(flags=flags, **options):
                 for ours, theirs in zip(losses(*flags, **options), expected, strict=True):
@@ -132,6 +133,17 @@ class SnapshotTest(PoseidonTest):
                              if name in each and ("learning_rate" in each) == (name == "loss")] for run in (again, whole))
             self.assertEqual(len(ours), count, name)
             self.assertEqual(ours, theirs[-count:], name)
+
+    def test_two_processes_go_on_with_the_schemes_that_they_had_settled(self):
+        whole = self.train("whole", processes=2)
+        self.assertIn("auto: ", whole.stderr)
+        state = json.loads((self.snapshots("whole") / "iter_20" / "state.json").read_text())
+        self.assertEqual([state["schemes"][key] for key in ("processes", "workers")], [2, 2])
+        again = self.train("again", "--resume", self.snapshots("whole") / "iter_20", processes=2)
+        self.assertNotIn("auto: ", again.stderr)
+        for file in ("weights.safetensors", "solver.safetensors", "state.json"):
+            self.assertEqual((self.snapshots("again") / "iter_40" / file).read_bytes(),
+                             (self.snapshots("whole") / "iter_40" / file).read_bytes(), file)
 
     def test_clocks_go_on_where_the_snapshot_was(self):
         self.train("first", "--clocks", 20)
@@ -285,7 +297,7 @@ class NonfiniteTest(PoseidonTest):
         self.net.write_text(PLAIN_NET)  # normalisation would make the numbers small again
 
     def test_stop_names_worker_clock_and_layer(self):
-        for flags in ([], ["--workers", 2]):
+        for flags in ([], ["--workers", 2], ["--workers", 2, "--scheme", "sfb"]):
             self.refuse(["train", self.solver, "--data", "synthetic", *flags], "worker ", "clock 1", "layer '",
                         "--on-nonfinite skip")
 
@@ -300,7 +312,7 @@ class NonfiniteTest(PoseidonTest):
 
     def test_skip_and_clip_go_on(self):
         for policy in ("skip", "clip"):
-            for flags in ([], ["--workers", 2], ["--consistency", "ssp", "--staleness", 1, "--workers", 2]):
+            for flags in ([], ["--workers", 2], ["--workers", 2, "--scheme", "sfb"], ["--consistency", "ssp", "--staleness", 1, "--workers", 2]):
                 with self.subTest(policy=policy, flags=flags):
                     run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", policy, *flags)
                     self.assertEqual(run.last("end")["clocks"], 40)

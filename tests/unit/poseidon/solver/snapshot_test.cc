@@ -75,6 +75,23 @@ TEST_F(SnapshotTest, FindsTheNewestCompleteOneOfAFolder) {
   EXPECT_EQ(weights_path("other.safetensors"), "other.safetensors");
 }
 
+TEST_F(SnapshotTest, KeepsTheSchemesOnWhichWorkersSettled) {
+  EXPECT_TRUE(open_snapshot(write(3)).state.schemes.layers.empty());
+  state_.schemes = {.processes = 2, .workers = 6, .layers = {{"ip1", Scheme::kSfb}, {"ip2", Scheme::kPs}}};
+  const SettledSchemes schemes = open_snapshot(write(4)).state.schemes;
+  EXPECT_EQ(schemes.processes, 2);
+  EXPECT_EQ(schemes.workers, 6);
+  EXPECT_EQ(schemes.layers, state_.schemes.layers);
+  for (const char* word : {"sfb", "processes", "layers"}) {
+    const fs::path file = fs::path(write(4)) / "state.json";
+    std::ifstream in(file);
+    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    text.replace(text.find(word), 1, "?");
+    std::ofstream(file) << text;
+    EXPECT_THAT(refusal(file.parent_path()), HasSubstr("no proper 'schemes'")) << word;
+  }
+}
+
 TEST_F(SnapshotTest, ReplacesASnapshotOfTheSameIteration) {
   write(5);
   set(parameter(2, 0).value, {8, 9});

@@ -22,6 +22,12 @@ TEST(CostModelTest, AgreesWithThePublishedFormulas) {
   EXPECT_NEAR(double(*sfb_bytes(fully_connected(1024, 1000, 128), eight)) / kMillionFloats, 3.63, 0.005);
 }
 
+TEST(CostModelTest, SendsNoFactorsThatNoMessageCarries) {
+  const Party two{.processes = 2};
+  EXPECT_EQ(choose(Scheme::kSfb, fully_connected(32768, 32768, 1024), two), Scheme::kSfb);
+  EXPECT_EQ(choose(Scheme::kSfb, fully_connected(32768, 32768, 1025), two), Scheme::kPs);
+}
+
 TEST(CostModelTest, TakesTheCheaperScheme) {
   const Party eight{.processes = 8};
   EXPECT_EQ(choose(Scheme::kAuto, fully_connected(4096, 4096, 32), eight), Scheme::kSfb);
