@@ -40,7 +40,7 @@ void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
               "take from --weights what fits by name; tensors that are missing there begin by their fillers")
       .option(
           "scheme", [&settings](const std::string& text) { settings.scheme = scheme_named(text); },
-          "how gradients travel: through tables, as sufficient factors, or as is faster, layer by layer, by measuring",
+          "how gradients travel: through tables, as sufficient factors, or as measured to be faster, layer by layer",
           {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
       .option("no-overlap", &settings.no_overlap, "send gradients after the whole backward pass only")
       .option("on-nonfinite",
