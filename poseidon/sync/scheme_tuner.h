@@ -13,7 +13,7 @@
 
 #include "bosen/worker.h"
 #include "poseidon/sync/iteration_model.h"
-#include "poseidon/sync/scheme_choice.h"
+#include "poseidon/sync/scheme_savings.h"
 #include "poseidon/sync/sync_plan.h"
 #include "poseidon/sync/timeline.h"
 

@@ -1,4 +1,4 @@
-#include "poseidon/sync/scheme_choice.h"
+#include "poseidon/sync/scheme_savings.h"
 
 #include <gmock/gmock.h>
 
@@ -19,7 +19,7 @@ std::vector<double> saved(double bytes_per_second, const std::vector<SchemeAlter
   return seconds_saved({.bytes_per_second = bytes_per_second}, kNet, layers);
 }
 
-TEST(SchemeChoiceTest, IsTheWorkOverAFastNetwork) {
+TEST(SchemeSavingsTest, IsTheWorkOverAFastNetwork) {
   const std::vector<SchemeAlternatives> layers{
       {.layer = 0,
        .cost = {.bytes = 10, .send_s = 1, .combine_s = 2},
@@ -29,14 +29,14 @@ TEST(SchemeChoiceTest, IsTheWorkOverAFastNetwork) {
   EXPECT_THAT(saved(1e15, layers), ElementsAre(DoubleNear(2, kError), DoubleNear(-0.5, kError)));
 }
 
-TEST(SchemeChoiceTest, IsTheBytesOverASlowNetwork) {
+TEST(SchemeSavingsTest, IsTheBytesOverASlowNetwork) {
   const std::vector<SchemeAlternatives> layers{
       {.layer = 0, .cost = {.bytes = 10, .combine_s = 1}, .other = SchemeCost{.bytes = 90}},
       {.layer = 1, .cost = {.bytes = 10}, .other = SchemeCost{.bytes = 5}}};
   EXPECT_THAT(saved(1, layers), ElementsAre(DoubleNear(-79, kError), DoubleNear(5, kError)));
 }
 
-TEST(SchemeChoiceTest, CountsOnlyBytesThatAreWaitedFor) {
+TEST(SchemeSavingsTest, CountsOnlyBytesThatAreWaitedFor) {
   // Layer 1's travel while layer 0 computes; layer 0's are waited for.
   const SchemeCost few{.bytes = 1, .combine_s = 0.5};
   const SchemeCost many{.bytes = 9};
@@ -45,7 +45,7 @@ TEST(SchemeChoiceTest, CountsOnlyBytesThatAreWaitedFor) {
   EXPECT_THAT(saved(10, layers), ElementsAre(DoubleNear(0.5 - 0.8, kError), DoubleNear(0.5, kError)));
 }
 
-TEST(SchemeChoiceTest, IsNothingForALayerWithoutAnotherScheme) {
+TEST(SchemeSavingsTest, IsNothingForALayerWithoutAnotherScheme) {
   EXPECT_THAT(saved(1, {{.layer = 0, .cost = {.bytes = 1, .combine_s = 100}, .other = {}}}), ElementsAre(0));
 }
 

@@ -1,4 +1,4 @@
-#include "poseidon/sync/scheme_choice.h"
+#include "poseidon/sync/scheme_savings.h"
 
 #include <cstddef>
 #include <utility>
