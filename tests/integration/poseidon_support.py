@@ -95,10 +95,10 @@ class PoseidonTest(AppTest):
         self.net = self.write("net.yaml", NET)
         self.solver = self.write("solver.yaml", SOLVER)
 
-    def poseidon(self, *arguments, processes=1, **options):
+    def poseidon(self, *arguments, processes=1, servers=0, **options):
         metrics = self.folder / "metrics.jsonl"
         metrics.unlink(missing_ok=True)
-        launcher = [BOSEN, "run", "-n", str(processes), "--"] if processes > 1 else []
+        launcher = [BOSEN, "run", "-n", str(processes), "--servers", str(servers), "--"] if processes > 1 else []
         train = arguments and arguments[0] == "train" and "--metrics" not in arguments
         more = ["--metrics", str(metrics)] if train else []
         command = [*launcher, POSEIDON, *map(str, arguments), *more]

@@ -48,6 +48,7 @@ class TrainTest(PoseidonTest):
             (["--batch", 20, "--no-overlap"], {"processes": 2}),
             (["--batch", 10, "--workers", 2, "--scheme", "ps"], {"processes": 2}),
             (["--batch", 10, "--workers", 2], {"processes": 2}),
+            (["--batch", 20], {"processes": 2, "servers": 1}),
         ]:
             with self.subTest(flags=flags, **options):
                 for ours, theirs in zip(losses(*flags, **options), expected, strict=True):

@@ -41,10 +41,13 @@ TEST(IterationModelTest, WaitsForAllWhereAllAreNeededFirst) {
   const std::vector<LayerCost> turned{
       {.bytes = 9}, {.forward_s = 1, .backward_s = 1}, {.forward_s = 5, .backward_s = 1, .bytes = 1}};
   EXPECT_NEAR(IterationModel{.bytes_per_second = 1}.seconds(turned), 17, 1e-9);
+  const std::vector<LayerCost> later{{.forward_s = 5}, {.forward_s = 1, .bytes = 10}};
+  EXPECT_NEAR(IterationModel{.bytes_per_second = 1}.seconds(later), 10 + 1, 1e-9);
+  EXPECT_NEAR((IterationModel{.bytes_per_second = 1, .waits_for_all = true}.seconds(later)), 10 + 5 + 1, 1e-9);
 }
 
 TEST(IterationModelTest, LetsAHostSendWhileItsDeviceComputes) {
-  // Sending takes none of the 10.0 that the device computes and 1 that it combines; layer 0 arrives at once.
+  // Layer 1 is sent from 4 to 5, while layer 0 computes to 6; that is sent until 6.5 and arrives at once.
   EXPECT_NEAR(seconds({.bytes_per_second = 1e12, .sends_beside = true}), 6.5 + 0.25 + 1 + 0.75 + 3, 1e-6);
 }
 
