@@ -19,7 +19,8 @@ class LayerUpdater {
   /// Whether `check` need not wait.
   [[nodiscard]] virtual bool can_check(int layer) = 0;
 
-  /// Instead of those two where no gradients are sent but factors of which all workers' make them.
+  /// Instead of `gradient_ready` and `check` where not gradients are sent but their factors. They may be refused by
+  /// throwing.
   virtual void check_factors(int layer, std::span<const float> factors) = 0;
 
   /// Changes the parameters of some layers by their gradients, each multiplied by `gradient_factor` first. Each layer

@@ -50,7 +50,8 @@ class WaitFreeBackprop final : public NetObserver {
   void before_backward(int layer) override;
   void after_backward(int layer) override;
 
-  /// Ends the worker's clock.
+  /// Ends the worker's clock. After some of the first iterations workers agree on schemes here, where the plan leaves a
+  /// choice, and wait for each other.
   void end_iteration();
 
   /// Waits until the parameters of all layers are in place.
