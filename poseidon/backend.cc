@@ -38,6 +38,16 @@ class StopwatchAtOnce final : public Stopwatch {
   std::vector<std::int64_t> marks_ns_;
 };
 
+/// Of a device that is as fast at parts as at the whole.
+class AskedAgain final : public RepeatedWork {
+ public:
+  explicit AskedAgain(std::function<void()> ask) : ask_(std::move(ask)) {}
+  void run() override { ask_(); }
+
+ private:
+  const std::function<void()> ask_;
+};
+
 }  // namespace
 
 int history_count(UpdateRule::Kind kind) {
@@ -50,6 +60,10 @@ int history_count(UpdateRule::Kind kind) {
       return 2;
   }
   return 0;
+}
+
+std::unique_ptr<RepeatedWork> Backend::repeated(std::function<void()> ask) {
+  return std::make_unique<AskedAgain>(std::move(ask));
 }
 
 std::shared_ptr<Memory> Backend::allocate_host(std::size_t bytes) { return allocate(bytes); }

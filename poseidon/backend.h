@@ -9,6 +9,7 @@
 // Operations may return before the device is done; `synchronize` waits, and `download` does so itself.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -225,6 +226,14 @@ class SquareSumsOperation {
   [[nodiscard]] virtual std::span<const double> await() = 0;
 };
 
+/// Work that a device is asked for again and again in the same way.
+class RepeatedWork {
+ public:
+  virtual ~RepeatedWork() = default;
+  /// Asks for it once more.
+  virtual void run() = 0;
+};
+
 /// A copy that a device makes beside its computation. The default is none, which is past.
 struct Ticket {
   enum class Way { kToHost, kToDevice };
@@ -295,6 +304,10 @@ class Backend {
   virtual void synchronize() = 0;
   /// Most of its memory that was taken at any time, where a device has memory of its own; else 0.
   [[nodiscard]] virtual std::size_t peak_memory_bytes() const { return 0; }
+
+  /// `ask` asks for the same work on the same memory each time, waits for nothing of it, and copies nothing beside the
+  /// computation. Some devices are faster at the whole of it than at its parts, and do not call `ask` each time.
+  [[nodiscard]] virtual std::unique_ptr<RepeatedWork> repeated(std::function<void()> ask);
 
   // Copies beside the computation, between row-major tensors and memory of `allocate_host`. As they stand here they are
   // those of a device that does everything at once.

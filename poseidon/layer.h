@@ -85,6 +85,9 @@ class Layer {
   /// Computes gradients of inputs that need one, and of parameters, from those of the outputs; overwrites, never adds.
   virtual void backward(const LayerIo& io) = 0;
 
+  /// Whether forward and backward ask the device for the same in every iteration, and wait for nothing.
+  [[nodiscard]] virtual bool repeats() const { return true; }
+
   /// Multiplications and additions of one forward, each counted as one.
   [[nodiscard]] virtual std::int64_t forward_flops() const { return 0; }
 

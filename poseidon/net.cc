@@ -25,6 +25,12 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t worker, std::uint64_t laye
 }  // namespace
 
 class Net::Impl {
+  /// Layers one after another that ask the device for the same in every iteration, or one that does not.
+  struct Stretch {
+    std::size_t begin = 0, end = 0;
+    std::function<void()> forward = {}, backward = {};
+  };
+
  public:
   Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source);
 
@@ -46,6 +52,9 @@ class Net::Impl {
   void share_memory();
   void give_memory();
   void make_losses();
+  void make_stretches();
+  void forward_layers(std::size_t begin, std::size_t end, NetObserver* observer);
+  void backward_layers(std::size_t begin, std::size_t end, NetObserver* observer);
   [[noreturn]] void refuse_memory(const std::string& cause) const;
   [[nodiscard]] std::string largest_layer() const;
   [[nodiscard]] Lifetime value_lifetime(std::size_t root) const;
@@ -66,6 +75,7 @@ class Net::Impl {
   std::vector<std::size_t> roots_;               ///< of each blob: the one whose memory it has
   std::vector<Blob> blobs_;
   std::vector<std::vector<Blob*>> inputs_, outputs_;  ///< of each layer
+  std::vector<Stretch> stretches_;
   std::int64_t next_iteration_ = 0;
   std::int64_t iteration_ = 0;  ///< of the last forward
   std::size_t memory_bytes_ = 0;
@@ -88,6 +98,7 @@ Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend
     share_memory();
     give_memory();
     make_losses();
+    make_stretches();
   } catch (const std::bad_alloc&) {
     refuse_memory(OutOfMemory("the host is out of memory").what());
   } catch (const OutOfMemory& error) {
@@ -248,6 +259,24 @@ void Net::Impl::make_losses() {
   host_losses_ = backend_.allocate_host(losses_.description().bytes);
 }
 
+void Net::Impl::make_stretches() {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (!layers_[i]->repeats() || stretches_.empty() || !layers_[stretches_.back().begin]->repeats()) {
+      stretches_.push_back({.begin = i, .end = i});
+    }
+    stretches_.back().end = i + 1;
+  }
+  for (Stretch& stretch : stretches_) {
+    stretch.forward = [this, &stretch] { forward_layers(stretch.begin, stretch.end, nullptr); };
+    stretch.backward = [this, &stretch] { backward_layers(stretch.begin, stretch.end, nullptr); };
+    if (!layers_[stretch.begin]->repeats()) continue;
+    for (std::function<void()>* const pass : {&stretch.forward, &stretch.backward}) {
+      const std::shared_ptr<RepeatedWork> work = backend_.repeated(std::move(*pass));
+      *pass = [work] { work->run(); };
+    }
+  }
+}
+
 float Net::Impl::scalar(const Tensor& tensor) const {
   float value = 0;
   backend_.download(tensor, {&value, 1});
@@ -258,12 +287,29 @@ LayerIo Net::Impl::io(std::size_t layer, std::int64_t iteration) {
   return {inputs_[layer], outputs_[layer], iteration};
 }
 
-void Net::Impl::begin_forward(NetObserver* observer) {
-  iteration_ = next_iteration_++;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
+void Net::Impl::forward_layers(std::size_t begin, std::size_t end, NetObserver* observer) {
+  for (std::size_t i = begin; i < end; ++i) {
     if (observer != nullptr) observer->before_forward(static_cast<int>(i));
     layers_[i]->forward(io(i, iteration_));
     if (observer != nullptr) observer->after_forward(static_cast<int>(i));
+  }
+}
+
+void Net::Impl::backward_layers(std::size_t begin, std::size_t end, NetObserver* observer) {
+  for (std::size_t i = end; i-- > begin;) {
+    if (!graph_.layers[i].runs_backward) continue;
+    if (observer != nullptr) observer->before_backward(static_cast<int>(i));
+    layers_[i]->backward(io(i, iteration_));
+    if (observer != nullptr) observer->after_backward(static_cast<int>(i));
+  }
+}
+
+void Net::Impl::begin_forward(NetObserver* observer) {
+  iteration_ = next_iteration_++;
+  if (observer != nullptr) {
+    forward_layers(0, layers_.size(), observer);
+  } else {
+    for (const Stretch& stretch : stretches_) stretch.forward();
   }
   for (std::size_t k = 0; k < loss_layers_.size(); ++k) {
     Tensor place = losses_.part({1}, static_cast<std::int64_t>(k));
@@ -288,12 +334,11 @@ double Net::Impl::loss() const {
 }
 
 void Net::Impl::backward(NetObserver* observer) {
-  for (std::size_t i = layers_.size(); i-- > 0;) {
-    if (!graph_.layers[i].runs_backward) continue;
-    if (observer != nullptr) observer->before_backward(static_cast<int>(i));
-    layers_[i]->backward(io(i, iteration_));
-    if (observer != nullptr) observer->after_backward(static_cast<int>(i));
+  if (observer != nullptr) {
+    backward_layers(0, layers_.size(), observer);
+    return;
   }
+  for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) stretch->backward();
 }
 
 std::vector<Measure> Net::Impl::measures() const {

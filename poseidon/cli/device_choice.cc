@@ -1,5 +1,9 @@
 #include "poseidon/cli/device_choice.h"
 
+#ifdef POSEIDON_HAS_CUDA
+#include <fmt/format.h>
+#endif
+
 #include <charconv>
 
 #include "bosen/error.h"
@@ -39,8 +43,9 @@ std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int wo
   }
 #ifdef POSEIDON_HAS_CUDA
   const int number = device == kCuda ? CudaBackend::device_of(worker) : gpu_of(device);
+  const auto tell = [number](const std::string& text) { fmt::print(stderr, "poseidon: cuda:{}: {}\n", number, text); };
   return std::make_unique<CudaBackend>(
-      CudaOptions{.device = number, .precision = precision_named(precision), .plan_folder = plan_cache});
+      CudaOptions{.device = number, .precision = precision_named(precision), .plan_folder = plan_cache, .tell = tell});
 #else
   throw bosen::Error(bosen::ErrorKind::kDevice,
                      "--device " + device +

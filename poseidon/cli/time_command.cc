@@ -134,7 +134,7 @@ class Subject {
 
  private:
   void update() {
-    for (const int layer : learned_) updater_.gradient_ready(layer);
+    updater_.gradients_ready(learned_);
     for (const int layer : learned_) updater_.check(layer);
     updater_.update(learned_, 1);
     updater_.end_iteration();

@@ -59,6 +59,8 @@ class AccuracyLayer final : public Layer {
 
   void backward(const LayerIo& /*io*/) override {}
 
+  [[nodiscard]] bool repeats() const override { return false; }
+
   [[nodiscard]] bool is_measure() const override { return true; }
 
  private:

@@ -79,6 +79,9 @@ class BatchNormLayer final : public Layer {
                          input_gradient, gradient(kScale), gradient(kShift));
   }
 
+  /// Statistics given are looked at by the host.
+  [[nodiscard]] bool repeats() const override { return by_batch_; }
+
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
 
  private:

@@ -66,6 +66,8 @@ class DataLayer final : public Layer {
 
   void backward(const LayerIo& /*io*/) override {}
 
+  [[nodiscard]] bool repeats() const override { return false; }
+
  private:
   DataSpec spec_;
   BatchSource* source_;

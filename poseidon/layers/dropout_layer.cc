@@ -42,6 +42,9 @@ class DropoutLayer final : public Layer {
 
   [[nodiscard]] bool works_in_place() const override { return true; }
 
+  /// Masks change.
+  [[nodiscard]] bool repeats() const override { return !active_; }
+
  private:
   bool active_;
   double ratio_ = 0.5;

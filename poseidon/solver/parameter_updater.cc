@@ -9,9 +9,11 @@ namespace poseidon {
 
 ParameterUpdater::ParameterUpdater(std::span<const std::unique_ptr<Layer>> layers, Backend& backend, Options options)
     : backend_(backend), options_(std::move(options)) {
+  std::size_t parameters = 0;
   for (const std::unique_ptr<Layer>& layer : layers) {
     LearnedLayer learned;
     learned.name = layer->name();
+    learned.first = parameters;
     for (Parameter& parameter : layer->parameters()) {
       if (parameter.gradient.empty()) continue;
       Learned& added = learned.parameters.emplace_back();
@@ -20,9 +22,8 @@ ParameterUpdater::ParameterUpdater(std::span<const std::unique_ptr<Layer>> layer
       for (int k = 0; k < history_count(options_.rule.kind); ++k) added.history.push_back(like());
       if (options_.iter_size > 1) added.sum = like();
     }
-    std::vector<const Tensor*> gradients;
-    for (const Learned& parameter : learned.parameters) gradients.push_back(&parameter.parameter->gradient);
-    if (!gradients.empty()) learned.sums = backend.sums_of_squares(std::move(gradients));
+    parameters += learned.parameters.size();
+    if (!learned.parameters.empty()) ++learned_layers_;
     layers_.push_back(std::move(learned));
   }
 }
@@ -41,23 +42,56 @@ void ParameterUpdater::accumulate() {
   }
 }
 
-void ParameterUpdater::gradient_ready(int layer) {
-  LearnedLayer& learned_layer = layer_at(layer);
-  if (options_.iter_size > 1) {
-    for (Learned& learned : learned_layer.parameters) {
+std::unique_ptr<SquareSumsOperation> ParameterUpdater::sums_of(std::span<const LearnedLayer> layers) {
+  std::vector<const Tensor*> gradients;
+  for (const LearnedLayer& layer : layers) {
+    for (const Learned& learned : layer.parameters) gradients.push_back(&learned.parameter->gradient);
+  }
+  return backend_.sums_of_squares(std::move(gradients));
+}
+
+void ParameterUpdater::begin_sums(std::span<const int> layers) {
+  const bool all = layers.size() == learned_layers_;
+  if (all && !all_sums_) all_sums_ = sums_of(layers_);
+  if (all) all_sums_->begin();
+  for (const int layer : layers) {
+    LearnedLayer& learned_layer = layer_at(layer);
+    learned_layer.summed_with_all = all;
+    if (all) continue;
+    if (!learned_layer.sums) learned_layer.sums = sums_of(std::span(&learned_layer, 1));
+    learned_layer.sums->begin();
+  }
+}
+
+SquareSumsOperation& ParameterUpdater::sums_begun(const LearnedLayer& layer) {
+  return layer.summed_with_all ? *all_sums_ : *layer.sums;
+}
+
+std::span<const double> ParameterUpdater::await_sums(const LearnedLayer& layer) {
+  const std::span<const double> sums = sums_begun(layer).await();
+  return layer.summed_with_all ? sums.subspan(layer.first, layer.parameters.size()) : sums;
+}
+
+void ParameterUpdater::gradients_ready(std::span<const int> layers) {
+  for (const int layer : layers) {
+    if (options_.iter_size == 1) break;
+    for (Learned& learned : layer_at(layer).parameters) {
       backend_.add_scaled(1, learned.sum, learned.parameter->gradient);
       backend_.fill(learned.sum, 0);
     }
   }
-  learned_layer.sums->begin();
-  learned_layer.unchecked = true;
-  if (learned_layer.sums->is_done()) check(layer);
+  begin_sums(layers);
+  for (const int layer : layers) layer_at(layer).unchecked = true;
+  // From the loss down, as what is not finite spreads.
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    if (sums_begun(layer_at(*layer)).is_done()) check(*layer);
+  }
 }
 
 void ParameterUpdater::check(int layer) {
   LearnedLayer& learned_layer = layer_at(layer);
   if (!std::exchange(learned_layer.unchecked, false)) return;
-  const std::span<const double> sums = learned_layer.sums->await();
+  const std::span<const double> sums = await_sums(learned_layer);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const Learned& learned = learned_layer.parameters[i];
     // The squares of large numbers may be too large for a sum where they themselves are not.
@@ -78,7 +112,9 @@ void ParameterUpdater::refuse(const LearnedLayer& layer, const std::string& what
   warn(text_of(place(layer.name)) + ": " + what);
 }
 
-bool ParameterUpdater::can_check(int layer) { return !layer_at(layer).unchecked || layer_at(layer).sums->is_done(); }
+bool ParameterUpdater::can_check(int layer) {
+  return !layer_at(layer).unchecked || sums_begun(layer_at(layer)).is_done();
+}
 
 bool ParameterUpdater::needs_all_gradients() const {
   return options_.clip_gradients > 0 || options_.on_nonfinite == NonfinitePolicy::kSkip;
@@ -90,12 +126,12 @@ void ParameterUpdater::prepare(std::span<const int> layers, double gradient_fact
     for (const Learned& learned : layer_at(layer).parameters) {
       if (options_.on_nonfinite == NonfinitePolicy::kClip) zero_nonfinite(learned.parameter->gradient, backend_);
     }
-    layer_at(layer).sums->begin();
   }
+  begin_sums(layers);
   double sum = 0;
   bool finite = true;
   for (const int layer : layers) {
-    const std::span<const double> sums = layer_at(layer).sums->await();
+    const std::span<const double> sums = await_sums(layer_at(layer));
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const Tensor& gradient = layer_at(layer).parameters[i].parameter->gradient;
       sum += sums[i];

@@ -35,10 +35,10 @@ class ParameterUpdater final : public LayerUpdater {
   ParameterUpdater(std::span<const std::unique_ptr<Layer>> layers, Backend& backend, Options options);
 
   /// Takes in the gradients that a backward has left, for one update of several batches (iter_size). They join those of
-  /// the last batch at its `gradient_ready`.
+  /// the last batch at their `gradients_ready`.
   void accumulate();
 
-  void gradient_ready(int layer) override;
+  void gradients_ready(std::span<const int> layers) override;
   /// Throws bosen::Error(kUsage) where a gradient is not finite and the policy is to stop. Has been called already
   /// where the device has nothing to wait for.
   void check(int layer) override;
@@ -72,7 +72,10 @@ class ParameterUpdater final : public LayerUpdater {
   struct LearnedLayer {
     std::string name;
     std::vector<Learned> parameters;
-    std::unique_ptr<SquareSumsOperation> sums;  ///< of the gradients' squares; null where nothing is learned
+    std::size_t first = 0;  ///< of them, those of all layers counted through
+    /// Of the gradients' squares; made when first asked for.
+    std::unique_ptr<SquareSumsOperation> sums;
+    bool summed_with_all = false;  ///< last time
     bool unchecked = false;
   };
 
@@ -81,11 +84,19 @@ class ParameterUpdater final : public LayerUpdater {
   /// By the policy: throws, or warns once an iteration.
   void refuse(const LearnedLayer& layer, const std::string& what);
   void add_targets(LearnedLayer& layer, double gradient_factor);
+  [[nodiscard]] std::unique_ptr<SquareSumsOperation> sums_of(std::span<const LearnedLayer> layers);
+  /// All at once where they are all: a device likes that better.
+  void begin_sums(std::span<const int> layers);
+  [[nodiscard]] SquareSumsOperation& sums_begun(const LearnedLayer& layer);
+  /// One a parameter; waits.
+  [[nodiscard]] std::span<const double> await_sums(const LearnedLayer& layer);
   [[nodiscard]] LearnedLayer& layer_at(int layer) { return layers_[static_cast<std::size_t>(layer)]; }
 
   Backend& backend_;
   const Options options_;
   std::vector<LearnedLayer> layers_;  ///< as the net has them
+  std::size_t learned_layers_ = 0;    ///< those of them that have parameters
+  std::unique_ptr<SquareSumsOperation> all_sums_;
   std::vector<UpdateTarget> targets_;
   std::int64_t iteration_ = 0;
   std::int64_t skipped_ = 0;

@@ -180,12 +180,12 @@ void WorkerTraining::step() {
 
 double WorkerTraining::pass(bool last) {
   for (Statistic& statistic : statistics_) backend_->copy(*statistic.value, statistic.copy);
-  net_.begin_forward(sync_.get());
+  net_.begin_forward(sync_->observer());
   // A device that is still at it is asked for the gradients meanwhile.
   const bool has_loss = net_.has_loss();
   if (has_loss) check_loss(net_.loss(), Activations::kThere);
   // Gradients leave when the last of an iteration's batches is through.
-  net_.backward(last ? sync_.get() : nullptr);
+  net_.backward(last ? sync_->observer() : nullptr);
   if (!has_loss) check_loss(net_.loss(), Activations::kOverwritten);
   if (!last) updater_.accumulate();
   return net_.loss();

@@ -11,15 +11,16 @@ class LayerUpdater {
  public:
   virtual ~LayerUpdater() = default;
 
-  /// Backward has been asked for a layer's gradients, which have not been sent yet: they may be changed, and looked at.
-  virtual void gradient_ready(int layer) = 0;
+  /// Backward has been asked for the gradients of some layers, or of all, which have not been sent yet: they may be
+  /// changed, and looked at.
+  virtual void gradients_ready(std::span<const int> layers) = 0;
 
-  /// Before they are sent: waits for what `gradient_ready` has begun. They may be refused by throwing.
+  /// Before they are sent: waits for what `gradients_ready` has begun. They may be refused by throwing.
   virtual void check(int layer) = 0;
   /// Whether `check` need not wait.
   [[nodiscard]] virtual bool can_check(int layer) = 0;
 
-  /// Instead of `gradient_ready` and `check` where not gradients are sent but their factors. They may be refused by
+  /// Instead of `gradients_ready` and `check` where not gradients are sent but their factors. They may be refused by
   /// throwing.
   virtual void check_factors(int layer, std::span<const float> factors) = 0;
 

@@ -172,8 +172,9 @@ void WaitFreeBackprop::before_backward(int layer) { layer_begin_ns_ = begin(Time
 
 void WaitFreeBackprop::after_backward(int layer) {
   note(Timeline::Activity::kBackward, layer, layer_begin_ns_);
+  if (is_alone()) return;
   if (LayerState* const state = find(layer)) {
-    if (!state->synchronizer->makes_gradients()) updater_.gradient_ready(layer);
+    if (!state->synchronizer->makes_gradients()) updater_.gradients_ready(std::span(&layer, 1));
     state->synchronizer->gradient_ready();
     if (!starts_late()) fetch(*state);
   }
@@ -229,6 +230,7 @@ Outcome WaitFreeBackprop::take_in(LayerState& state) {
 }
 
 void WaitFreeBackprop::end_iteration() {
+  if (is_alone()) updater_.gradients_ready(layer_numbers());
   if (!plan_.exchanges_gradients() && updater_.needs_all_gradients()) {
     updater_.prepare(layer_numbers(), gradient_factor_);
   }
@@ -240,7 +242,7 @@ void WaitFreeBackprop::end_iteration() {
   while (!leaving_.empty()) start(*leaving_.front());
   worker_.advance();
   // A lone worker has nobody to wait for, and a device likes to change all parameters at once.
-  if (!options_.overlap || updater_.needs_all_gradients() || plan_.workers() == 1) finish_all();
+  if (!options_.overlap || updater_.needs_all_gradients() || is_alone()) finish_all();
   if (device_timeline_) device_timeline_->collect();
   if (tuner_) {
     tuner_->end_iteration(iteration_, Timeline::now_ns());

@@ -8,7 +8,7 @@
 // them; they are sent once they are there, between two layers or, where the device is the slower, at the iteration's
 // end.
 //
-//     net.forward(&sync); net.backward(&sync); sync.end_iteration();      // again and again
+//     net.forward(sync.observer()); net.backward(sync.observer()); sync.end_iteration();      // again and again
 //     sync.finish_all();                                                  // before a test, a snapshot
 //     worker.barrier(); sync.catch_up();                                  // at the end
 
@@ -44,6 +44,10 @@ class WaitFreeBackprop final : public NetObserver {
                    const Options& options);
   WaitFreeBackprop(const WaitFreeBackprop&) = delete;
   WaitFreeBackprop& operator=(const WaitFreeBackprop&) = delete;
+
+  /// Who has to be told of passes: itself, or nullptr where there is nothing to do between layers, so that a device can
+  /// take many as one.
+  [[nodiscard]] NetObserver* observer() { return is_alone() && options_.timeline == nullptr ? nullptr : this; }
 
   void before_forward(int layer) override;
   void after_forward(int layer) override;
@@ -101,6 +105,7 @@ class WaitFreeBackprop final : public NetObserver {
   void note(Timeline::Activity activity, int layer, std::int64_t begin_ns);
   /// The same of what only the host does.
   void note_host(Timeline::Activity activity, int layer, std::int64_t begin_ns);
+  [[nodiscard]] bool is_alone() const { return plan_.workers() == 1; }
   [[nodiscard]] bool starts_late() const;
   [[nodiscard]] std::vector<int> layer_numbers() const;
 

@@ -16,43 +16,6 @@ struct AddScaled {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return y + a * x; }
 };
 
-struct DoubleSum {
-  double sum = 0;
-  POSEIDON_DEVICE void add(const DoubleSum& other) { sum += other.sum; }
-};
-
-template <class T>
-struct Square {
-  const T* elements;
-  POSEIDON_DEVICE DoubleSum operator()(std::uint32_t /*output*/, std::uint32_t i) const {
-    const double value = to_float(elements[i]);
-    return {value * value};
-  }
-};
-
-/// Of several tensors, in one launch, by four elements.
-struct SquareOfOne {
-  static constexpr std::size_t kTensors = 16;
-  const float* elements[kTensors];
-  std::uint32_t counts[kTensors];
-  POSEIDON_DEVICE DoubleSum operator()(std::uint32_t tensor, std::uint32_t i) const {
-    const std::uint32_t first = 4 * i;
-    const std::uint32_t count = counts[tensor];
-    DoubleSum sum;
-    if (first + 4 <= count) {
-      const auto four = *reinterpret_cast<const Pack<float>*>(elements[tensor] + first);
-      POSEIDON_UNROLL
-      for (unsigned k = 0; k < 4; ++k) sum.sum += static_cast<double>(four.elements[k]) * four.elements[k];
-      return sum;
-    }
-    for (std::uint32_t k = first; k < count; ++k) {
-      const double value = elements[tensor][k];
-      sum.sum += value * value;
-    }
-    return sum;
-  }
-};
-
 struct AddRunning {
   static constexpr std::size_t kTensors = 4;
   float* sums[kTensors];
@@ -66,11 +29,6 @@ struct AddRunning {
     const std::uint32_t at = tensor == 0 ? i : i - ends[tensor - 1];
     sums[tensor][at] = decay * sums[tensor][at] + factors[tensor] * values[tensor][at];
   }
-};
-
-struct StoreDouble {
-  double* result;
-  POSEIDON_DEVICE void operator()(std::uint32_t output, const DoubleSum& value) const { result[output] = value.sum; }
 };
 
 /// Of a channel of which nothing has to be known.
@@ -240,29 +198,6 @@ void add_scaled(Device& device, double a, const Tensor& x, Tensor& y) {
     transform(device, y.count(), elements_of<T>(y), AddScaled{static_cast<float>(a)}, elements_of<T>(x),
               static_cast<const T*>(elements_of<T>(y)));
   });
-}
-
-void sum_of_squares(Device& device, const Tensor& tensor, double* result) {
-  with_element(arrangement_of(tensor.description()).element, [&](auto zero) {
-    using T = decltype(zero);
-    fold<DoubleSum>(device, Along::kInputs, 1, tensor.count(), Square<T>{elements_of<T>(tensor)}, StoreDouble{result});
-  });
-}
-
-void sums_of_squares(Device& device, std::span<const Tensor* const> tensors, double* results) {
-  for (std::size_t first = 0; first < tensors.size(); first += SquareOfOne::kTensors) {
-    const std::size_t count = std::min(tensors.size() - first, SquareOfOne::kTensors);
-    SquareOfOne squares{};
-    std::int64_t longest = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-      const Tensor& tensor = *tensors[first + k];
-      squares.elements[k] = tensor.data();
-      squares.counts[k] = static_cast<std::uint32_t>(tensor.count());
-      longest = std::max(longest, tensor.count());
-    }
-    fold<DoubleSum>(device, Along::kInputs, static_cast<std::int64_t>(count), (longest + 3) / 4, squares,
-                    StoreDouble{results + first});
-  }
 }
 
 void add_running(Device& device, double decay, std::span<const RunningSum> sums) {

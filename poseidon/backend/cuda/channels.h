@@ -228,20 +228,22 @@ void over_channels(Device& device, const Grid& grid, T* out, const F& f, const S
 #else
 
 template <class T, class F, class Store, class... In>
-void over_channels(Device& /*device*/, const Grid& grid, T* out, const F& f, const Store& store, const In*... in) {
+void over_channels(Device& device, const Grid& grid, T* out, const F& f, const Store& store, const In*... in) {
   static_assert((std::is_same_v<In, T> && ...));
-  for (std::uint32_t c = 0; c < grid.channels; ++c) {
-    const typename F::Channel channel = f.channel(c);
-    typename F::Sum sum;
-    for (std::uint32_t n = 0; n < grid.batch; ++n) {
-      for (std::uint32_t place = 0; place < grid.places; ++place) {
-        const std::uint32_t at = grid.offset(n, c, place);
-        const T result = from_float<T>(f(channel, sum, to_float(in[at])...));
-        if (out != nullptr) out[at] = result;
+  launch(device, [=] {
+    for (std::uint32_t c = 0; c < grid.channels; ++c) {
+      const typename F::Channel channel = f.channel(c);
+      typename F::Sum sum;
+      for (std::uint32_t n = 0; n < grid.batch; ++n) {
+        for (std::uint32_t place = 0; place < grid.places; ++place) {
+          const std::uint32_t at = grid.offset(n, c, place);
+          const T result = from_float<T>(f(channel, sum, to_float(in[at])...));
+          if (out != nullptr) out[at] = result;
+        }
       }
+      store(c, sum);
     }
-    store(c, sum);
-  }
+  });
 }
 
 #endif

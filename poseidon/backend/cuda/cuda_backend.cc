@@ -11,6 +11,8 @@
 
 #include "bosen/error.h"
 #include "poseidon/backend/cuda/matrix_product.h"
+#include "poseidon/backend/cuda/recorded_work.h"
+#include "poseidon/backend/cuda/square_sums.h"
 
 namespace poseidon {
 
@@ -45,15 +47,16 @@ class CudaStopwatch final : public Stopwatch {
 /// Added up on the device; the sums come to the host beside what is computed next.
 class CudaSquareSums final : public SquareSumsOperation {
  public:
-  CudaSquareSums(cuda::Device& device, std::vector<const Tensor*> tensors)
+  CudaSquareSums(cuda::Device& device, std::span<const Tensor* const> tensors)
       : device_(device),
-        tensors_(std::move(tensors)),
+        count_(tensors.size()),
+        squares_(device, tensors),
         sums_(device, bytes()),
         host_sums_(device, bytes(), cuda::MemoryPlace::kHost) {}
 
   void begin() override {
     auto* const sums = reinterpret_cast<double*>(sums_.data());
-    cuda::sums_of_squares(device_, tensors_, sums);
+    squares_.run(sums);
     device_.follow(cuda::Lane::kToHost, cuda::Lane::kCompute);
     device_.copy_to_host(cuda::Lane::kToHost, host_sums_.data(), sums, bytes());
     there_ = device_.mark(cuda::Lane::kToHost);
@@ -61,14 +64,15 @@ class CudaSquareSums final : public SquareSumsOperation {
   [[nodiscard]] bool is_done() override { return device_.is_past(there_); }
   [[nodiscard]] std::span<const double> await() override {
     device_.await(there_);
-    return {reinterpret_cast<const double*>(host_sums_.data()), tensors_.size()};
+    return {reinterpret_cast<const double*>(host_sums_.data()), count_};
   }
 
  private:
-  [[nodiscard]] std::size_t bytes() const { return tensors_.size() * sizeof(double); }
+  [[nodiscard]] std::size_t bytes() const { return count_ * sizeof(double); }
 
   cuda::Device& device_;
-  const std::vector<const Tensor*> tensors_;
+  const std::size_t count_;
+  cuda::SquareSums squares_;
   cuda::DeviceMemory sums_;
   cuda::DeviceMemory host_sums_;
   cuda::Mark there_;
@@ -141,6 +145,7 @@ int CudaBackend::device_of(int worker) { return worker % std::max(1, cuda::count
 
 CudaBackend::CudaBackend(const CudaOptions& options)
     : device_({.number = options.device, .plan_folder = options.plan_folder}),
+      tell_(options.tell),
       context_{device_, options.precision, activations_of(options.precision)},
       products_(std::make_unique<Products>(context_)),
       sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double))) {}
@@ -252,7 +257,14 @@ double CudaBackend::sum_of_squares(const Tensor& tensor) {
 }
 
 std::unique_ptr<SquareSumsOperation> CudaBackend::sums_of_squares(std::vector<const Tensor*> tensors) {
-  return std::make_unique<CudaSquareSums>(device_, std::move(tensors));
+  return std::make_unique<CudaSquareSums>(device_, tensors);
+}
+
+std::unique_ptr<RepeatedWork> CudaBackend::repeated(std::function<void()> ask) {
+  const auto tell = [this](const std::string& why) {
+    if (tell_ && !std::exchange(told_of_recording_, true)) tell_(why);
+  };
+  return std::make_unique<cuda::RecordedWork>(device_, std::move(ask), tell);
 }
 
 void CudaBackend::multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) {

@@ -3,6 +3,7 @@
 // A GPU as a device, by cuDNN, cuBLASLt and kernels of our own. Made and used by one worker's thread. Operations are
 // queued and return before they are done.
 
+#include <functional>
 #include <string>
 
 #include "poseidon/backend.h"
@@ -14,6 +15,8 @@ struct CudaOptions {
   int device = 0;
   cuda::Precision precision = cuda::Precision::kFp32;
   std::string plan_folder;  ///< where the fastest ways to compute are remembered; empty: nowhere
+  /// Is told what makes the device slower than it could be; may be empty.
+  std::function<void(const std::string&)> tell = {};
 };
 
 /// fp32, tf32 or bf16. Throws bosen::Error(kUsage) with the reason alone.
@@ -52,6 +55,7 @@ class CudaBackend final : public Backend {
   void add_running(double decay, std::span<const RunningSum> sums) override;
   [[nodiscard]] double sum_of_squares(const Tensor& tensor) override;
   [[nodiscard]] std::unique_ptr<SquareSumsOperation> sums_of_squares(std::vector<const Tensor*> tensors) override;
+  [[nodiscard]] std::unique_ptr<RepeatedWork> repeated(std::function<void()> ask) override;
   void multiply_factors(const Tensor& input, const Tensor& output_gradient, Tensor& weight_gradient) override;
   void sum_rows(const Tensor& output_gradient, Tensor& bias_gradient) override;
   void update(const UpdateRule& rule, std::span<const UpdateTarget> targets) override;
@@ -83,6 +87,8 @@ class CudaBackend final : public Backend {
   Ticket begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes);
 
   cuda::Device device_;
+  const std::function<void(const std::string&)> tell_;
+  bool told_of_recording_ = false;
   const cuda::Context context_;
   std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
   std::shared_ptr<cuda::DeviceMemory> sum_;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,14 @@ struct Mark {
 struct DeviceOptions {
   int number = 0;
   std::string plan_folder;  ///< where the fastest ways to compute are remembered; empty: nowhere
+};
+
+/// Work of the compute lane that was kept to be done again as one (a CUDA graph).
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Queues it.
+  virtual void repeat() = 0;
 };
 
 class Device {
@@ -72,6 +81,12 @@ class Device {
 
   /// Memory for the work in progress on the compute lane: whoever asks next may overwrite it.
   [[nodiscard]] void* scratch(std::size_t bytes);
+  /// How often it has moved, which makes older recordings useless.
+  [[nodiscard]] std::uint64_t scratch_moves() const;
+
+  /// Keeps what `ask` asks of the compute lane, and does nothing of it. Meanwhile nothing can be asked of other lanes,
+  /// and no memory taken. Throws what `ask` throws, and bosen::Error(kDevice) where it cannot be kept.
+  [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& ask);
 
   class Impl;
   [[nodiscard]] Impl& impl() { return *impl_; }

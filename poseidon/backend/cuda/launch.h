@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "poseidon/backend/cuda/device.h"
 #include "poseidon/backend/cuda/elements.h"
@@ -180,27 +181,36 @@ void fold(Device& device, Along along, std::int64_t outputs, std::int64_t length
 
 #else
 
+/// What a device in the host's memory does with a kernel: runs it, or keeps it for later.
+void launch(Device& device, std::function<void()> kernel);
+
 template <class F>
-void for_each(Device& /*device*/, std::int64_t count, const F& f) {
-  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i) f(i);
+void for_each(Device& device, std::int64_t count, const F& f) {
+  launch(device, [=] {
+    for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i) f(i);
+  });
 }
 
 template <class T, class F, class... In>
-void transform(Device& /*device*/, std::int64_t count, T* out, const F& f, const In*... in) {
+void transform(Device& device, std::int64_t count, T* out, const F& f, const In*... in) {
   static_assert(((sizeof(In) == sizeof(T)) && ...));
-  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i) {
-    out[i] = from_float<T>(f(i, to_float(in[i])...));
-  }
+  launch(device, [=] {
+    for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i) {
+      out[i] = from_float<T>(f(i, to_float(in[i])...));
+    }
+  });
 }
 
 template <class Value, class Map, class Store>
-void fold(Device& /*device*/, Along /*along*/, std::int64_t outputs, std::int64_t length, const Map& map,
+void fold(Device& device, Along /*along*/, std::int64_t outputs, std::int64_t length, const Map& map,
           const Store& store) {
-  for (std::uint32_t output = 0; output < static_cast<std::uint32_t>(outputs); ++output) {
-    Value value;
-    for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(length); ++i) value.add(map(output, i));
-    store(output, value);
-  }
+  launch(device, [=] {
+    for (std::uint32_t output = 0; output < static_cast<std::uint32_t>(outputs); ++output) {
+      Value value;
+      for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(length); ++i) value.add(map(output, i));
+      store(output, value);
+    }
+  });
 }
 
 #endif

@@ -73,10 +73,6 @@ const Tensor& rearranged(Device& device, const Tensor& tensor, const TensorDescr
 
 void fill(Device& device, Tensor& tensor, float value);
 void add_scaled(Device& device, double a, const Tensor& x, Tensor& y);
-/// Written to result[0].
-void sum_of_squares(Device& device, const Tensor& tensor, double* result);
-/// Of each row-major tensor, in few launches.
-void sums_of_squares(Device& device, std::span<const Tensor* const> tensors, double* results);
 void add_running(Device& device, double decay, std::span<const RunningSum> sums);
 /// sums[c] = sum over batch and places of the channel c.
 void sum_channels(Device& device, const Tensor& tensor, float* sums);

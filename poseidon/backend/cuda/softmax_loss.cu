@@ -112,24 +112,18 @@ class CudaSoftmaxLoss final : public SoftmaxLossOperation {
         grid_(grid_of(input)),
         plain_(grid_of(input.shape, Order::kRowMajor)),
         sums_(device_, positions() * sizeof(ExponentialSum)),
-        state_(device_, sizeof(LossState)),
-        seen_(static_cast<LossState*>(device_.allocate_host(sizeof(LossState)))) {
+        host_state_(device_, sizeof(LossState), MemoryPlace::kHost),
+        seen_(reinterpret_cast<LossState*>(host_state_.data())),
+        state_(device_, sizeof(LossState)) {
     *seen_ = {};
   }
-  ~CudaSoftmaxLoss() override {
-    device_.await(looked_);
-    device_.release_host(seen_);
-  }
-  CudaSoftmaxLoss(const CudaSoftmaxLoss&) = delete;
-  CudaSoftmaxLoss& operator=(const CudaSoftmaxLoss&) = delete;
 
+  // The loss was copied after what the host looks at here.
   void check() const override {
-    device_.await(looked_);
-    check_labels();
+    if (seen_->bad_labels != 0) refuse_label(seen_->bad_label, plain_.channels);
   }
 
   void forward(const Tensor& input, const Tensor& labels, Tensor& probabilities, Tensor& loss) override {
-    check_labels();
     auto* const sums = reinterpret_cast<ExponentialSum*>(sums_.data());
     with_element(arrangement_of(input_).element, [&](auto zero) {
       using T = decltype(zero);
@@ -141,11 +135,9 @@ class CudaSoftmaxLoss final : public SoftmaxLossOperation {
                   PositionLoss{plain_, labels_of(labels), probabilities.data()},
                   StoreLoss{divisor(), loss.data(), state()});
     device_.copy_to_host(Lane::kCompute, seen_, state(), sizeof(LossState));
-    looked_ = device_.mark(Lane::kCompute);
   }
 
   void backward(const Tensor& probabilities, const Tensor& labels, double factor, Tensor& input_gradient) override {
-    check_labels();
     with_element(arrangement_of(input_).element, [&](auto zero) {
       using T = decltype(zero);
       for_each(device_, input_gradient.count(),
@@ -178,19 +170,14 @@ class CudaSoftmaxLoss final : public SoftmaxLossOperation {
     return 1;
   }
 
-  // Does not wait: what it finds too late, `check` finds.
-  void check_labels() const {
-    if (!device_.is_past(looked_) || seen_->bad_labels == 0) return;
-    refuse_label(seen_->bad_label, plain_.channels);
-  }
-
   Device& device_;
   const SoftmaxLossOptions options_;
   const TensorDescription input_;
   const Grid grid_, plain_;
-  DeviceMemory sums_, state_;
-  LossState* const seen_;  ///< the host's copy of the state
-  Mark looked_;            ///< when it is there
+  DeviceMemory sums_;
+  DeviceMemory host_state_;  ///< outlives the state, whose release waits for copies of it
+  LossState* const seen_;    ///< there
+  DeviceMemory state_;
 };
 
 }  // namespace

@@ -3,7 +3,8 @@
 //
 // Computation is done at once. Copies on lanes of their own are made as late as they may be, so that what does not wait
 // for them, or changes what they read, is seen: when a mark behind them is awaited or another lane follows, and one
-// each time that somebody asks whether a mark is past.
+// each time that somebody asks whether a mark is past. Recordings are lists of what was asked for; while one is made,
+// what CUDA refuses then is refused here.
 
 #include <fmt/format.h>
 
@@ -21,6 +22,7 @@
 #include "bosen/error.h"
 #include "poseidon/backend.h"
 #include "poseidon/backend/cuda/device.h"
+#include "poseidon/backend/cuda/launch.h"
 
 namespace poseidon::cuda {
 
@@ -33,6 +35,8 @@ class Device::Impl {
   std::map<void*, std::size_t> allocations;
   std::size_t allocated_bytes = 0, peak_bytes = 0;
   std::vector<std::byte> scratch;
+  std::uint64_t scratch_moves = 0;
+  std::vector<std::function<void()>>* recording = nullptr;  ///< where work goes while it is recorded
 
   /// Of a lane beside the computation.
   struct Copy {
@@ -58,8 +62,25 @@ class Device::Impl {
     if (!holds) throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("emulated: {} between wrong memories", what));
   }
 
+  void refuse_while_recording(const char* what) const {
+    if (recording == nullptr) return;
+    throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("emulated: cannot {} while work is recorded", what));
+  }
+  void compute(std::function<void()> work) const {
+    if (recording == nullptr) {
+      work();
+    } else {
+      recording->push_back(std::move(work));
+    }
+  }
+
   LaneState& at(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
   void copy(Lane lane, void* to, const void* from, std::size_t bytes) {
+    if (recording != nullptr && lane == Lane::kCompute) {
+      compute([=] { std::memcpy(to, from, bytes); });
+      return;
+    }
+    refuse_while_recording("copy beside the computation");
     at(lane).copies.push_back({to, from, bytes, at(lane).marks + 1});
     if (lane == Lane::kCompute) finish(lane, at(lane).marks + 1);
   }
@@ -104,6 +125,7 @@ const std::string& Device::description() const { return impl_->description; }
 int Device::multiprocessors() const { return 1; }
 
 void* Device::allocate(std::size_t bytes) {
+  impl_->refuse_while_recording("take memory");
   if (impl_->allocated_bytes + bytes > kMemoryBytes) {
     throw OutOfMemory(fmt::format("cuda:0: out of memory: {} bytes were asked for, {} are free", bytes,
                                   kMemoryBytes - impl_->allocated_bytes));
@@ -141,25 +163,69 @@ void Device::copy_to_host(Lane lane, void* to, const void* from, std::size_t byt
   Impl::expect(impl_->is_own(from) && !impl_->is_own(to), "a copy to the host");
   impl_->copy(lane, to, from, bytes);
 }
-void Device::copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-void Device::clear(void* data, std::size_t bytes) { std::memset(data, 0, bytes); }
+void Device::copy(void* to, const void* from, std::size_t bytes) {
+  impl_->compute([=] { std::memcpy(to, from, bytes); });
+}
+void Device::clear(void* data, std::size_t bytes) {
+  impl_->compute([=] { std::memset(data, 0, bytes); });
+}
 
-Mark Device::mark(Lane lane) { return {lane, ++impl_->at(lane).marks}; }
+Mark Device::mark(Lane lane) {
+  impl_->refuse_while_recording("mark a moment");
+  return {lane, ++impl_->at(lane).marks};
+}
 bool Device::is_past(Mark mark) {
+  impl_->refuse_while_recording("look whether a mark is past");
   const std::deque<Impl::Copy>& copies = impl_->at(mark.lane).copies;
   if (copies.empty() || copies.front().number > mark.number) return true;
   impl_->finish_one(mark.lane);
   return false;
 }
-void Device::await(Mark mark) { impl_->finish(mark.lane, mark.number); }
-void Device::follow(Lane /*lane*/, Mark mark) { impl_->finish(mark.lane, mark.number); }
-void Device::synchronize() { impl_->finish_all(); }
+void Device::await(Mark mark) {
+  impl_->refuse_while_recording("wait for a mark");
+  impl_->finish(mark.lane, mark.number);
+}
+void Device::follow(Lane /*lane*/, Mark mark) {
+  impl_->refuse_while_recording("let a lane follow");
+  impl_->finish(mark.lane, mark.number);
+}
+void Device::synchronize() {
+  impl_->refuse_while_recording("wait for the device");
+  impl_->finish_all();
+}
 
 void* Device::stream() const { return nullptr; }
 
 void* Device::scratch(std::size_t bytes) {
-  if (impl_->scratch.size() < bytes) impl_->scratch.resize(bytes);
+  if (impl_->scratch.size() < bytes) {
+    impl_->refuse_while_recording("take memory");
+    impl_->scratch = std::vector<std::byte>(bytes);
+    ++impl_->scratch_moves;
+  }
   return impl_->scratch.data();
 }
+
+std::uint64_t Device::scratch_moves() const { return impl_->scratch_moves; }
+
+class EmulatedRecording final : public Recording {
+ public:
+  void repeat() override {
+    for (const std::function<void()>& work : works) work();
+  }
+  std::vector<std::function<void()>> works;
+};
+
+std::unique_ptr<Recording> Device::record(const std::function<void()>& ask) {
+  auto recording = std::make_unique<EmulatedRecording>();
+  struct End {
+    Impl& impl;
+    ~End() { impl.recording = nullptr; }
+  } const end{*impl_};
+  impl_->recording = &recording->works;
+  ask();
+  return recording;
+}
+
+void launch(Device& device, std::function<void()> kernel) { device.impl().compute(std::move(kernel)); }
 
 }  // namespace poseidon::cuda

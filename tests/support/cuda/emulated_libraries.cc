@@ -1,6 +1,7 @@
 // What cuBLASLt and cuDNN compute on a GPU, as plain loops over the same memory.
 
 #include "poseidon/backend/cuda/convolver.h"
+#include "poseidon/backend/cuda/launch.h"
 #include "poseidon/backend/cuda/matrix_product.h"
 
 namespace poseidon::cuda {
@@ -21,9 +22,14 @@ void write(Element element, void* data, std::size_t index, double value) {
 
 class PlainProduct final : public MatrixProduct {
  public:
-  explicit PlainProduct(const ProductShape& shape) : shape_(shape) {}
+  PlainProduct(Device& device, const ProductShape& shape) : device_(device), shape_(shape) {}
 
   void run(const void* a, const void* b, void* c) override {
+    launch(device_, [=, this] { multiply(a, b, c); });
+  }
+
+ private:
+  void multiply(const void* a, const void* b, void* c) const {
     for (std::int64_t i = 0; i < shape_.m; ++i) {
       for (std::int64_t j = 0; j < shape_.n; ++j) {
         double sum = 0;
@@ -38,38 +44,47 @@ class PlainProduct final : public MatrixProduct {
     }
   }
 
- private:
+  Device& device_;
   const ProductShape shape_;
 };
 
 class PlainConvolver final : public Convolver {
  public:
-  explicit PlainConvolver(const ConvolutionProblem& problem) : problem_(problem) {}
+  PlainConvolver(Device& device, const ConvolutionProblem& problem) : device_(device), problem_(problem) {}
 
   void forward(const void* input, const void* weight, const Tensor* bias, void* output) override {
+    const float* const biases = bias == nullptr ? nullptr : bias->data();
+    launch(device_, [=, this] { convolve(input, weight, biases, output); });
+  }
+
+  void backward_input(const void* output_gradient, const void* weight, void* input_gradient) override {
+    launch(device_, [=, this] {
+      std::vector<double> sums(static_cast<std::size_t>(problem_.input.count()));
+      visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[x] += at(output_gradient, y) * at(weight, w); });
+      write_all(sums, input_gradient);
+    });
+  }
+
+  void backward_weight(const void* input, const void* output_gradient, void* weight_gradient) override {
+    launch(device_, [=, this] {
+      std::vector<double> sums(static_cast<std::size_t>(problem_.weight.count()));
+      visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[w] += at(output_gradient, y) * at(input, x); });
+      write_all(sums, weight_gradient);
+    });
+  }
+
+ private:
+  void convolve(const void* input, const void* weight, const float* bias, void* output) const {
     std::vector<double> sums(static_cast<std::size_t>(problem_.output.count()));
     visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[y] += at(input, x) * at(weight, w); });
     const Grid grid = grid_of(problem_.output, problem_.arrangement.order);
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      const double added = bias == nullptr ? 0 : double{bias->data()[grid.channel_of(static_cast<std::uint32_t>(i))]};
+      const double added = bias == nullptr ? 0 : double{bias[grid.channel_of(static_cast<std::uint32_t>(i))]};
       const double result = sums[i] + added;
       write(problem_.arrangement.element, output, i, problem_.options.relu && result < 0 ? 0 : result);
     }
   }
 
-  void backward_input(const void* output_gradient, const void* weight, void* input_gradient) override {
-    std::vector<double> sums(static_cast<std::size_t>(problem_.input.count()));
-    visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[x] += at(output_gradient, y) * at(weight, w); });
-    write_all(sums, input_gradient);
-  }
-
-  void backward_weight(const void* input, const void* output_gradient, void* weight_gradient) override {
-    std::vector<double> sums(static_cast<std::size_t>(problem_.weight.count()));
-    visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[w] += at(output_gradient, y) * at(input, x); });
-    write_all(sums, weight_gradient);
-  }
-
- private:
   [[nodiscard]] double at(const void* data, std::size_t index) const {
     return double{read(problem_.arrangement.element, data, index)};
   }
@@ -121,17 +136,18 @@ class PlainConvolver final : public Convolver {
     }
   }
 
+  Device& device_;
   const ConvolutionProblem problem_;
 };
 
 }  // namespace
 
-std::unique_ptr<MatrixProduct> make_matrix_product(const Context& /*context*/, const ProductShape& shape) {
-  return std::make_unique<PlainProduct>(shape);
+std::unique_ptr<MatrixProduct> make_matrix_product(const Context& context, const ProductShape& shape) {
+  return std::make_unique<PlainProduct>(context.device, shape);
 }
 
-std::unique_ptr<Convolver> make_convolver(const Context& /*context*/, const ConvolutionProblem& problem) {
-  return std::make_unique<PlainConvolver>(problem);
+std::unique_ptr<Convolver> make_convolver(const Context& context, const ConvolutionProblem& problem) {
+  return std::make_unique<PlainConvolver>(context.device, problem);
 }
 
 }  // namespace poseidon::cuda

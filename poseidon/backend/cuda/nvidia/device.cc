@@ -228,8 +228,11 @@ void* Device::scratch(std::size_t bytes) {
   impl_->scratch_bytes = 0;
   impl_->scratch = allocate(bytes);
   impl_->scratch_bytes = bytes;
+  ++impl_->scratch_moves;
   return impl_->scratch;
 }
+
+std::uint64_t Device::scratch_moves() const { return impl_->scratch_moves; }
 
 void check_launch() { check(cudaGetLastError(), "launch a kernel"); }
 

@@ -52,6 +52,7 @@ class Device::Impl {
   cublasLtHandle_t cublas = nullptr;
   void* scratch = nullptr;
   std::size_t scratch_bytes = 0;
+  std::uint64_t scratch_moves = 0;
   std::unordered_map<void*, std::size_t> allocations;
   std::size_t allocated_bytes = 0, peak_bytes = 0;
 };

@@ -189,7 +189,7 @@ Weights alone(int workers, int iterations, const ParameterUpdater::Options& solv
   for (int i = 0; i < iterations; ++i) {
     desk.net.forward();
     desk.net.backward();
-    for (const int layer : learned) desk.updater.gradient_ready(layer);
+    desk.updater.gradients_ready(learned);
     if (desk.updater.needs_all_gradients()) desk.updater.prepare(learned, 1);
     desk.updater.update(learned, 1);
     desk.updater.end_iteration();

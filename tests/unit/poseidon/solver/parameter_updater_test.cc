@@ -29,7 +29,7 @@ class ParameterUpdaterTest : public SolverTest {
 
   /// One iteration with the gradients that are there, as WaitFreeBackprop makes it.
   void iterate(ParameterUpdater& updater, double gradient_factor = 1) {
-    for (const int layer : learned_) updater.gradient_ready(layer);
+    updater.gradients_ready(learned_);
     if (updater.needs_all_gradients()) updater.prepare(learned_, gradient_factor);
     updater.update(learned_, gradient_factor);
     updater.end_iteration();
