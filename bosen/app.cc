@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "bosen/app_internal.h"
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/version.h"
@@ -72,7 +73,7 @@ void read_staleness(const std::string& text, Options& options) {
   if (error != std::errc{} || end != text.data() + text.size() || clocks < 0 ||
       clocks > static_cast<Clock>(kClocksMax)) {
     throw Error(ErrorKind::kUsage,
-                fmt::format("'{}' must be a whole number from 0 to {:g}, or auto", text, kClocksMax));
+                fmt::format("'{}' must be a whole number from 0 to {:.0f}, or auto", text, kClocksMax));
   }
   options.staleness = clocks;
 }
@@ -90,7 +91,9 @@ void add_job_options(OptionReader& reader, const std::string& heading, Options& 
   add("workers", &options.workers, "worker threads of each process",
       {.minimum = 1, .maximum = limits::kWorkersPerProcessMax});
   add("consistency", [&options](const std::string& text) { options.consistency = parse_consistency(text); },
-      "what reads guarantee",
+      "what reads guarantee: bsp lockstep; ssp at most --staleness clocks behind, asked for; essp the same, sent "
+      "unasked; "
+      "asp no bound",
       {.choices = {"bsp", "ssp", "essp", "asp"}, .default_text = std::string(to_string(options.consistency))});
   add("staleness", [&options](const std::string& text) { read_staleness(text, options); },
       "clocks by which a read may lag under ssp and essp; auto: as many as the job does best with, found while it runs",
@@ -241,13 +244,16 @@ int App::run(int argc, const char* const* argv, const std::function<void(Cluster
     return code;
   };
   try {
-    return read_and_run(argc, argv, body);
+    const int code = read_and_run(argc, argv, body);
+    const std::string lost = lost_output();
+    return code != 0 || lost.empty() ? code : fail(lost, exit_code(ErrorKind::kStorage));
   } catch (const Error& error) {
     return fail(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return fail("out of memory: use less data, or fewer workers in this process", 1);
   } catch (const std::exception& error) {
-    return fail(error.what(), 1);
+    const std::string lost = lost_output();
+    return fail(lost.empty() ? error.what() : lost, 1);
   }
 }
 

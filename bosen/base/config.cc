@@ -31,6 +31,13 @@ std::string alternatives(const std::vector<std::string>& choices) {
   return fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "), choices[last]);
 }
 
+/// Whole numbers as they are written, not 1e+09.
+std::string limit_text(double limit) {
+  constexpr double kExact = 9e15;
+  if (limit == std::floor(limit) && std::fabs(limit) < kExact) return std::to_string(static_cast<std::int64_t>(limit));
+  return fmt::format("{:g}", limit);
+}
+
 template <class T>
 T parse_number(const std::string& text, const OptionRule& rule) {
   T value{};
@@ -43,9 +50,9 @@ T parse_number(const std::string& text, const OptionRule& rule) {
   }
   const auto number = static_cast<double>(value);
   if (number >= rule.minimum && number <= rule.maximum) return value;
-  if (std::isinf(rule.maximum)) refuse(fmt::format("must be at least {:g}, not {}", rule.minimum, text));
-  if (std::isinf(rule.minimum)) refuse(fmt::format("must be at most {:g}, not {}", rule.maximum, text));
-  refuse(fmt::format("must be from {:g} to {:g}, not {}", rule.minimum, rule.maximum, text));
+  if (std::isinf(rule.maximum)) refuse(fmt::format("must be at least {}, not {}", limit_text(rule.minimum), text));
+  if (std::isinf(rule.minimum)) refuse(fmt::format("must be at most {}, not {}", limit_text(rule.maximum), text));
+  refuse(fmt::format("must be from {} to {}, not {}", limit_text(rule.minimum), limit_text(rule.maximum), text));
 }
 
 bool parse_bool(const std::string& text) {
@@ -63,11 +70,13 @@ std::string value_name(const AppOption& option) {
   if (!option.rule.value_name.empty()) return option.rule.value_name;
   if (!option.rule.choices.empty()) return fmt::format("{{{}}}", fmt::join(option.rule.choices, ","));
   if (std::holds_alternative<double*>(option.target)) return "X";
-  if (std::holds_alternative<std::string*>(option.target) || std::holds_alternative<OptionParser>(option.target)) {
-    return "TEXT";
-  }
-  return "N";
+  const bool is_number = std::holds_alternative<int*>(option.target) ||
+                         std::holds_alternative<std::int64_t*>(option.target) ||
+                         std::holds_alternative<std::uint64_t*>(option.target);
+  return is_number ? "N" : "TEXT";
 }
+
+std::string joined(const std::vector<std::string>& texts) { return fmt::format("{}", fmt::join(texts, ",")); }
 
 ConfigValue whole_number_or_text(const std::string& text) {
   std::int64_t number = 0;
@@ -84,6 +93,8 @@ ConfigValue value_of(const OptionTarget& target, const std::string& parsed_text)
           return whole_number_or_text(parsed_text);
         } else if constexpr (std::is_same_v<T, int*>) {
           return std::int64_t{*held};
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>*>) {
+          return joined(*held);
         } else {
           return *held;
         }
@@ -129,21 +140,21 @@ std::vector<YAML::Node> parse_yaml(const std::string& path) {
   }
 }
 
-/// The text of a key's value; a list's items joined by commas.
-std::string node_text(const std::string& path, const YAML::Node& key_node, const YAML::Node& node,
-                      const OptionRule& rule) {
-  if (node.IsScalar()) return node.Scalar();
+/// The text of a key's value, or those of a list's items.
+std::vector<std::string> node_texts(const std::string& path, const YAML::Node& key_node, const YAML::Node& node,
+                                    const OptionRule& rule) {
+  if (node.IsScalar()) return {node.Scalar()};
   const std::string& key = key_node.Scalar();
   const YAML::Mark mark = node.IsNull() ? key_node.Mark() : node.Mark();
   if (!node.IsSequence()) refuse_at(path, mark, fmt::format("{}: needs one value, as in '{}: VALUE'", key, key));
   if (!rule.list) refuse_at(path, node.Mark(), fmt::format("{}: takes one value, not a list", key));
-  std::string text;
+  std::vector<std::string> texts;
   for (const YAML::Node& item : node) {
     if (!item.IsScalar())
       refuse_at(path, item.Mark(), fmt::format("{}: an item of the list is not a plain value", key));
-    text += (text.empty() ? "" : ",") + item.Scalar();
+    texts.push_back(item.Scalar());
   }
-  return text;
+  return texts;
 }
 
 /// Throws for the first thing on the command line that is no flag of ours.
@@ -159,6 +170,20 @@ std::string node_text(const std::string& path, const YAML::Node& key_node, const
   refuse(fmt::format("unexpected argument '{}': every value needs its flag; --help lists all flags", extras[0]));
 }
 
+/// Lays the help out as CLI11 does, with a line of our own for the order of words.
+class HelpLayout final : public CLI::Formatter {
+ public:
+  explicit HelpLayout(std::string usage) : usage_(std::move(usage)) {}
+  [[nodiscard]] std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
+    return fmt::format("Usage: {}\n", usage_);
+  }
+  /// They are in the usage, and among the flags.
+  [[nodiscard]] std::string make_positionals(const CLI::App* /*app*/) const override { return {}; }
+
+ private:
+  const std::string usage_;
+};
+
 void declare_general_flags(CLI::App& command_line) {
   command_line.add_flag("-h,--help")->description("print this and exit")->group(kGeneral);
   command_line.add_flag("--version")->description("print the version and exit")->group(kGeneral);
@@ -172,7 +197,8 @@ void declare_general_flags(CLI::App& command_line) {
 CLI::Option* declare(CLI::App& command_line, const std::string& heading, const AppOption& option,
                      const std::string& default_text) {
   CLI::Option* declared = nullptr;
-  const std::string flag = "--" + option.name;
+  const std::string flag =
+      (option.rule.short_name == 0 ? "" : fmt::format("-{},", option.rule.short_name)) + "--" + option.name;
   if (std::holds_alternative<bool*>(option.target)) {
     declared = command_line.add_flag(flag);
   } else {
@@ -180,7 +206,7 @@ CLI::Option* declare(CLI::App& command_line, const std::string& heading, const A
     declared = command_line.add_option(spellings)->type_name(value_name(option))->default_str(default_text);
   }
   declared->description(option.help + (option.rule.required ? " (required)" : ""));
-  declared->group(heading)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  declared->group(option.rule.hidden ? "" : heading)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   return declared;
 }
 
@@ -196,8 +222,7 @@ std::vector<std::string> texts_of(const CLI::App& command_line, const std::strin
 }
 
 /// Splits the command line into flags and their texts.
-void parse(CLI::App& command_line, int argc, const char* const* argv, const std::vector<std::string>& known) {
-  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+void parse(CLI::App& command_line, std::vector<std::string> arguments) {
   for (const std::string& argument : arguments) {
     if (argument.starts_with("--") && argument.ends_with('=') && argument.find('=') == argument.size() - 1) {
       refuse(fmt::format("{} needs a value", argument.substr(0, argument.size() - 1)));
@@ -212,8 +237,6 @@ void parse(CLI::App& command_line, int argc, const char* const* argv, const std:
   } catch (const CLI::ParseError& error) {
     refuse(error.what());
   }
-  const std::vector<std::string> extras = command_line.remaining();
-  if (!extras.empty()) refuse_extra(extras, known);
 }
 
 std::unique_ptr<CLI::App> new_command_line(const std::string& program, const std::string& description) {
@@ -246,7 +269,20 @@ OptionReader::Request OptionReader::read(int argc, const char* const* argv) {
   for (const Entry& entry : entries_) declare(*command_line, entry.heading, entry.option, entry.default_text);
   std::vector<std::string> known = names();
   known.insert(known.end(), {"config", "help", "version"});
-  parse(*command_line, argc, argv, known);
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const auto separator = rest_ == nullptr ? arguments.end() : std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> rest(separator == arguments.end() ? separator : separator + 1, arguments.end());
+  const bool separated = separator != arguments.end();
+  arguments.erase(separator, arguments.end());
+  if (rest_ != nullptr && !separated) command_line->prefix_command();
+  parse(*command_line, std::move(arguments));
+  std::vector<std::string> extras = command_line->remaining();
+  if (rest_ != nullptr && !separated && !extras.empty() && !extras.front().starts_with('-')) {
+    rest = std::move(extras);
+    extras.clear();
+  }
+  if (!extras.empty()) refuse_extra(extras, known);
+  if (rest_ != nullptr) *rest_ = std::move(rest);
   if (command_line->count("--help") > 0) return Request::kHelp;
   if (command_line->count("--version") > 0) return Request::kVersion;
 
@@ -257,7 +293,7 @@ OptionReader::Request OptionReader::read(int argc, const char* const* argv) {
     const std::vector<std::string> texts = texts_of(*command_line, name, entry.option.rule.list);
     if (texts.empty()) continue;
     try {
-      assign(entry, fmt::format("{}", fmt::join(texts, ",")));
+      assign(entry, texts);
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("--{}: {}", name, error.what()));
     }
@@ -286,17 +322,18 @@ void OptionReader::read_file(const std::string& path) {
       refuse_at(path, mark, fmt::format("unknown key '{}'{}", key, nearest.empty() ? "; --help lists all" : nearest));
     }
     if (!seen.insert(key).second) refuse_at(path, mark, fmt::format("key '{}' is given twice: keep one", key));
-    const std::string text = node_text(path, item.first, item.second, entry->option.rule);
+    const std::vector<std::string> texts = node_texts(path, item.first, item.second, entry->option.rule);
     try {
-      assign(*entry, text);
+      assign(*entry, texts);
     } catch (const Error& error) {
       refuse_at(path, item.second.Mark(), fmt::format("{}: {}", key, error.what()));
     }
   }
 }
 
-void OptionReader::assign(Entry& entry, const std::string& text) {
+void OptionReader::assign(Entry& entry, const std::vector<std::string>& texts) {
   const OptionRule& rule = entry.option.rule;
+  const std::string text = joined(texts);
   std::visit(
       [&](const auto& target) {
         using T = std::decay_t<decltype(target)>;
@@ -305,6 +342,8 @@ void OptionReader::assign(Entry& entry, const std::string& text) {
         } else if constexpr (std::is_same_v<T, std::string*>) {
           check_choice(text, rule);
           *target = text;
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>*>) {
+          *target = texts;
         } else if constexpr (std::is_same_v<T, OptionParser>) {
           check_choice(text, rule);
           target(text);
@@ -321,7 +360,21 @@ std::string OptionReader::help() const {
   const auto command_line = new_command_line(program_, description_);
   for (const Entry& entry : entries_) declare(*command_line, entry.heading, entry.option, entry.default_text);
   declare_general_flags(*command_line);
-  return command_line->help();
+  command_line->footer(footer_);
+  command_line->formatter(std::make_shared<HelpLayout>(usage_.empty() ? default_usage() : usage_));
+  std::string text = command_line->help();
+  for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n", at)) text.erase(at, 1);
+  return text;
+}
+
+std::string OptionReader::default_usage() const {
+  std::string usage = program_;
+  for (const Entry& entry : entries_) {
+    if (!entry.option.rule.positional) continue;
+    const std::string name = value_name(entry.option);
+    usage += entry.option.rule.required ? " " + name : " [" + name + "]";
+  }
+  return usage + " [FLAGS]";
 }
 
 std::vector<std::pair<std::string, ConfigValue>> OptionReader::values() const {

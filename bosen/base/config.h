@@ -18,8 +18,10 @@ namespace bosen {
 /// Reads the text of a value itself. Throws Error(kUsage) with the reason alone ("must be ..."): the place is added.
 using OptionParser = std::function<void(const std::string& text)>;
 
-/// Where the value of an option goes. It has to live as long as the option can be read.
-using OptionTarget = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, OptionParser>;
+/// Where the value of an option goes. It has to live as long as the option can be read. Texts are as many as the option
+/// is given times.
+using OptionTarget = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
+                                  std::vector<std::string>*, OptionParser>;
 
 /// What an option accepts.
 struct OptionRule {
@@ -31,6 +33,8 @@ struct OptionRule {
   bool required = false;
   bool positional = false;  ///< the flag's name may be left out before its value
   bool list = false;        ///< may be given several times, or as a list in a file; the texts are joined by commas
+  char short_name = 0;      ///< n: -n means the same
+  bool hidden = false;      ///< from the help
 };
 
 /// One option of a program. Its default is the value that the target holds before it is read.
@@ -57,8 +61,18 @@ class OptionReader {
   /// Adds an option under a heading of the help. Throws Error(kUsage) where the name is taken.
   void add(const std::string& heading, AppOption option);
 
+  /// The command line may go on with other words, after "--" or from the first that is no flag: they go there.
+  void take_rest(std::vector<std::string>& words) { rest_ = &words; }
+
+  /// What the help says of the order of words, where more is to be said than "PROGRAM FILE [FLAGS]".
+  void set_usage(std::string usage) { usage_ = std::move(usage); }
+  /// What stands at its end.
+  void set_footer(std::string footer) { footer_ = std::move(footer); }
+
   /// Reads the command line (argv[0] is skipped) and the file that --config names into the targets.
   Request read(int argc, const char* const* argv);
+
+  [[nodiscard]] const std::string& program() const { return program_; }
 
   /// Whether the option was given on the command line or in the file.
   [[nodiscard]] bool given(const std::string& name) const { return given_.contains(name); }
@@ -78,13 +92,17 @@ class OptionReader {
     std::string parsed_text;   ///< what a parser was given last, or its default
   };
 
+  [[nodiscard]] std::string default_usage() const;
   Entry* find(std::string_view name);
   [[nodiscard]] std::vector<std::string> names() const;
   void read_file(const std::string& path);
-  void assign(Entry& entry, const std::string& text);
+  void assign(Entry& entry, const std::vector<std::string>& texts);
 
   std::string program_;
   std::string description_;
+  std::string usage_;
+  std::string footer_;
+  std::vector<std::string>* rest_ = nullptr;
   std::vector<Entry> entries_;
   std::set<std::string> given_;
 };

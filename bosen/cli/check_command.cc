@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <numeric>
 
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
 #include "bosen/launch/environment.h"
@@ -53,17 +52,18 @@ int check(const CheckFlags& flags) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Request& request) {
-  CLI::App* const command =
-      app.add_subcommand("check", "Check hosts before anything starts: names, ssh, versions, ports, clocks");
-  const auto flags = std::make_shared<CheckFlags>();
-  flags->hosts.add_to(*command);
-  command->add_option("--timeout", flags->timeout_s, "seconds that a host may take to answer over ssh")
-      ->capture_default_str()
-      ->check(CLI::Range(0.1, 3600.0));
-  command->add_option("--agent", flags->agent)->group("");  // what the other end of ssh runs
-  command->footer("Exit code: 0 every host is ready; 2 one is not, and a line on stderr says how to mend it.");
-  command->callback([flags, &request] { request.action = [flags] { return check(*flags); }; });
+int check_command(int argc, const char* const* argv) {
+  CheckFlags flags;
+  OptionReader reader("bosen check", "Checks hosts before anything starts: names, ssh, versions, ports, clocks");
+  flags.hosts.add_to(reader);
+  reader.add("Hosts", {"timeout",
+                       &flags.timeout_s,
+                       "seconds that a host may take to answer over ssh",
+                       {.minimum = 0.1, .maximum = 3600}});
+  reader.add("Hosts", {"agent", &flags.agent, "what the other end of ssh runs", {.hidden = true}});
+  reader.set_usage("bosen check -H HOST,HOST | --hostfile FILE [FLAGS]");
+  reader.set_footer("Exit code: 0 every host is ready; 2 one is not, and a line on stderr says how to mend it.");
+  return read_flags(reader, argc, argv) ? check(flags) : 0;
 }
 
 }  // namespace bosen::cli

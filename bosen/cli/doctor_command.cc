@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/base/version.h"
 #include "bosen/cli/cli.h"
@@ -102,12 +101,12 @@ int diagnose() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Request& request) {
-  CLI::App* const command = app.add_subcommand("doctor", "Say what this build and this machine can do");
-  const auto placement = std::make_shared<bool>(false);
-  command->add_flag("--placement", *placement)->group("");  // hidden
-  command->callback(
-      [placement, &request] { request.action = [placement] { return *placement ? print_placement() : diagnose(); }; });
+int doctor_command(int argc, const char* const* argv) {
+  bool placement = false;
+  OptionReader reader("bosen doctor", "Says what this build and this machine can do");
+  reader.add("Doctor", {"placement", &placement, "as JSON, for tests of launchers", {.hidden = true}});
+  if (!read_flags(reader, argc, argv)) return 0;
+  return placement ? print_placement() : diagnose();
 }
 
 }  // namespace bosen::cli

@@ -1,6 +1,4 @@
-#include <CLI/CLI.hpp>
-#include <memory>
-
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
 #include "bosen/cli/own_folder.h"
@@ -20,7 +18,7 @@ struct RunFlags {
   std::string output_dir;
 };
 
-int run_program(const RunFlags& flags, const std::vector<std::string>& command) {
+int start(const RunFlags& flags, const std::vector<std::string>& command) {
   if (command.empty()) {
     throw Error(ErrorKind::kUsage, "say which program to run, as in: bosen run -n 4 -- ./mlr --clocks 20");
   }
@@ -36,36 +34,48 @@ int run_program(const RunFlags& flags, const std::vector<std::string>& command) 
   return launch::run_job(job);
 }
 
+void declare(OptionReader& reader, RunFlags& flags) {
+  const std::string heading = "Job";
+  const auto most = static_cast<double>(launch::kMaxProcesses);
+  reader.add(heading, {"processes",
+                       &flags.size.workers,
+                       "worker processes; default: as many as the hosts have slots",
+                       {.minimum = 1, .maximum = most, .short_name = 'n'}});
+  reader.add(heading, {"servers",
+                       &flags.size.servers,
+                       "dedicated server processes besides; default: none, every process serves too",
+                       {.minimum = 0, .maximum = most}});
+  reader.add(heading, {"export",
+                       &flags.exports,
+                       "a variable to set for every process; may be repeated",
+                       {.value_name = "NAME|NAME=VALUE", .list = true, .short_name = 'x'}});
+  reader.add(heading,
+             {"timeout", &flags.timeout_s, "seconds that starting may take", {.minimum = 0.1, .maximum = 86400}});
+  reader.add(heading, {"output-dir",
+                       &flags.output_dir,
+                       "folder for each rank's output: rank-N.out and rank-N.err",
+                       {.value_name = "DIR"}});
+  flags.hosts.add_to(reader);
+}
+
 }  // namespace
 
-void add_run(CLI::App& app, Request& request) {
-  CLI::App* const command = app.add_subcommand(
-      "run", "Start PROGRAM as N processes, here or on a list of hosts: bosen run -n N [FLAGS] -- PROGRAM ARGUMENTS");
-  command->prefix_command();
-  const auto flags = std::make_shared<RunFlags>();
-  command
-      ->add_option("-n,--processes", flags->size.workers, "worker processes; default: as many as the hosts have slots")
-      ->check(CLI::Range(1, launch::kMaxProcesses));
-  flags->hosts.add_to(*command);
-  command
-      ->add_option("--servers", flags->size.servers,
-                   "dedicated server processes besides; default: none, every process serves too")
-      ->check(CLI::Range(0, launch::kMaxProcesses));
-  command->add_option("-x", flags->exports, "a variable to set for every process: NAME or NAME=VALUE; may be repeated")
-      ->allow_extra_args(false);
-  command->add_option("--timeout", flags->timeout_s, "seconds that starting may take")
-      ->capture_default_str()
-      ->check(CLI::Range(0.1, 86400.0));
-  command->add_option("--output-dir", flags->output_dir, "folder for each rank's output: rank-N.out and rank-N.err");
-  command->footer(
+int run_command(int argc, const char* const* argv) {
+  RunFlags flags;
+  std::vector<std::string> command;
+  OptionReader reader("bosen run", "Starts PROGRAM as N processes, here or on a list of hosts");
+  declare(reader, flags);
+  reader.take_rest(command);
+  reader.set_usage("bosen run -n N [FLAGS] -- PROGRAM ARGUMENTS");
+  reader.set_footer(
       "Example: bosen run -n 4 -H gnode1:2,gnode2:2 -- ./mlr --data fashion-mnist\n\n"
       "A PROGRAM without '/' is looked for in PATH, then beside bosen.\n\n"
       "Exit code: 0 all ranks ended well; 2 wrong usage, nothing started; 110 time-out; 128+n stopped by signal n; "
-      "else the code of the\n"
-      "rank that failed first (128+n where signal n killed it). Ctrl-C reaches every process; no process is left "
+      "else the "
+      "code of the\nrank that failed first (128+n where signal n killed it). Ctrl-C reaches every process; no process "
+      "is left "
       "behind.");
-  command->callback(
-      [flags, &request] { request.action = [flags, &request] { return run_program(*flags, request.command); }; });
+  return read_flags(reader, argc, argv) ? start(flags, command) : 0;
 }
 
 }  // namespace bosen::cli

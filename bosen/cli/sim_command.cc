@@ -1,13 +1,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <memory>
-#include <optional>
 
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
 #include "bosen/cli/own_folder.h"
@@ -21,14 +19,14 @@ namespace {
 struct SimFlags {
   std::string spec;
   std::string output;
-  std::optional<std::uint64_t> seed;
+  std::uint64_t seed = 0;  ///< 0: the file's
 };
 
 std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& flags,
                                       const std::vector<std::string>& further) {
   std::vector<std::string> command = {
       launch::program_beside(own_folder(), spec.program), fmt::format("--workers={}", spec.workers),
-      fmt::format("--shards={}", spec.shards), fmt::format("--seed={}", flags.seed.value_or(spec.seed))};
+      fmt::format("--shards={}", spec.shards), fmt::format("--seed={}", flags.seed == 0 ? spec.seed : flags.seed)};
   if (!flags.output.empty()) command.push_back("--output=" + flags.output);
   for (const auto& [name, value] : spec.flags) command.push_back(fmt::format("--{}={}", name, value));
   command.insert(command.end(), further.begin(), further.end());
@@ -50,21 +48,26 @@ int run_simulated(const SimFlags& flags, const std::vector<std::string>& further
 
 }  // namespace
 
-void add_sim(CLI::App& app, Request& request) {
-  CLI::App* const command = app.add_subcommand(
-      "sim",
-      "Run an app's own code on a simulated cluster, in virtual time: bosen sim SPEC.yaml [-- FLAGS OF THE APP]");
-  const auto flags = std::make_shared<SimFlags>();
-  command->add_option("spec", flags->spec, "YAML file that names the app and describes the cluster")
-      ->required()
-      ->type_name("SPEC.yaml");
-  command->add_option("--output", flags->output, "folder for the app's results, metrics.jsonl and simulation.json");
-  command->add_option("--seed", flags->seed, "instead of the file's seed");
-  command->footer(
+int sim_command(int argc, const char* const* argv) {
+  SimFlags flags;
+  std::vector<std::string> further;
+  OptionReader reader("bosen sim", "Runs an app's own code on a simulated cluster, in virtual time");
+  const std::string heading = "Simulation";
+  reader.add(heading, {"spec",
+                       &flags.spec,
+                       "YAML file that names the app and describes the cluster",
+                       {.value_name = "SPEC.yaml", .required = true, .positional = true}});
+  reader.add(heading, {"output",
+                       &flags.output,
+                       "folder for the app's results, metrics.jsonl and simulation.json",
+                       {.value_name = "DIR"}});
+  reader.add(heading, {"seed", &flags.seed, "of everything random; 0: the file's", {}});
+  reader.take_rest(further);
+  reader.set_usage("bosen sim SPEC.yaml [FLAGS] [-- FLAGS OF THE APP]");
+  reader.set_footer(
       "Example: bosen sim config/sweeps/mf-256.yaml --output mf-256\n\n"
       "The same file and seed give the same results, byte for byte. Times in the results are the simulated cluster's.");
-  command->callback(
-      [flags, &request] { request.action = [flags, &request] { return run_simulated(*flags, request.command); }; });
+  return read_flags(reader, argc, argv) ? run_simulated(flags, further) : 0;
 }
 
 }  // namespace bosen::cli

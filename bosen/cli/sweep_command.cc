@@ -3,12 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/base/terminal.h"
 #include "bosen/cli/cli.h"
@@ -132,22 +131,24 @@ int run_sweep(const SweepFlags& flags) {
 
 }  // namespace
 
-void add_sweep(CLI::App& app, Request& request) {
-  CLI::App* const command =
-      app.add_subcommand("sweep", "Run an app over a grid of settings and compare them: bosen sweep SPEC.yaml");
-  const auto flags = std::make_shared<SweepFlags>();
-  command->add_option("spec", flags->spec, "YAML file that names the app and what is varied")
-      ->required()
-      ->type_name("SPEC.yaml");
-  command->add_option("--output", flags->output, "folder for everything; default: the sweep's name");
-  command->add_flag("--dry-run", flags->dry_run, "only say what would be run");
-  command->add_option("--parallel", flags->parallel, "runs at a time, instead of the file's")
-      ->check(CLI::Range(1, 1024));
-  command->footer(
+int sweep_command(int argc, const char* const* argv) {
+  SweepFlags flags;
+  OptionReader reader("bosen sweep", "Runs an app over a grid of settings and compares them");
+  const std::string heading = "Sweep";
+  reader.add(heading, {"spec",
+                       &flags.spec,
+                       "YAML file that names the app and what is varied",
+                       {.value_name = "SPEC.yaml", .required = true, .positional = true}});
+  reader.add(heading,
+             {"output", &flags.output, "folder for everything; default: the sweep's name", {.value_name = "DIR"}});
+  reader.add(heading, {"dry-run", &flags.dry_run, "only say what would be run", {}});
+  reader.add(heading,
+             {"parallel", &flags.parallel, "runs at a time; 0: as the file says", {.minimum = 0, .maximum = 1024}});
+  reader.set_footer(
       "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
       "Runs that are done are not repeated: call it again after an interruption. Exit code: 0, or 1 where a run "
       "failed.");
-  command->callback([flags, &request] { request.action = [flags] { return run_sweep(*flags); }; });
+  return read_flags(reader, argc, argv) ? run_sweep(flags) : 0;
 }
 
 }  // namespace bosen::cli

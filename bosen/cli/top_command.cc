@@ -3,10 +3,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <memory>
 
+#include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/base/terminal.h"
 #include "bosen/cli/cli.h"
@@ -90,21 +89,19 @@ int watch(const TopFlags& flags) {
 
 }  // namespace
 
-void add_top(CLI::App& app, Request& request) {
-  CLI::App* const command =
-      app.add_subcommand("top", "Watch a running job that was started with --monitor: clocks, lag, waiting, bytes");
-  const auto flags = std::make_shared<TopFlags>();
-  command
-      ->add_option("address", flags->address,
-                   fmt::format("where the job shows itself: PORT, HOST or HOST:PORT (port {} where none is named)",
-                               monitor::kDefaultPort))
-      ->capture_default_str();
-  command->add_option("--interval", flags->interval_s, "seconds between two looks")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  command->add_flag("--once", flags->once, "show it once, as where the output is no terminal");
-  command->footer("Example: bosen run -n 4 -- mlr --monitor 8780 ... and, elsewhere on that host, bosen top");
-  command->callback([flags, &request] { request.action = [flags] { return watch(*flags); }; });
+int top_command(int argc, const char* const* argv) {
+  TopFlags flags;
+  OptionReader reader("bosen top",
+                      "Watches a running job that was started with --monitor: clocks, lag, waiting, bytes");
+  const std::string heading = "View";
+  reader.add(heading, {"address",
+                       &flags.address,
+                       fmt::format("where the job shows itself (port {} where none is named)", monitor::kDefaultPort),
+                       {.value_name = "PORT|HOST|HOST:PORT", .positional = true}});
+  reader.add(heading, {"interval", &flags.interval_s, "seconds between two looks", {.minimum = 0.1, .maximum = 3600}});
+  reader.add(heading, {"once", &flags.once, "show it once, as where the output is no terminal", {}});
+  reader.set_footer("Example: bosen run -n 4 -- mlr --monitor 8780 ... and, elsewhere on that host, bosen top");
+  return read_flags(reader, argc, argv) ? watch(flags) : 0;
 }
 
 }  // namespace bosen::cli

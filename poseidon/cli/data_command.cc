@@ -1,7 +1,5 @@
 // poseidon data: makes a data set from images.
 
-#include "poseidon/cli/data_command.h"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include "bosen/commands.h"
 #include "bosen/error.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/data/build.h"
@@ -108,12 +107,11 @@ void build(DataFlags& flags) {
 }  // namespace
 
 int data_command(int argc, const char* const* argv) {
-  return run_body(kName, [&] {
-    DataFlags flags;
-    bosen::OptionReader reader(kName, "Makes a data set (train and test) from images.");
-    declare(reader, flags);
-    if (read_flags(kName, reader, argc, argv)) build(flags);
-  });
+  DataFlags flags;
+  bosen::OptionReader reader(kName, "Makes a data set (train and test) from images.");
+  declare(reader, flags);
+  if (bosen::read_flags(reader, argc, argv)) build(flags);
+  return 0;
 }
 
 }  // namespace poseidon

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bosen/commands.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/net_file.h"
 #include "poseidon/net_description.h"
@@ -133,12 +134,11 @@ void describe(const DescribeFlags& flags) {
 }  // namespace
 
 int describe_command(int argc, const char* const* argv) {
-  return run_body(kName, [&] {
-    DescribeFlags flags;
-    bosen::OptionReader reader(kName, "Shows a net's layers, shapes and costs, and how its gradients would travel");
-    declare(reader, flags);
-    if (read_flags(kName, reader, argc, argv)) describe(flags);
-  });
+  DescribeFlags flags;
+  bosen::OptionReader reader(kName, "Shows a net's layers, shapes and costs, and how its gradients would travel");
+  declare(reader, flags);
+  if (bosen::read_flags(reader, argc, argv)) describe(flags);
+  return 0;
 }
 
 }  // namespace poseidon

@@ -33,6 +33,16 @@ void check_device_name(const std::string& name) {
   throw bosen::Error(bosen::ErrorKind::kUsage, "must be cpu, cuda or cuda:N");
 }
 
+std::string gpu_support() {
+#ifdef POSEIDON_HAS_CUDA
+  const cuda::DeviceCount devices = cuda::count_devices();
+  return devices.count > 0 ? fmt::format("with CUDA, {} GPUs here", devices.count)
+                           : "with CUDA, no GPU here: " + devices.why_none;
+#else
+  return "without CUDA";
+#endif
+}
+
 std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int worker) const {
   if (device == "cpu") {
     if (precision != "fp32") {

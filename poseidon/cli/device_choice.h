@@ -23,6 +23,9 @@ struct DeviceChoice {
   [[nodiscard]] std::unique_ptr<Backend> make(int threads, int worker = 0) const;
 };
 
+/// Whether this program can compute on GPUs, and whether there are any here.
+[[nodiscard]] std::string gpu_support();
+
 /// Throws bosen::Error(kUsage) with the reason alone where the name is none of a device: cpu, cuda, cuda:N.
 void check_device_name(const std::string& name);
 

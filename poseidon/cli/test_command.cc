@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bosen/commands.h"
 #include "bosen/error.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
@@ -88,12 +89,11 @@ void test(const TestFlags& flags) {
 }  // namespace
 
 int test_command(int argc, const char* const* argv) {
-  return run_body(kName, [&] {
-    TestFlags flags;
-    bosen::OptionReader reader(kName, "Measures what a trained net gets right on the test part of a data set");
-    declare(reader, flags);
-    if (read_flags(kName, reader, argc, argv)) test(flags);
-  });
+  TestFlags flags;
+  bosen::OptionReader reader(kName, "Measures what a trained net gets right on the test part of a data set");
+  declare(reader, flags);
+  if (bosen::read_flags(reader, argc, argv)) test(flags);
+  return 0;
 }
 
 }  // namespace poseidon

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/commands.h"
 #include "bosen/error.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
@@ -256,12 +257,11 @@ void time(const TimeFlags& flags) {
 }  // namespace
 
 int time_command(int argc, const char* const* argv) {
-  return run_body(kName, [&] {
-    TimeFlags flags;
-    bosen::OptionReader reader(kName, "Measures how long a net takes on this machine, on synthetic images");
-    declare(reader, flags);
-    if (read_flags(kName, reader, argc, argv)) time(flags);
-  });
+  TimeFlags flags;
+  bosen::OptionReader reader(kName, "Measures how long a net takes on this machine, on synthetic images");
+  declare(reader, flags);
+  if (bosen::read_flags(reader, argc, argv)) time(flags);
+  return 0;
 }
 
 }  // namespace poseidon

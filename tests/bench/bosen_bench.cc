@@ -2,10 +2,9 @@
 //
 //   bosen-bench round --rows R --columns C --rounds N [--processes 2] [--workers W] [--consistency M] [--transport T]
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "bosen/error.h"
+#include "bosen/commands.h"
 #include "tests/bench/rounds.h"
 
 namespace {
@@ -17,37 +16,31 @@ void print(const bosen::bench::RoundOptions& options, double seconds) {
               rate * options.bytes() / 1e9);
 }
 
+int round_command(int argc, const char* const* argv) {
+  bosen::bench::RoundOptions options;
+  bosen::OptionReader reader("bosen-bench round", "Get and dense inc of every row, then a clock, staleness 0");
+  const auto add = [&](const char* name, bosen::OptionTarget target, const char* help, bosen::OptionRule rule) {
+    reader.add("Round", {name, std::move(target), help, std::move(rule)});
+  };
+  add("rows", &options.rows, "rows of the table", {.minimum = 1, .maximum = 100'000'000});
+  add("columns", &options.columns, "floats of a row", {.minimum = 1, .maximum = 100'000'000});
+  add("rounds", &options.rounds, "rounds to measure", {.minimum = 1, .maximum = 1'000'000'000});
+  add("warm-up", &options.warm_up, "rounds before that", {.minimum = 0, .maximum = 1'000'000'000});
+  add("processes", &options.processes, "1: embedded; 2: one has the workers, one the shards",
+      {.minimum = 1, .maximum = 2});
+  add("workers", &options.workers, "workers of the first process", {.minimum = 1, .maximum = 250});
+  add("shards", &options.shards, "shards; 0: chosen automatically", {.minimum = 0, .maximum = 256});
+  add("consistency", &options.consistency, "model", {.choices = {"bsp", "ssp", "essp", "asp"}});
+  add("transport", &options.transport, "between processes", {.choices = {"tcp", "ipc"}});
+  if (bosen::read_flags(reader, argc, argv)) print(options, bosen::bench::measure_rounds(options));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Measures whole rounds of table work");
-  app.require_subcommand(1);
-  bosen::bench::RoundOptions options;
-  CLI::App& round = *app.add_subcommand("round", "get and dense inc of every row, then a clock, staleness 0");
-  round.add_option("--rows", options.rows, "rows of the table")->check(CLI::Range(1, 100'000'000));
-  round.add_option("--columns", options.columns, "floats of a row")->check(CLI::Range(1, 100'000'000));
-  round.add_option("--rounds", options.rounds, "rounds to measure")->check(CLI::Range(1, 1'000'000'000));
-  round.add_option("--warm-up", options.warm_up, "rounds before that")->check(CLI::Range(0, 1'000'000'000));
-  round.add_option("--processes", options.processes, "1: embedded; 2: one has the workers, one the shards")
-      ->check(CLI::Range(1, 2));
-  round.add_option("--workers", options.workers, "workers of the first process")->check(CLI::Range(1, 250));
-  round.add_option("--shards", options.shards, "shards; 0: chosen automatically")->check(CLI::Range(0, 256));
-  round.add_option("--consistency", options.consistency, "model")->check(CLI::IsMember({"bsp", "ssp", "essp", "asp"}));
-  round.add_option("--transport", options.transport, "between processes")->check(CLI::IsMember({"tcp", "ipc"}));
-  try {
-    app.parse(argc, argv);
-    print(options, bosen::bench::measure_rounds(options));
-    return 0;
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "bosen-bench: %s (see bosen-bench round --help)\n", error.what());
-    return bosen::exit_code(bosen::ErrorKind::kUsage);
-  } catch (const bosen::Error& error) {
-    std::fprintf(stderr, "bosen-bench: %s\n", error.what());
-    return bosen::exit_code(error.kind());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bosen-bench: %s\n", error.what());
-    return 1;
-  }
+  return bosen::run_program({.name = "bosen-bench",
+                             .description = "bosen-bench measures whole rounds of table work.\n",
+                             .commands = {{"round", "get and dense inc of every row, then a clock", round_command}}},
+                            argc, argv);
 }

@@ -1,6 +1,8 @@
 """`bosen` itself: version, help, doctor, and what it says to those who mistype."""
 
-from launch_support import VERSION, LaunchTest, bosen, environment, main
+import subprocess
+
+from launch_support import BOSEN, VERSION, LaunchTest, bosen, environment, main
 
 
 class ProgramTest(LaunchTest):
@@ -14,10 +16,15 @@ class ProgramTest(LaunchTest):
             self.assertRegex(result.out, rf"\n  {command} +\w")
             self.assertEqual(bosen(command, "--help").code, 0)
 
-    def test_without_a_command_shows_help_and_fails(self):
+    def test_without_a_command_says_so_and_fails(self):
         result = bosen()
-        self.assertEqual((result.code, result.out), (2, ""))
-        self.assertIn("Subcommands:", result.err)
+        self.assertEqual((result.code, result.out, result.err), (2, "", "bosen: needs a command; see bosen --help\n"))
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([BOSEN, "doctor"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, "bosen doctor: cannot write to standard output: No space left on device\n"))
 
     def test_suggests_the_command_that_was_meant(self):
         result = bosen("docter")

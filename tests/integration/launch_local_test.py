@@ -60,13 +60,13 @@ class BadUsageTest(LaunchTest):
         return result
 
     def test_unknown_and_mistyped_flags(self):
-        result = self.check("-n", 2, "--timeuot", 3, message="the flag '--timeuot' is not known; did you mean '--timeout'?")
+        result = self.check("-n", 2, "--timeuot", 3, message="unknown flag '--timeuot'; did you mean '--timeout'?")
         self.assertEqual(len(result.err.splitlines()), 1, result)
-        self.check("-n", "two", message="--processes")
-        self.check("-n", "0", message="not in range 1 to 4096")
+        self.check("-n", "two", message="--processes: 'two' is not a whole number")
+        self.check("-n", "0", message="--processes: must be from 1 to 4096, not 0")
         self.check("-n", 2, "--timeout", "never", message="--timeout")
         self.check("-n", 2, "--servers", "-1", message="--servers")
-        self.check("-n", 2, "stray", message="'stray' is one word too many")
+        self.check("-n", 2, "stray", message="unexpected argument 'stray'")
 
     def test_no_number_of_processes(self):
         self.check(message="say how many processes to start: -n N")

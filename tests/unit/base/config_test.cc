@@ -24,6 +24,7 @@ class ConfigTest : public ::testing::Test {
     reader_.add("Own", {"rate", &rate_, "step", {.minimum = 0.001, .maximum = 10}});
     reader_.add("Own", {"data", &data_, "input", {.value_name = "FILE", .required = true}});
     reader_.add("Own", {"workers", &workers_, "threads", {.minimum = 1, .maximum = 250}});
+    reader_.add("Own", {"big", &big_, "large", {.minimum = 1, .maximum = 1e9}});
     reader_.add("Own", {"clocks", &clocks_, "how many", {.minimum = 0}});
     reader_.add("Own", {"seed", &seed_, "of the dice"});
     reader_.add("Own", {"json", &json_, "print JSON"});
@@ -76,6 +77,7 @@ class ConfigTest : public ::testing::Test {
   double rate_ = 0.5;
   std::string data_;
   int workers_ = 1;
+  int big_ = 1;
   std::int64_t clocks_ = 0;
   std::uint64_t seed_ = 1;
   bool json_ = false;
@@ -133,6 +135,28 @@ TEST_F(ConfigTest, JoinsRepeatedFlagsOfAList) {
   EXPECT_EQ(slow_, "0:2,1:3,2:4");
 }
 
+TEST_F(ConfigTest, KeepsTheTextsOfARepeatedFlagApartWhereTheyMayHaveCommas) {
+  std::vector<std::string> variables;
+  reader_.add("Own", {"export", &variables, "set it", {.list = true, .short_name = 'x'}});
+  read({"--data", "x", "-x", "A=1,2", "--export", "B=3"});
+  EXPECT_THAT(variables, testing::ElementsAre("A=1,2", "B=3"));
+  read_file("data: x\nexport: ['A=1,2', C]\n");
+  EXPECT_THAT(variables, testing::ElementsAre("A=1,2", "C"));
+}
+
+TEST_F(ConfigTest, TakesTheRestFromTheFirstWordThatIsNoFlagOrBehindTwoDashes) {
+  std::vector<std::string> rest;
+  reader_.take_rest(rest);
+  read({"--data", "x", "./mlr", "--workers", "3", "--unknown"});
+  EXPECT_THAT(rest, testing::ElementsAre("./mlr", "--workers", "3", "--unknown"));
+  EXPECT_EQ(workers_, 1);
+  read({"--workers", "2", "--data", "x", "--", "--help"});
+  EXPECT_THAT(rest, testing::ElementsAre("--help"));
+  EXPECT_EQ(workers_, 2);
+  EXPECT_THAT(flag_error({"--data", "x", "stray", "--", "./mlr"}), StartsWith("unexpected argument 'stray'"));
+  EXPECT_THAT(flag_error({"--data", "x", "--wrokers", "3", "./mlr"}), StartsWith("unknown flag '--wrokers'"));
+}
+
 TEST_F(ConfigTest, AnswersRequestsForHelpAndVersionBeforeAnythingElse) {
   EXPECT_EQ(read({"--help"}), OptionReader::Request::kHelp);
   EXPECT_EQ(read({"-h"}), OptionReader::Request::kHelp);
@@ -145,6 +169,19 @@ TEST_F(ConfigTest, NamesEveryFlagInTheHelpWithItsDefault) {
                            "--json", "--config FILE.yaml", "--help"}) {
     EXPECT_THAT(help, HasSubstr(text));
   }
+}
+
+TEST_F(ConfigTest, SaysInTheHelpHowWordsStandAndHidesWhatIsNoUsersBusiness) {
+  std::string file;
+  bool agent = false;
+  reader_.add("Own", {"file", &file, "first", {.value_name = "FILE.yaml", .required = true, .positional = true}});
+  reader_.add("Own", {"agent", &agent, "for ourselves", {.hidden = true}});
+  reader_.set_footer("Example: program x.yaml");
+  EXPECT_THAT(reader_.help(), HasSubstr("Usage: program FILE.yaml [FLAGS]\n"));
+  EXPECT_THAT(reader_.help(), HasSubstr("\nExample: program x.yaml\n"));
+  EXPECT_THAT(reader_.help(), testing::Not(HasSubstr("agent")));
+  reader_.set_usage("program [FLAGS] -- COMMAND");
+  EXPECT_THAT(reader_.help(), HasSubstr("Usage: program [FLAGS] -- COMMAND\n"));
 }
 
 TEST_F(ConfigTest, RefusesUnknownFlagsWithASuggestion) {
@@ -170,6 +207,7 @@ TEST_F(ConfigTest, RefusesValuesOfTheWrongTypeOrRange) {
   EXPECT_EQ(flag_error({"--data", "x", "--workers", "many"}), "--workers: 'many' is not a whole number");
   EXPECT_EQ(flag_error({"--data", "x", "--workers", "2.5"}), "--workers: '2.5' is not a whole number");
   EXPECT_EQ(flag_error({"--data", "x", "--workers", "0"}), "--workers: must be from 1 to 250, not 0");
+  EXPECT_EQ(flag_error({"--data", "x", "--big", "0"}), "--big: must be from 1 to 1000000000, not 0");
   EXPECT_EQ(flag_error({"--data", "x", "--workers", "99999999999"}), "--workers: 99999999999 is too large a number");
   EXPECT_EQ(flag_error({"--data", "x", "--clocks", "-1"}), "--clocks: must be at least 0, not -1");
   EXPECT_EQ(flag_error({"--data", "x", "--rate", "nan"}), "--rate: 'nan' is not a number");
