@@ -5,6 +5,7 @@
 #include "bosen/app.h"
 #include "bosen/channel.h"
 #include "bosen/cluster.h"
+#include "bosen/commands.h"
 #include "bosen/consistency.h"
 #include "bosen/error.h"
 #include "bosen/options.h"

@@ -59,8 +59,10 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 template <class T>
 std::vector<T> values_of(const std::vector<std::byte>& bytes, std::size_t count) {
   if (bytes.size() != count * sizeof(T)) {
-    throw bosen::Error(bosen::ErrorKind::kConfiguration,
-                       "workers have different nets: start every process with the same solver and net");
+    throw bosen::Error(
+        bosen::ErrorKind::kConfiguration,
+        "workers measure different layers: start every process with the same solver and net and on the same kind of "
+        "device, or name a --scheme");
   }
   std::vector<T> values(count);
   if (count > 0) std::memcpy(values.data(), bytes.data(), bytes.size());

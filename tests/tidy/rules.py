@@ -39,7 +39,7 @@ VENDOR_HEADERS = [
     (r"leveldb/", ["bosen/store/", "poseidon/data/"]),
     (r"(png|turbojpeg)\.h", ["poseidon/data/", "tests/unit/poseidon/data/"]),
     (r"event2/", ["bosen/monitor/"]),
-    (r"CLI/", ["bosen/base/config", "bosen/cli/", "tests/bench/"]),
+    (r"CLI/", ["bosen/base/config"]),
     (r"yaml-cpp/", ["bosen/base/config", "bosen/base/spec_node"]),
     (r"spdlog/", ["bosen/base/log"]),
     (r"isa-l", ["bosen/wire/"]),

@@ -11,8 +11,10 @@ namespace {
 struct Relu {
   float slope;  ///< where the input is negative; below 0 outputs have one sign, and only the input tells them apart
   [[nodiscard]] bool looks_at_input() const { return slope < 0; }
-  POSEIDON_DEVICE float forward(float x) const { return x > 0 ? x : slope * x; }
-  POSEIDON_DEVICE float backward(float y, float dy) const { return y > 0 ? dy : slope * dy; }
+  POSEIDON_DEVICE float forward(float x) const { return x > 0 ? x : held_back(x); }
+  POSEIDON_DEVICE float backward(float y, float dy) const { return y > 0 ? dy : (slope == 0 ? 0 : slope * dy); }
+  /// Without a slope 0, of -infinity too; what is no number stays none.
+  [[nodiscard]] POSEIDON_DEVICE float held_back(float x) const { return slope == 0 && x <= 0 ? 0 : slope * x; }
 };
 
 struct Sigmoid {

@@ -161,6 +161,7 @@ std::shared_ptr<Memory> CudaBackend::allocate(std::size_t bytes) {
 void CudaBackend::upload(std::span<const float> from, Tensor& to) {
   if (to.description().is_row_major()) {
     device_.copy_to_device(cuda::Lane::kCompute, to.data(), from.data(), from.size_bytes());
+    device_.await(device_.mark(cuda::Lane::kCompute));  // the caller may change what it gave
     return;
   }
   Tensor plain = make(TensorDescription::row_major(to.shape()));

@@ -54,6 +54,7 @@ class Device {
 
   /// Zeroed. Throws OutOfMemory.
   [[nodiscard]] void* allocate(std::size_t bytes);
+  /// Waits for the device, which may still use it; so does release_host.
   void release(void* data) noexcept;
   /// Most that was taken by `allocate` at any time.
   [[nodiscard]] std::size_t peak_bytes() const;
@@ -61,7 +62,7 @@ class Device {
   [[nodiscard]] void* allocate_host(std::size_t bytes);
   void release_host(void* data) noexcept;
 
-  /// Queued on the lane. Host memory that is not from allocate_host makes the caller wait.
+  /// Queued on the lane; the host's memory has to stay as it is until that is past.
   void copy_to_device(Lane lane, void* to, const void* from, std::size_t bytes);
   void copy_to_host(Lane lane, void* to, const void* from, std::size_t bytes);
   void copy(void* to, const void* from, std::size_t bytes);

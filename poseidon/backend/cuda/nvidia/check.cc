@@ -19,7 +19,9 @@ namespace {
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) fail(what, cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // who goes on after this would meet it at the next launch
+  fail(what, cudaGetErrorString(status));
 }
 
 void check(cublasStatus_t status, const char* what) {

@@ -85,8 +85,12 @@ OperationNames names_of(ConvolutionPass pass) {
 CudnnDescriptor describe_pointwise(cudnnPointwiseMode_t mode) {
   CudnnDescriptor pointwise(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
   pointwise.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode)
-      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
-      .finish();
+      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
+  if (mode == CUDNN_POINTWISE_RELU_FWD) {
+    const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN;  // or training would go on with what is no number
+    pointwise.set(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_TYPE_NAN_PROPOGATION, 1, &nan);
+  }
+  pointwise.finish();
   return pointwise;
 }
 
@@ -174,8 +178,8 @@ std::string key_of(const ConvolutionProblem& problem, ConvolutionPass pass, Prec
   const ConvolutionOptions& o = problem.options;
   const Window& w = o.window;
   const char* const end = pass != ConvolutionPass::kFusedForward ? ""
-                          : o.bias                               ? (o.relu ? "+bias+relu" : "+bias")
-                                                                 : "+relu";
+                          : o.bias                               ? (o.relu ? "+bias+relu(nan)" : "+bias")
+                                                                 : "+relu(nan)";
   return fmt::format("conv{} {} {} {} x{} g{} k{}x{} s{}x{} p{}x{} d{} {}{}", end, static_cast<int>(pass),
                      problem.input.text(), problem.weight.text(), o.outputs, o.groups, w.kernel_height, w.kernel_width,
                      w.stride_height, w.stride_width, w.pad_height, w.pad_width, o.dilation,

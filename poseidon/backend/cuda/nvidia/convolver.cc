@@ -33,9 +33,11 @@ struct Place {
   const void* data = nullptr;
 };
 
-PlanRules rules_of(Precision precision) {
-  if (precision == Precision::kFp32) return {.tensor_cores = false, .workspace_bytes_max = kPlainWorkspaceBytesMax};
-  return {.tensor_cores = true, .workspace_bytes_max = kWorkspaceBytesMax};
+PlanRules rules_of(Precision precision, const ConvolutionProblem& problem, ConvolutionPass pass) {
+  const bool plain = precision == Precision::kFp32;
+  return {.tensor_cores = !plain,
+          .keeps_nan = pass == ConvolutionPass::kFusedForward && problem.options.relu,
+          .workspace_bytes_max = plain ? kPlainWorkspaceBytesMax : kWorkspaceBytesMax};
 }
 
 /// One graph of one shape. Looks for its plan when it first runs: one that another layer of the same shape has, one
@@ -44,19 +46,21 @@ class PlannedPass {
  public:
   PlannedPass(const Context& context, const ConvolutionProblem& problem, ConvolutionPass pass)
       : device_(context.device),
-        rules_(rules_of(context.precision)),
+        rules_(rules_of(context.precision, problem, pass)),
         problem_(problem),
         pass_(pass),
         key_(key_of(problem, pass, context.precision)) {}
 
   void run(std::span<const Place> places) {
-    if (!plan_ && !find() && !choose(places)) {
-      throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("cuda: cuDNN has no way to compute '{}'", key_));
+    if (!tried_ && !((plan_ || find()) && try_execute(*plan_, places)) && !choose(places)) {
+      throw bosen::Error(bosen::ErrorKind::kDevice,
+                         fmt::format("cuda: cuDNN has no way to compute '{}' in the memory that is free", key_));
     }
+    tried_ = true;
     check(execute(*plan_, places), "compute a convolution");
   }
 
-  /// Whether its plan is known already; then it is ready.
+  /// Whether its plan is known already.
   [[nodiscard]] bool find() {
     std::map<std::string, std::shared_ptr<const CudnnDescriptor>>& in_use = device_.impl().convolution_plans;
     if (const auto same = in_use.find(key_); same != in_use.end()) {
@@ -77,7 +81,7 @@ class PlannedPass {
     std::optional<CudnnDescriptor> best;
     for (CudnnDescriptor& candidate :
          make_plans(graph.graph, device_properties(device_.number()), rules_, kCandidates)) {
-      if (execute(candidate, places) != CUDNN_STATUS_SUCCESS) continue;
+      if (!try_execute(candidate, places)) continue;
       const double own_s =
           best_seconds(device_.impl(), [&] { check(execute(candidate, places), "compute a convolution"); });
       if (best_s && own_s >= *best_s) continue;
@@ -105,6 +109,15 @@ class PlannedPass {
     device_.impl().convolution_plans[key_] = plan_;
   }
 
+  /// Whether it runs here, where there may be too little memory for it; a remembered one may be of another driver.
+  [[nodiscard]] bool try_execute(const CudnnDescriptor& plan, std::span<const Place> places) {
+    try {
+      return execute(plan, places) == CUDNN_STATUS_SUCCESS;
+    } catch (const OutOfMemory&) {
+      return false;
+    }
+  }
+
   cudnnStatus_t execute(const CudnnDescriptor& plan, std::span<const Place> places) {
     std::array<std::int64_t, 4> ids{};
     std::array<const void*, 4> data{};
@@ -129,6 +142,7 @@ class PlannedPass {
   const ConvolutionPass pass_;
   const std::string key_;
   std::shared_ptr<const CudnnDescriptor> plan_;
+  bool tried_ = false;
 };
 
 class CudnnConvolver final : public Convolver {

@@ -51,7 +51,8 @@ bool is_allowed(const CudnnDescriptor& configuration, const PlanRules& rules) {
   const auto end = notes.begin() + std::min<std::int64_t>(count, static_cast<std::int64_t>(notes.size()));
   const auto has = [&](cudnnBackendNumericalNote_t note) { return std::find(notes.begin(), end, note) != end; };
   return !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) &&
-         (rules.tensor_cores || !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+         (rules.tensor_cores || !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) &&
+         (!rules.keeps_nan || has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP));
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ struct GraphTensor {
 /// Which ways of computing are allowed.
 struct PlanRules {
   bool tensor_cores = true;  ///< for floats: rounded to tf32
+  bool keeps_nan = false;    ///< only engines that promise it
   std::int64_t workspace_bytes_max = 0;
 };
 

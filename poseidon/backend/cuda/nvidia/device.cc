@@ -60,9 +60,11 @@ Device::Impl::Impl(const DeviceOptions& options) : plan_folder(options.plan_fold
     check(cudaStreamCreateWithFlags(&lane, cudaStreamNonBlocking), "make a stream");
   }
   int runtime = 0;
+  int driver = 0;
   check(cudaRuntimeGetVersion(&runtime), "ask for CUDA's version");
-  description = fmt::format("{} sm_{}{}, CUDA {}, cuDNN {}", properties.name, properties.major, properties.minor,
-                            version_text(runtime), cudnnGetVersion());
+  check(cudaDriverGetVersion(&driver), "ask for the driver's version");
+  description = fmt::format("{} sm_{}{}, CUDA {}, driver for {}, cuDNN {}", properties.name, properties.major,
+                            properties.minor, version_text(runtime), version_text(driver), cudnnGetVersion());
 }
 
 Device::Impl::~Impl() {
@@ -77,6 +79,12 @@ Device::Impl::~Impl() {
   for (cudaStream_t lane : lanes) {
     if (lane != nullptr) cudaStreamDestroy(lane);
   }
+}
+
+// What is given back may still be in use: freeing waits for the device only as it happens to.
+void Device::Impl::finish() noexcept {
+  for (const cudaStream_t lane : lanes) static_cast<void>(cudaStreamSynchronize(lane));
+  static_cast<void>(cudaGetLastError());
 }
 
 cudnnHandle_t Device::Impl::cudnn_handle() {
@@ -150,8 +158,8 @@ void* Device::allocate(std::size_t bytes) {
   return data;
 }
 
-// Waits for the device, so that nothing uses it any more.
 void Device::release(void* data) noexcept {
+  impl_->finish();
   static_cast<void>(cudaFree(data));
   const auto found = impl_->allocations.find(data);
   if (found == impl_->allocations.end()) return;
@@ -167,7 +175,10 @@ void* Device::allocate_host(std::size_t bytes) {
   return data;
 }
 
-void Device::release_host(void* data) noexcept { static_cast<void>(cudaFreeHost(data)); }
+void Device::release_host(void* data) noexcept {
+  impl_->finish();
+  static_cast<void>(cudaFreeHost(data));
+}
 
 void Device::copy_to_device(Lane lane, void* to, const void* from, std::size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, impl_->stream(lane)), "copy to the device");
@@ -225,10 +236,10 @@ void* Device::stream() const { return impl_->lanes[static_cast<std::size_t>(Lane
 void* Device::scratch(std::size_t bytes) {
   if (bytes <= impl_->scratch_bytes) return impl_->scratch;
   if (impl_->scratch != nullptr) release(std::exchange(impl_->scratch, nullptr));
+  ++impl_->scratch_moves;
   impl_->scratch_bytes = 0;
   impl_->scratch = allocate(bytes);
   impl_->scratch_bytes = bytes;
-  ++impl_->scratch_moves;
   return impl_->scratch;
 }
 

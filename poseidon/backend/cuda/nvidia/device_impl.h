@@ -34,6 +34,8 @@ class Device::Impl {
   [[nodiscard]] cudaEvent_t take_event();
   /// Notes which marks are past.
   void look(Lane lane);
+  /// Waits for all lanes.
+  void finish() noexcept;
 
   struct LaneMarks {
     std::uint64_t given = 0, past = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -45,7 +46,8 @@ void PlanCache::add(const std::string& key, const std::string& plan) {
   if (path_.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
-  const std::string temporary = fmt::format("{}.{}", path_, ::getpid());
+  static std::atomic<unsigned> writers{0};  // each worker of a process has its own cache
+  const std::string temporary = fmt::format("{}.{}.{}", path_, ::getpid(), ++writers);
   {
     std::ofstream file(temporary);
     file << nlohmann::json(plans_).dump(1);

@@ -41,7 +41,7 @@ class Capture {
     cudaGraph_t graph = nullptr;
     static_cast<void>(cudaStreamEndCapture(stream_, &graph));
     if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
-    static_cast<void>(cudaGetLastError());  // it would show in the next call
+    static_cast<void>(cudaGetLastError());
   }
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
@@ -49,9 +49,7 @@ class Capture {
   [[nodiscard]] cudaGraph_t end() {
     ended_ = true;
     cudaGraph_t graph = nullptr;
-    const cudaError_t status = cudaStreamEndCapture(stream_, &graph);
-    if (status != cudaSuccess) static_cast<void>(cudaGetLastError());
-    check(status, kRecord);
+    check(cudaStreamEndCapture(stream_, &graph), kRecord);
     return graph;
   }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/unit/poseidon/backend/operation_fixture.h"
@@ -133,6 +134,35 @@ TEST_F(FusedReluTest, EndsASum) {
   for (double& value : half) value *= -0.5;
   expect_near(values_of(da), expected.gradient, kFusedTolerance, "gradient 0");
   expect_near(values_of(db), half, kFusedTolerance, "gradient 1");
+}
+
+TEST_F(FusedReluTest, LeavesWhatIsNoNumberInAConvolution) {
+  ConvolutionOptions options{.outputs = 8};
+  options.window = {.kernel_height = 3, .kernel_width = 3, .pad_height = 1, .pad_width = 1};
+  options.relu = true;
+  const TensorDescription input = arranged({2, 8, 6, 6}, true);
+  const auto fused = backend_.convolution(options, input);
+  Values images = draw(input.shape.count());
+  for (std::size_t i = 0; i < images.size() / 2; ++i) images[i] = std::nan("");  // of the first image
+  const Tensor x = make(input, images), w = make(Shape{8, 8, 3, 3}, draw(8 * 8 * 9)), b = make(Shape{8}, draw(8));
+  Tensor y = make(fused->output());
+  for (int pass = 0; pass < 2; ++pass) {  // the second by the plan that the first has chosen
+    fused->forward(x, w, &b, y);
+    const Values values = values_of(y);
+    EXPECT_TRUE(std::all_of(values.begin(), values.begin() + 288, [](double value) { return std::isnan(value); }));
+    EXPECT_TRUE(std::none_of(values.begin() + 288, values.end(), [](double value) { return std::isnan(value); }));
+  }
+}
+
+TEST_F(FusedReluTest, KeepsInfinityBackOnlyBelowZero) {
+  const auto relu = backend_.activation({}, TensorDescription::row_major({1, 3}));
+  const Tensor x = make(TensorDescription::row_major({1, 3}), {-INFINITY, INFINITY, std::nan("")});
+  Tensor y = make(relu->output());
+  relu->forward(x, y);
+  const Values values = values_of(y);
+  EXPECT_EQ(values[0], 0);
+  EXPECT_EQ(values[1], INFINITY);
+  EXPECT_TRUE(std::isnan(values[2]));
 }
 
 TEST_F(FusedReluTest, LeavesWhatIsNoNumberInASum) {

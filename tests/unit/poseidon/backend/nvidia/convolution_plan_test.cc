@@ -70,7 +70,9 @@ class ConvolutionPlanTest : public ::testing::TestWithParam<Case> {
     const Arrangement arrangement{precision == Precision::kFp32 ? Order::kRowMajor : Order::kChannelsLast,
                                   precision == Precision::kBf16 ? Element::kBf16 : Element::kFloat};
     const ConvolutionGraph graph = make_convolution_graph(problem_of(GetParam(), arrangement), pass);
-    const PlanRules rules{.tensor_cores = precision != Precision::kFp32, .workspace_bytes_max = kGigabyte};
+    const PlanRules rules{.tensor_cores = precision != Precision::kFp32,
+                          .keeps_nan = pass == ConvolutionPass::kFusedForward,
+                          .workspace_bytes_max = kGigabyte};
     return make_plans(graph.graph, device_, rules, 8);
   }
 
