@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Draws runs of an app from their metrics files: a measure over time, and how stale the rows were that workers read.
 
 Usage: apps/plot.py FIGURE.png MEASURE NAME=METRICS.jsonl...
@@ -14,7 +14,10 @@ OLDEST = -10  # of the histogram; everything older is drawn there
 
 def read_run(argument, measure):
     name, _, path = argument.rpartition("=")
-    events = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    try:
+        events = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        sys.exit(f"apps/plot.py: cannot read the metrics of '{name}': {error}")
     evaluations = [event for event in events if event["event"] == "eval" and measure in event]
     if not evaluations or events[-1]["event"] != "end":
         sys.exit(f"{path}: has no '{measure}' or no 'end' event; was the run interrupted?")
@@ -51,10 +54,13 @@ def main():
     runs = [read_run(argument, measure) for argument in sys.argv[3:]]
 
     # Imported here, because the choice of a drawing surface comes first.
-    import matplotlib
+    try:
+        import matplotlib
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError as error:
+        sys.exit(f"apps/plot.py: {error}: it takes Debian's python3-matplotlib and /usr/bin/python3")
 
     pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), layout="constrained")

@@ -99,7 +99,8 @@ void add_job_options(OptionReader& reader, const std::string& heading, Options& 
       "clocks by which a read may lag under ssp and essp; auto: as many as the job does best with, found while it runs",
       {.value_name = "CLOCKS|auto", .default_text = std::to_string(options.staleness)});
   add("clocks", &options.clocks, "clocks to run; 0: as many as the app needs", {.minimum = 0, .maximum = kClocksMax});
-  add("seed", &options.seed, "seed of everything random", {});
+  add("seed", &options.seed,
+      options.seed == 0 ? "seed of everything random; 0: as the app says" : "seed of everything random", {});
   add("straggler", [&options](const std::string& text) { options.stragglers = parse_stragglers(text); },
       "slow a worker: it takes FACTOR times its computing time; may be repeated",
       {.value_name = "WORKER:FACTOR", .list = true});
@@ -272,8 +273,8 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
     case OptionReader::Request::kRun:
       break;
   }
-  if (options.tunes_staleness && options.consistency != Consistency::kSsp &&
-      options.consistency != Consistency::kEssp) {
+  const bool is_stale = options.consistency == Consistency::kSsp || options.consistency == Consistency::kEssp;
+  if (!is_stale && options.tunes_staleness) {
     throw Error(ErrorKind::kUsage, fmt::format("--staleness auto: {} has no staleness; use --consistency ssp or essp",
                                                to_string(options.consistency)));
   }
@@ -287,6 +288,10 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   }
   const launch::Placement placement =
       internal::place(launch::detect_placement(launch::process_environment()), options, reader.given("timeout"));
+  if (!is_stale && placement.rank == 0 && reader.given("staleness") && options.staleness > 0) {
+    fmt::print(stderr, "{}: --staleness {} changes nothing under {}; add --consistency ssp or essp\n", name_,
+               options.staleness, to_string(options.consistency));
+  }
   const bool has_workers = placement.rank < placement.size - placement.servers;
   if (check_ && has_workers) check_(options);
   // On every host, as they may share no disk: each process writes its own events there.

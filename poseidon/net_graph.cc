@@ -30,12 +30,13 @@ bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
   return before.type == "Convolution" || before.type == "InnerProduct" || before.type == "BatchNorm";
 }
 
-/// The layers of one phase; a Scale that directly follows a BatchNorm, and alone reads it, becomes part of it, and
-/// ReLUs where the context says so.
+/// The layers of one phase, each with its outputs' names (its own where it gives none); a Scale that directly follows a
+/// BatchNorm, and alone reads it, becomes part of it, and ReLUs where the context says so.
 std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& context) {
   std::vector<LayerSpec> layers;
-  for (const LayerSpec& layer : spec.layers) {
+  for (LayerSpec layer : spec.layers) {
     if (!(context.phase == Phase::kTrain ? layer.in_train : layer.in_test)) continue;
+    if (layer.tops.empty()) layer.tops = {layer.name};
     if (context.folds_relu && !layers.empty() && !layers.back().relu && folds_into(layer, layers.back())) {
       static_cast<void>(make_layer(layer, context));  // which refuses what it does not know
       layers.back().relu = true;
@@ -99,14 +100,13 @@ class Builder {
     refuse_unheeded(spec, *layer.layer);
     const int index = static_cast<int>(graph_.layers.size());
     const std::vector<Shape> shapes = infer(spec, layer);
-    if (spec.tops.size() != shapes.size() && !(spec.tops.empty() && shapes.size() == 1)) {
+    if (spec.tops.size() != shapes.size()) {
       spec.node.fail(
           fmt::format("layer '{}': has {} outputs (top), not {}", spec.name, shapes.size(), spec.tops.size()));
     }
     for (const int input : layer.inputs) graph_.blobs[static_cast<std::size_t>(input)].reader = index;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
-      const std::string name = spec.tops.empty() ? spec.name : spec.tops[i];
-      layer.outputs.push_back(new_blob(name, shapes[i], index));
+      layer.outputs.push_back(new_blob(spec.tops[i], shapes[i], index));
     }
     const std::vector<int> outputs = layer.outputs;
     graph_.layers.push_back(std::move(layer));

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Draws how far runs of lasso are above the minimum, over the coordinates that they have updated.
 
 Usage: apps/lasso/plot.py FIGURE.png NAME=METRICS.jsonl...
@@ -14,15 +14,21 @@ ROUNDING = 1e-14
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__.strip())
-    import matplotlib
+    try:
+        import matplotlib
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError as error:
+        sys.exit(f"apps/lasso/plot.py: {error}: it takes Debian's python3-matplotlib and /usr/bin/python3")
 
     runs = {}
     for argument in sys.argv[2:]:
         name, _, path = argument.rpartition("=")
-        events = map(json.loads, Path(path).read_text(encoding="utf-8").splitlines())
+        try:
+            events = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            sys.exit(f"apps/lasso/plot.py: cannot read the metrics of '{name}': {error}")
         runs[name] = [event for event in events if event["event"] == "eval"]
     least = min(event["objective"] for events in runs.values() for event in events)
     pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})

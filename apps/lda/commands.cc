@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "apps/lda/model.h"
-#include "bosen/app.h"
-#include "bosen/error.h"
+#include "bosen/commands.h"
 
 namespace lda {
 namespace {
@@ -22,23 +20,6 @@ struct Flags {
   CorpusOptions corpus;
   int topics = 3;
 };
-
-int with_errors(const std::string& program, const std::function<int()>& body) {
-  try {
-    return body();
-  } catch (const std::exception& problem) {
-    const bosen::Error error = bosen::as_error(problem);
-    fmt::print(stderr, "{}: {}\n", program, error.what());
-    return bosen::exit_code(error.kind());
-  }
-}
-
-/// Reads the flags; false where only the help was asked for.
-bool read(bosen::OptionReader& reader, int argc, const char* const* argv) {
-  if (reader.read(argc, argv) == bosen::OptionReader::Request::kRun) return true;
-  fmt::print("{}", reader.help());
-  return false;
-}
 
 void add_model(bosen::OptionReader& reader, Flags& flags) {
   reader.add("lda",
@@ -58,42 +39,37 @@ void print_mixture(std::size_t document, std::span<const double> mixture, double
 }  // namespace
 
 int show_topics(int argc, const char* const* argv) {
-  return with_errors("lda topics", [&] {
-    Flags flags;
-    bosen::OptionReader reader("lda topics", "The most probable words of every topic, the largest topic first");
-    add_model(reader, flags);
-    reader.add("lda", {"words", &flags.words, "words of a topic to show", {.minimum = 1, .maximum = 1e6}});
-    if (!read(reader, argc, argv)) return 0;
-    for (const TopicSummary& topic : summarize(read_model(flags.model), static_cast<std::size_t>(flags.words))) {
-      fmt::print("{:>5} {:>5.1f}%  {}\n", topic.topic, 100 * topic.share, fmt::join(topic.words, " "));
-    }
-    return 0;
-  });
+  Flags flags;
+  bosen::OptionReader reader("lda topics", "The most probable words of every topic, the largest topic first");
+  add_model(reader, flags);
+  reader.add("lda", {"words", &flags.words, "words of a topic to show", {.minimum = 1, .maximum = 1e6}});
+  if (!bosen::read_flags(reader, argc, argv)) return 0;
+  for (const TopicSummary& topic : summarize(read_model(flags.model), static_cast<std::size_t>(flags.words))) {
+    fmt::print("{:>5} {:>5.1f}%  {}\n", topic.topic, 100 * topic.share, fmt::join(topic.words, " "));
+  }
+  return 0;
 }
 
 int infer(int argc, const char* const* argv) {
-  return with_errors("lda infer", [&] {
-    Flags flags;
-    bosen::OptionReader reader("lda infer",
-                               "What topics documents are of that the model has not seen; a line each: its "
-                               "number, its perplexity, TOPIC:SHARE of its largest topics");
-    add_model(reader, flags);
-    reader.add(
-        "lda",
-        {"data", &flags.corpus.data, "documents, as for 'lda --data'", {.value_name = "PATH", .required = true}});
-    reader.add("lda", {"vocabulary", &flags.corpus.vocabulary, "words of a UCI bag of words", {.value_name = "FILE"}});
-    reader.add("lda", {"topics", &flags.topics, "topics of a document to show", {.minimum = 1, .maximum = kTopicsMax}});
-    if (!read(reader, argc, argv)) return 0;
-    const Model model = read_model(flags.model);
-    const TopicWords topics = model.topic_words();
-    const Corpus corpus = read_corpus(flags.corpus, model.vocabulary);
-    for (std::size_t i = 0; i < corpus.documents(); ++i) {
-      const std::vector<double> mixture = fold_in(topics, corpus.document(i), model.alpha);
-      const auto size = static_cast<double>(std::max<std::size_t>(1, corpus.document(i).size()));
-      print_mixture(i, mixture, std::exp(-log_likelihood(topics, corpus.document(i), mixture) / size), flags.topics);
-    }
-    return 0;
-  });
+  Flags flags;
+  bosen::OptionReader reader("lda infer",
+                             "What topics documents are of that the model has not seen; a line each: its "
+                             "number, its perplexity, TOPIC:SHARE of its largest topics");
+  add_model(reader, flags);
+  reader.add("lda",
+             {"data", &flags.corpus.data, "documents, as for 'lda --data'", {.value_name = "PATH", .required = true}});
+  reader.add("lda", {"vocabulary", &flags.corpus.vocabulary, "words of a UCI bag of words", {.value_name = "FILE"}});
+  reader.add("lda", {"topics", &flags.topics, "topics of a document to show", {.minimum = 1, .maximum = kTopicsMax}});
+  if (!bosen::read_flags(reader, argc, argv)) return 0;
+  const Model model = read_model(flags.model);
+  const TopicWords topics = model.topic_words();
+  const Corpus corpus = read_corpus(flags.corpus, model.vocabulary);
+  for (std::size_t i = 0; i < corpus.documents(); ++i) {
+    const std::vector<double> mixture = fold_in(topics, corpus.document(i), model.alpha);
+    const auto size = static_cast<double>(std::max<std::size_t>(1, corpus.document(i).size()));
+    print_mixture(i, mixture, std::exp(-log_likelihood(topics, corpus.document(i), mixture) / size), flags.topics);
+  }
+  return 0;
 }
 
 }  // namespace lda

@@ -270,9 +270,14 @@ void conclude(const Model& model, const bosen::Options& options, const Settings&
 }
 
 int run(int argc, char** argv) {
-  const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command == "topics") return show_topics(argc - 1, argv + 1);
-  if (command == "infer") return infer(argc - 1, argv + 1);
+  const std::string_view first = argc > 1 ? argv[1] : "-";
+  if (!first.starts_with('-')) {
+    return bosen::run_program({.name = "lda",
+                               .description = "lda: what to do with a model.",
+                               .commands = {{"topics", "the most probable words of every topic", show_topics},
+                                            {"infer", "what topics other documents are of", infer}}},
+                              argc, argv);
+  }
   Settings settings;
   bosen::App app("lda",
                  "Latent Dirichlet allocation by collapsed Gibbs sampling. With a model: lda topics --help, lda infer "

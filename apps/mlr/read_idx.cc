@@ -19,6 +19,7 @@ std::string find(const std::string& folder, const std::string& name) {
   for (const std::string& path : {plain, plain + ".gz"}) {
     std::error_code error;
     if (std::filesystem::exists(path, error)) return path;
+    if (error) apps::refuse_file(path, "cannot be read: " + error.message());
   }
   apps::refuse_file(plain,
                     fmt::format("is not there, nor is {}.gz: a folder of IDX files holds train-images-idx3-ubyte, "

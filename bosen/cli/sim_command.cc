@@ -9,6 +9,7 @@
 #include "bosen/base/error.h"
 #include "bosen/cli/cli.h"
 #include "bosen/cli/own_folder.h"
+#include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/launch/environment.h"
 #include "bosen/sim/sim_spec.h"
@@ -37,6 +38,7 @@ std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& 
 int run_simulated(const SimFlags& flags, const std::vector<std::string>& further) {
   const sim::SimSpec spec = sim::read_sim_spec(flags.spec);
   std::vector<std::string> command = command_line(spec, flags, further);
+  static_cast<void>(launch::flags_of_app(command.front(), flags.spec));  // others would run, and simulate nothing
   std::vector<char*> words;
   for (std::string& word : command) words.push_back(word.data());
   words.push_back(nullptr);

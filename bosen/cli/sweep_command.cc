@@ -3,11 +3,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "bosen/base/commands.h"
+#include "bosen/base/counted.h"
 #include "bosen/base/error.h"
 #include "bosen/base/terminal.h"
 #include "bosen/cli/cli.h"
@@ -37,7 +39,8 @@ void print_plan(const std::vector<lab::SweepRun>& runs) {
     fmt::print("{:04}  {}{}\n      {}\n", run.number, run.title(), is_done ? "  (done)" : "",
                fmt::join(run.command, " "));
   }
-  fmt::print(stderr, "bosen sweep: {} runs, {} of them done; nothing was started\n", runs.size(), done);
+  fmt::print(stderr, "bosen sweep: {}, {} of them done; nothing was started\n",
+             counted(static_cast<std::int64_t>(runs.size()), "run"), done);
 }
 
 void show(const lab::SweepRunner::Progress& progress, const lab::SweepRun& run, const lab::RunOutcome& outcome) {
@@ -94,16 +97,22 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
                "bosen sweep again: what is done is not repeated\n",
                output);
   }
-  int failed = 0;
-  for (const lab::RunOutcome& outcome : runner.outcomes()) failed += outcome.status == lab::RunStatus::kFailed ? 1 : 0;
-  if (failed > 0) fmt::print(stderr, "bosen sweep: {} runs failed: see log.txt in their folders\n", failed);
-  return failed > 0 ? 1 : 0;
+  const std::string missing = results.missing_measure();
+  if (!missing.empty()) fmt::print(stderr, "bosen sweep: {}\n", missing);
+  const auto failed = std::count_if(runner.outcomes().begin(), runner.outcomes().end(),
+                                    [](const auto& outcome) { return outcome.status == lab::RunStatus::kFailed; });
+  if (failed > 0) {
+    fmt::print(stderr, "bosen sweep: {} failed: see log.txt in {}\n", counted(failed, "run"),
+               failed == 1 ? "its folder" : "their folders");
+  }
+  return failed > 0 || !missing.empty() ? 1 : 0;
 }
 
 int run_sweep(const SweepFlags& flags) {
   lab::SweepSpec spec = lab::read_sweep_spec(flags.spec);
   if (flags.parallel > 0) spec.parallel = flags.parallel;
   const std::string output = flags.output.empty() ? spec.name : flags.output;
+  lab::check_program(spec, own_folder());
   std::vector<lab::SweepRun> runs = lab::plan_runs(spec, output, own_folder());
   if (flags.dry_run) {
     print_plan(runs);

@@ -45,8 +45,20 @@ TopStyle style_of_stdout() {
   return style;
 }
 
+std::string no_answer(const Address& address, const std::string& reason) {
+  const bool here = address.host == "127.0.0.1" || address.host == "localhost" || address.host == "::1";
+  const std::string own = here ? std::to_string(address.port) : fmt::format("0.0.0.0:{}", address.port);
+  return fmt::format("{}; start the job with --monitor {}{}", reason, own,
+                     here ? "" : ", as a port alone is for its own host");
+}
+
 std::string status_of(const Address& address) {
-  const monitor::HttpResponse response = monitor::http_get(address, kStatusPath, kAnswerTimeoutS);
+  monitor::HttpResponse response;
+  try {
+    response = monitor::http_get(address, kStatusPath, kAnswerTimeoutS);
+  } catch (const Error& error) {
+    throw Error(error.kind(), no_answer(address, error.what()));
+  }
   if (response.code == 200) return response.body;
   throw Error(ErrorKind::kNetwork, fmt::format("http://{}{} answers {}: is it a bosen job's --monitor?",
                                                to_string(address), kStatusPath, response.code));
@@ -74,13 +86,7 @@ void follow(const Address& address, double interval_s) {
 
 int watch(const TopFlags& flags) {
   const Address address = address_of(flags.address);
-  std::string status;
-  try {
-    status = status_of(address);
-  } catch (const Error& error) {
-    throw Error(error.kind(),
-                fmt::format("{}; start the job with --monitor {}, and name its host here", error.what(), address.port));
-  }
+  const std::string status = status_of(address);
   const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
   show(status, is_terminal && !flags.once ? kClear : "");
   if (is_terminal && !flags.once) follow(address, flags.interval_s);

@@ -1,6 +1,7 @@
 #include "bosen/lab/sweep_results.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -188,7 +189,9 @@ SweepResults::SweepResults(const SweepSpec& spec, const SweepRunner& runner)
     if (outcomes_[i].status != RunStatus::kDone) continue;
     results_.back() = read_result(metrics, spec.target);
     const std::vector<Evaluation>& evaluations = results_.back().evaluations;
-    if (measure_.empty() && !evaluations.empty()) measure_ = evaluations.back().measures.front().first;
+    if (measure_.empty() && !evaluations.empty() && !evaluations.back().measures.empty()) {
+      measure_ = evaluations.back().measures.front().first;
+    }
   }
   summarise();
 }
@@ -281,7 +284,7 @@ std::string SweepResults::conclude(const std::vector<const SettingResult*>& grou
   return text + "." + bad;
 }
 
-std::string SweepResults::csv() const {
+std::vector<std::string> SweepResults::measures() const {
   std::vector<std::string> measures;
   for (const RunResult& result : results_) {
     for (const Evaluation& evaluation : result.evaluations) {
@@ -290,6 +293,17 @@ std::string SweepResults::csv() const {
       }
     }
   }
+  return measures;
+}
+
+std::string SweepResults::missing_measure() const {
+  const std::vector<std::string> known = measures();
+  if (known.empty() || std::find(known.begin(), known.end(), measure_) != known.end()) return {};
+  return fmt::format("no run reports '{}', which the target names; they report {}", measure_, fmt::join(known, ", "));
+}
+
+std::string SweepResults::csv() const {
+  const std::vector<std::string> measures = this->measures();
   std::string text = "run";
   for (const Axis& axis : spec_.axes) text += "," + csv_field(axis.name);
   text += ",seed,status,clock,time_s";
@@ -354,7 +368,8 @@ std::string SweepResults::json() const {
                             {"target_clock", result.target_clock ? Json(*result.target_clock) : Json(nullptr)},
                             {"staleness_histogram", histogram}});
   }
-  return json.dump(1) + "\n";
+  // A program's last words may be anything.
+  return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace bosen::lab

@@ -64,6 +64,9 @@ class SweepResults {
   /// What the sweep shows, a sentence for every combination of the axes but the first, whose values are compared.
   [[nodiscard]] std::vector<std::string> conclusions() const;
 
+  /// What is wrong where runs report measures, and the target's is not among them; else empty.
+  [[nodiscard]] std::string missing_measure() const;
+
   /// A row an evaluation: axes, seed, how the run ended, clock, time and measures. Runs that diverged are there too.
   [[nodiscard]] std::string csv() const;
   /// Everything, for the report and for programs.
@@ -71,6 +74,8 @@ class SweepResults {
 
  private:
   void summarise();
+  /// Names of all that runs have reported.
+  [[nodiscard]] std::vector<std::string> measures() const;
   [[nodiscard]] std::string conclude(const std::vector<const SettingResult*>& group) const;
 
   const SweepSpec& spec_;

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "bosen/base/limits.h"
+#include "bosen/base/suggestion.h"
+#include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/sim/sim_spec.h"
 
@@ -166,6 +168,21 @@ std::string SweepRun::title() const {
   std::string text;
   for (const auto& [axis, label] : labels) text += fmt::format("{} {}, ", axis, label);
   return text + fmt::format("seed {}", seed);
+}
+
+void check_program(const SweepSpec& spec, const std::string& programs) {
+  const std::vector<std::string> flags =
+      launch::flags_of_app(launch::program_beside(programs, spec.program), spec.file);
+  const auto check = [&](const Setting& setting) {
+    const std::string& name = setting.first;
+    if (name == "processes" || name == "servers" || name.starts_with("cluster.")) return;
+    if (std::find(flags.begin(), flags.end(), name) != flags.end()) return;
+    setting.second.fail(fmt::format("'{}' is no flag of {}{}", name, spec.program, suggestion(name, flags)));
+  };
+  std::for_each(spec.flags.begin(), spec.flags.end(), check);
+  for (const Axis& axis : spec.axes) {
+    for (const AxisValue& value : axis.values) std::for_each(value.settings.begin(), value.settings.end(), check);
+  }
 }
 
 std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs) {

@@ -23,6 +23,9 @@ struct SweepRun {
   [[nodiscard]] std::string title() const;
 };
 
+/// Throws Error where the program cannot be started, or has no flag of a name that the sweep sets.
+void check_program(const SweepSpec& spec, const std::string& programs);
+
 /// All runs, in the order of the axes, the last one fastest, seeds innermost. `programs` is the folder of bosen and the
 /// apps. Throws Error(kConfiguration) where a setting can't be made.
 std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs);

@@ -217,6 +217,12 @@ Placement alone(const Variables& variables) {
         "BOSEN_SIZE, or "
         "unset BOSEN_COORDINATOR to run alone");
   }
+  if (variables.has("RANK") && variables.integer("WORLD_SIZE", 0).value_or(0) > 1) {
+    fail(
+        "RANK and WORLD_SIZE say that this process is one of several, but MASTER_ADDR and MASTER_PORT, where they "
+        "meet, "
+        "are not both set: set them, or unset WORLD_SIZE to run alone");
+  }
   Placement placement;
   placement.job = "alone";
   return placement;

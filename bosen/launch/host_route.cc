@@ -48,10 +48,9 @@ std::string own_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-/// Names that a person may have meant: those of /etc/hosts, which a bare machine may lack, and of this list.
-std::vector<std::string> candidate_names(const std::vector<Host>& hosts) {
+/// Names that a person may have meant: those of /etc/hosts, which a bare machine may lack.
+std::vector<std::string> known_names() {
   std::vector<std::string> names{"localhost"};
-  for (const Host& host : hosts) names.push_back(host.name);
   std::ifstream file("/etc/hosts");
   for (std::string line; names.size() < 10000 && std::getline(file, line);) {
     std::istringstream words(line.substr(0, line.find('#')));
@@ -100,8 +99,9 @@ class RouteFinder {
     addrinfo* found = nullptr;
     const int error = ::getaddrinfo(host.name.c_str(), nullptr, &hints, &found);
     if (error != 0) {
+      const std::string nearest = suggestion(host.name, known_names());
       route.problem = fmt::format("{}: the host '{}' is not known: {}{}", host.where, host.name, ::gai_strerror(error),
-                                  suggestion(host.name, candidate_names(hosts_)));
+                                  nearest.empty() ? "; write its address, or add it to DNS or /etc/hosts" : nearest);
       return route;
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);

@@ -159,14 +159,24 @@ class Preflight {
       }
       std::vector<pollfd> polled;
       for (const Agent& agent : agents_) {
-        if (agent.link) agent.link->add_poll(polled);
+        if (agent.link && !agent.failed) agent.link->add_poll(polled);
       }
       ::poll(polled.data(), polled.size(), poll_timeout_ms(std::min(deadline, next_notice)));
       for (Agent& agent : agents_) serve(agent);
     }
     for (Agent& agent : agents_) {
-      if (unfinished(agent)) fail(agent, fmt::format("{} took too long {}", place(agent), what));
+      if (unfinished(agent)) fail(agent, late(agent, what));
     }
+  }
+
+  [[nodiscard]] std::string late(const Agent& agent, const char* what) const {
+    if (agent.report == nullptr || agent.report->local || agent.report->connected) {
+      return fmt::format("{} took too long {}", place(agent), what);
+    }
+    return fmt::format(
+        "{} did not answer over ssh within {:g} s: is it up and reachable (`ssh {} true`)? --timeout gives "
+        "it longer",
+        place(agent), request_.timeout_s, agent.report->host.name);
   }
 
   void serve(Agent& agent) {

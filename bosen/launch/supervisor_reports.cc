@@ -121,8 +121,8 @@ void Supervisor::say_ending() {
     const RankProcess& rank = *ranks_[static_cast<std::size_t>(cause->rank)];
     if (is_joining()) console_.say(fmt::format("never joined the job: {}", list_missing()));
     const std::string log = logs_.path_to_read(cause->rank);
-    console_.say(fmt::format("{} {}; log: {}", rank.describe(), describe(*cause),
-                             log.empty() ? "none kept, --output-dir DIR keeps them" : log));
+    console_.say(fmt::format("{} {}; {}", rank.describe(), describe(*cause),
+                             log.empty() ? "its output was not kept (--output-dir DIR keeps it)" : "log: " + log));
   } else if (!logs_.folder().empty()) {
     console_.say(fmt::format("all {} ranks have ended well; their output is in {}/rank-*.out and .err", ranks_.size(),
                              logs_.folder()));

@@ -5,6 +5,8 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/util.h>
+#include <fmt/format.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -104,9 +106,16 @@ HttpServer::Impl::Impl(const Address& address, Routes routes)
   evhttp_set_max_body_size(http_.get(), kRequestBytesMax);
   evhttp_set_allowed_methods(http_.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
   evhttp_set_gencb(http_.get(), &on_request, this);
+  // libevent would say it on stderr, and not why.
+  event_set_log_callback([](int /*severity*/, const char* /*message*/) {});
+  addrinfo* found = nullptr;
+  const int unknown = ::getaddrinfo(address.host.c_str(), nullptr, nullptr, &found);
+  if (unknown == 0) ::freeaddrinfo(found);
+  errno = 0;
   evhttp_bound_socket* const bound = evhttp_bind_socket_with_handle(http_.get(), address.host.c_str(), address.port);
   if (bound == nullptr) {
-    const std::string reason = std::strerror(errno);
+    const std::string reason =
+        unknown == 0 ? std::strerror(errno) : fmt::format("the host is not known: {}", ::gai_strerror(unknown));
     ::close(stop_);
     throw Error(ErrorKind::kConfiguration, "cannot listen at " + to_string(address) + ": " + reason +
                                                "; name another address, or port 0 for any free one");

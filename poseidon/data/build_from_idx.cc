@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -25,9 +27,17 @@ constexpr std::int64_t kProgressEvery = 2000;
 class IdxFile {
  public:
   /// `path` without ".gz".
-  explicit IdxFile(const std::string& path) : path_(std::filesystem::exists(path) ? path : path + ".gz") {
+  explicit IdxFile(const std::string& path) : path_(path) {
+    errno = 0;
     file_.reset(gzopen(path_.c_str(), "rb"));
-    if (!file_) refuse(fmt::format("cannot be read (nor {}): give the folder of the IDX files with --images", path));
+    if (file_) return;
+    const int error = errno;
+    path_ += ".gz";
+    file_.reset(gzopen(path_.c_str(), "rb"));
+    if (file_) return;
+    path_ = path;
+    refuse(fmt::format("cannot be read (nor {}.gz): {}; give the folder of the IDX files with --images",
+                       std::filesystem::path(path).filename().string(), std::strerror(error)));
   }
 
   void read(std::uint8_t* to, std::size_t bytes) {
@@ -72,7 +82,7 @@ class IdxFile {
     void operator()(gzFile file) const { gzclose(file); }
   };
 
-  const std::string path_;
+  std::string path_;
   std::unique_ptr<std::remove_pointer_t<gzFile>, Close> file_;
 };
 

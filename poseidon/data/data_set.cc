@@ -38,6 +38,10 @@ void DataSet::refuse(const std::string& reason) const {
 
 DataSet::DataSet(const std::string& folder, std::int64_t cached_bytes_max) : folder_(folder) {
   std::error_code error;
+  const std::filesystem::path above = std::filesystem::path(folder).parent_path();
+  if (!above.empty() && !std::filesystem::exists(above, error) && !error) {
+    refuse("is not there, nor is " + above.string() + ": name the folder that 'poseidon data' made");
+  }
   if (!std::filesystem::exists(folder + "/CURRENT", error)) {
     refuse("is no data set: make one with 'poseidon data --from idx|cifar10|images --images PATH --output DIR'");
   }

@@ -204,6 +204,12 @@ std::string write_snapshot(const std::string& snapshots, const TrainingState& st
   return path.string();
 }
 
+std::optional<std::int64_t> newest_iteration(const std::string& snapshots) {
+  const std::vector<std::string> paths = candidates(snapshots);
+  if (paths.empty()) return std::nullopt;
+  return iteration_of(fs::path(paths.front()).filename().string());
+}
+
 Snapshot open_snapshot(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) refuse(path, "is no folder: name a snapshot, or the folder of all");

@@ -52,6 +52,9 @@ struct Snapshot {
 /// The snapshot that `path` names: itself, or the newest complete one in that folder. Throws bosen::Error(kData).
 [[nodiscard]] Snapshot open_snapshot(const std::string& path);
 
+/// N of the newest iter_N in that folder, complete or not; nothing where there is none.
+[[nodiscard]] std::optional<std::int64_t> newest_iteration(const std::string& snapshots);
+
 /// Fills the tensors from the snapshot. `expected` is the training that goes on: its net, fingerprint and rule are
 /// compared. Throws bosen::Error(kData) and changes nothing where the snapshot is another training's or damaged.
 void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, const TrainingTensors& tensors,

@@ -111,6 +111,9 @@ SolverSpec from_node(const Node& root, const std::string& file) {
   SolverSpec spec;
   spec.file = file;
   Fields fields(root, "solver");
+  if (!fields.has("net") && fields.has("layer")) {
+    root.fail("this is a net: give the file of a solver that names it, as those in config/solvers do");
+  }
   spec.net = net_path(fields.text("net", std::nullopt), file);
   read_rule(fields, spec);
   read_policy(fields, spec.rate);

@@ -65,6 +65,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   // Worker 0 writes them, perhaps only after hours.
   if (!snapshots.empty() && cluster.rank() == 0 && (solver.snapshot > 0 || solver.snapshot_after_train)) {
     expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
+    if (!snapshot) tell_of_others();
   }
   feed = std::make_unique<DataFeed>(net, settings.data, seed);
   if (!feed->has(Phase::kTrain)) {
@@ -99,6 +100,16 @@ void TrainingJob::settle_start() {
            fmt::format("{}: is of iteration {}, training ends at {}: nothing is left to do; raise max_iter or --clocks",
                        snapshot->path, state.iteration, iterations));
   }
+}
+
+void TrainingJob::tell_of_others() const {
+  const std::optional<std::int64_t> newest = newest_iteration(snapshots);
+  if (!newest) return;
+  fmt::print(
+      stderr,
+      "poseidon train: {} has snapshots of an earlier run, up to iter_{}; where only the folder is named, --resume "
+      "and 'poseidon test' take the one of the highest number\n",
+      snapshots, *newest);
 }
 
 void TrainingJob::make_plan() {

@@ -40,6 +40,8 @@ struct TrainingJob {
 
  private:
   void settle_start();
+  /// Says so where the folder for snapshots has some already.
+  void tell_of_others() const;
   void make_plan();
 };
 

@@ -254,7 +254,7 @@ void SchemeTuner::conclude() {
       fmt::format("auto: {:.0f} MB/s between processes; ", options_.model.bytes_per_second / kBandwidthDoubt / kMega);
   conclusion_ +=
       changes.empty()
-          ? fmt::format("schemes stay as bytes have it, {:.4g} ms an iteration", best_s_ * kMilli)
+          ? fmt::format("keeping the schemes chosen by bytes, {:.4g} ms an iteration", best_s_ * kMilli)
           : fmt::format("{}: {:.4g} ms an iteration instead of {:.4g}", changes, best_s_ * kMilli, first_s_ * kMilli);
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "bosen/error.h"
 
@@ -60,6 +61,18 @@ void write_event(std::FILE* file, int rank, const Timeline& timeline, const Time
       rank, thread_of(timeline, event.track), quoted(name), name_of(event.activity),
       static_cast<double>(event.begin_ns) / kMicrosecondNs,
       static_cast<double>(event.end_ns - event.begin_ns) / kMicrosecondNs, event.iteration, bytes);
+}
+
+void write_events(std::FILE* file, int rank, std::span<const Timeline> timelines) {
+  fmt::print(file, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+  bool first = true;
+  for (const Timeline& timeline : timelines) {
+    if (!first) fmt::print(file, ",\n");
+    first = false;
+    write_names(file, rank, timeline);
+    for (const Timeline::Event& event : timeline.events()) write_event(file, rank, timeline, event);
+  }
+  fmt::print(file, "\n]}}\n");
 }
 
 }  // namespace
@@ -115,15 +128,11 @@ void write_chrome_trace(const std::string& path, int rank, std::span<const Timel
   };
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "w"));
   if (!file) fail();
-  fmt::print(file.get(), "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
-  bool first = true;
-  for (const Timeline& timeline : timelines) {
-    if (!first) fmt::print(file.get(), ",\n");
-    first = false;
-    write_names(file.get(), rank, timeline);
-    for (const Timeline::Event& event : timeline.events()) write_event(file.get(), rank, timeline, event);
+  try {
+    write_events(file.get(), rank, timelines);
+  } catch (const std::system_error&) {  // fmt's, which names no file
+    fail();
   }
-  fmt::print(file.get(), "\n]}}\n");
   if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) fail();
 }
 

@@ -98,6 +98,7 @@ class LdaTest(AppTest):
         words = self.write("vocab.txt", "a\nb\n")
         self.assert_refuses("lda", ["--data", bag, "--vocabulary", words], "docword.txt:4:3: word '9'")
         self.assert_refuses("lda", ["--data", self.data, "--topics", "0"], "--topics")
+        self.assert_refuses("lda", ["topcis", "--model", self.folder], "there is no command 'topcis'; did you mean 'topics'?")
         self.assert_refuses("lda", ["--data", self.write("two.txt", "a\nb\n"), "--workers", 3], "3 workers for 2 documents")
         self.learn("--consistency", "bsp")
         (self.model / "vocabulary.txt").rename(self.folder / "words.txt")

@@ -25,7 +25,7 @@ class ExitCodeTest(LaunchTest):
     def test_is_the_code_of_the_rank_that_failed_first(self):
         result = bosen("run", "-n", 3, "--", *by_rank("sleep 100", "exit 7", "sleep 100"))
         self.assertEqual(result.code, 7, result)
-        self.assertRegex(result.last_line, r"^bosen run: rank 1 on 127\.0\.0\.1 \(pid \d+\) exited with code 7; log: none kept")
+        self.assertRegex(result.last_line, r"^bosen run: rank 1 on 127\.0\.0\.1 \(pid \d+\) exited with code 7; its output was not kept")
 
     def test_is_128_and_the_signal_that_killed_a_rank(self):
         result = bosen("run", "-n", 2, "--", *by_rank("sleep 100", "kill -9 $$"))
@@ -118,6 +118,9 @@ class BadUsageTest(LaunchTest):
     def test_an_unknown_host(self):
         result = self.check("-n", 1, "-H", "localhosd", message="-H:1: the host 'localhosd' is not known")
         self.assertIn("did you mean 'localhost'?", result.err)
+        result = self.check("-n", 2, "-H", "no-host-1.invalid,no-host-2.invalid", message="no-host-1.invalid' is not known")
+        self.assertNotIn("did you mean", result.err)
+        self.assertIn("write its address, or add it to DNS or /etc/hosts", result.err)
 
     def test_hosts_given_twice(self):
         self.check("-n", 1, "-H", "localhost", "--hostfile", "x", message="either with -H or with --hostfile")

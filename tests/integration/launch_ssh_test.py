@@ -129,7 +129,7 @@ class ExitCodeTest(SshTest):
             with self.subTest(code=code):
                 result = self.run_there("--", *self.by_rank("sleep 100", "sleep 100", f"exit {code}"))
                 self.assertEqual(result.code, code, result)
-                self.assertRegex(result.last_line, rf"rank 2 on {SECOND} \(pid \d+\) exited with code {code}; log: none kept")
+                self.assertRegex(result.last_line, rf"rank 2 on {SECOND} \(pid \d+\) exited with code {code}; its output was not kept")
 
     def test_names_the_signal_that_killed_a_rank(self):
         result = self.run_there("--", *self.by_rank("sleep 100", "kill -SEGV $$", "sleep 100"))

@@ -1,5 +1,6 @@
 #include "bosen/launch/environment.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -173,9 +174,19 @@ TEST(EnvironmentTest, ReadsTheFourVariablesOfTorchrunsKind) {
   EXPECT_EQ(placement.coordinator, "gnode1:29500");
 }
 
-TEST(EnvironmentTest, IgnoresTorchrunsKindWhenOneOfTheFourIsMissing) {
-  for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}) {
-    EXPECT_EQ(detect(without(kTorch, name)).source, "alone") << name;
+TEST(EnvironmentTest, IgnoresTorchrunsKindWhenNothingSaysThatThereAreSeveral) {
+  for (const char* name : {"RANK", "WORLD_SIZE"}) EXPECT_EQ(detect(without(kTorch, name)).source, "alone") << name;
+  EXPECT_EQ(detect({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).source, "alone");
+}
+
+TEST(EnvironmentTest, RefusesToRunAloneAsOneOfSeveralThatCannotMeet) {
+  for (const char* name : {"MASTER_ADDR", "MASTER_PORT"}) {
+    try {
+      static_cast<void>(detect(without(kTorch, name)));
+      FAIL() << name;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("MASTER_ADDR and MASTER_PORT"));
+    }
   }
 }
 

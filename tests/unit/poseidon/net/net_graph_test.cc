@@ -52,6 +52,16 @@ const std::string kConv =
 const std::string kScores = "name: ip, type: InnerProduct, bottom: data, top: ip, inner_product_param: {num_output: 4}";
 const std::string kLoss = "name: loss, type: SoftmaxWithLoss, bottom: [ip, label], top: loss";
 
+TEST(NetGraphTest, NamesAnOutputAfterItsLayerWhereNothingElseIsSaid) {
+  const NetGraph graph =
+      graph_of({"name: conv, type: Convolution, bottom: data, convolution_param: {num_output: 4, kernel_size: 3}",
+                "name: a, type: ReLU, bottom: conv", "name: b, type: TanH, bottom: conv",
+                "name: sum, type: Eltwise, bottom: [a, b]"});
+  EXPECT_THAT(names_of(graph), ElementsAre("d", "conv", "conv_conv_split", "a", "b", "sum"));
+  EXPECT_EQ(input_of(graph, "a").shape, (Shape{2, 4, 6, 6}));
+  EXPECT_EQ(input_of(graph, "sum", 1).name, "b");
+}
+
 TEST(NetGraphTest, HasTheLayersOfItsPhase) {
   const std::vector<std::string> layers{
       kScores, kLoss, "name: acc, type: Accuracy, bottom: [ip, label], top: acc, include: {phase: TEST}"};
