@@ -97,6 +97,13 @@ void Backend::add_running(double decay, std::span<const RunningSum> sums) {
   }
 }
 
+void Backend::read_running(const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean) {
+  float whole = 0;
+  download(weight, {&whole, 1});
+  fill(mean, whole == 0 ? otherwise : 0);
+  if (whole != 0) add_scaled(1 / double{whole}, sum, mean);
+}
+
 std::unique_ptr<SquareSumsOperation> Backend::sums_of_squares(std::vector<const Tensor*> tensors) {
   return std::make_unique<SquareSumsAtOnce>(*this, std::move(tensors));
 }

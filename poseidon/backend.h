@@ -336,6 +336,8 @@ class Backend {
   virtual void add_scaled(double a, const Tensor& x, Tensor& y) = 0;
   /// sum = decay * sum + factor * value, for each; all are row-major.
   virtual void add_running(double decay, std::span<const RunningSum> sums);
+  /// mean = sum / weight, which has one element; `otherwise` where that is 0. All are row-major.
+  virtual void read_running(const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean);
   /// Waits for the device.
   [[nodiscard]] virtual double sum_of_squares(const Tensor& tensor) = 0;
   /// The tensors outlive it.

@@ -79,9 +79,6 @@ class BatchNormLayer final : public Layer {
                          input_gradient, gradient(kScale), gradient(kShift));
   }
 
-  /// Statistics given are looked at by the host.
-  [[nodiscard]] bool repeats() const override { return by_batch_; }
-
   [[nodiscard]] std::int64_t forward_flops() const override { return flops_; }
 
  private:
@@ -109,18 +106,9 @@ class BatchNormLayer final : public Layer {
   }
 
   void recall() {
-    const double weight = weight_sum();
-    const double factor = weight == 0 ? 0 : 1 / weight;
-    backend_->fill(mean_, 0);
-    backend_->fill(variance_, weight == 0 ? 1.0F : 0.0F);
-    backend_->add_scaled(factor, parameters_[kMean].value, mean_);
-    backend_->add_scaled(factor, parameters_[kVariance].value, variance_);
-  }
-
-  [[nodiscard]] float weight_sum() const {
-    float weight = 0;
-    backend_->download(parameters_[kWeight].value, {&weight, 1});
-    return weight;
+    const Tensor& weight = parameters_[kWeight].value;
+    backend_->read_running(parameters_[kMean].value, weight, 0, mean_);
+    backend_->read_running(parameters_[kVariance].value, weight, 1, variance_);
   }
 
   LayerSpec spec_;

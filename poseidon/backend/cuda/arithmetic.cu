@@ -31,6 +31,14 @@ struct AddRunning {
   }
 };
 
+struct ReadRunning {
+  const float* weight;
+  float otherwise;
+  POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float sum) const {
+    return *weight == 0 ? otherwise : sum / *weight;
+  }
+};
+
 /// Of a channel of which nothing has to be known.
 struct AnyChannel {};
 
@@ -216,6 +224,10 @@ void add_running(Device& device, double decay, std::span<const RunningSum> sums)
     }
     for_each(device, end, add);
   }
+}
+
+void read_running(Device& device, const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean) {
+  transform(device, mean.count(), mean.data(), ReadRunning{weight.data(), otherwise}, sum.data());
 }
 
 void sum_channels(Device& device, const Tensor& tensor, float* sums) {

@@ -248,6 +248,10 @@ void CudaBackend::add_running(double decay, std::span<const RunningSum> sums) {
   cuda::add_running(device_, decay, sums);
 }
 
+void CudaBackend::read_running(const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean) {
+  cuda::read_running(device_, sum, weight, otherwise, mean);
+}
+
 double CudaBackend::sum_of_squares(const Tensor& tensor) {
   auto* const sum = reinterpret_cast<double*>(sum_->data());
   cuda::sum_of_squares(device_, tensor, sum);

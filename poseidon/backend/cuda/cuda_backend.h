@@ -53,6 +53,7 @@ class CudaBackend final : public Backend {
   void fill(Tensor& tensor, float value) override;
   void add_scaled(double a, const Tensor& x, Tensor& y) override;
   void add_running(double decay, std::span<const RunningSum> sums) override;
+  void read_running(const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean) override;
   [[nodiscard]] double sum_of_squares(const Tensor& tensor) override;
   [[nodiscard]] std::unique_ptr<SquareSumsOperation> sums_of_squares(std::vector<const Tensor*> tensors) override;
   [[nodiscard]] std::unique_ptr<RepeatedWork> repeated(std::function<void()> ask) override;

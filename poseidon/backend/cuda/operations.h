@@ -74,6 +74,7 @@ const Tensor& rearranged(Device& device, const Tensor& tensor, const TensorDescr
 void fill(Device& device, Tensor& tensor, float value);
 void add_scaled(Device& device, double a, const Tensor& x, Tensor& y);
 void add_running(Device& device, double decay, std::span<const RunningSum> sums);
+void read_running(Device& device, const Tensor& sum, const Tensor& weight, float otherwise, Tensor& mean);
 /// sums[c] = sum over batch and places of the channel c.
 void sum_channels(Device& device, const Tensor& tensor, float* sums);
 /// data[n, c, place] += bias[c], where `data` is arranged so, and with `relu` then nothing below 0. No bias is 0.
