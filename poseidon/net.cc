@@ -73,6 +73,7 @@ class Net::Impl {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<TensorDescription> descriptions_;  ///< of each blob
   std::vector<std::size_t> roots_;               ///< of each blob: the one whose memory it has
+  std::vector<int> last_uses_;                   ///< of each root's value: the step
   std::vector<Blob> blobs_;
   std::vector<std::vector<Blob*>> inputs_, outputs_;  ///< of each layer
   std::vector<Stretch> stretches_;
@@ -187,10 +188,10 @@ Lifetime Net::Impl::value_lifetime(std::size_t root) const {
     if (roots_[i] != root) continue;
     const GraphBlob& blob = graph_.blobs[i];
     lifetime.last = std::max(lifetime.last, blob.writer);
-    if (blob.reader == kNowhere) {
-      lifetime.last = backward_step(0) + 1;  // for `measures`
-      continue;
-    }
+    // For `measures`, and losses are fetched when all layers are through.
+    const bool is_loss = layers_[static_cast<std::size_t>(blob.writer)]->loss_weight() != 0;
+    if (blob.reader == kNowhere || is_loss) lifetime.last = backward_step(0) + 1;
+    if (blob.reader == kNowhere) continue;
     lifetime.last = std::max(lifetime.last, blob.reader);
     if (!trains()) continue;
     const auto reader = static_cast<std::size_t>(blob.reader);
@@ -219,11 +220,13 @@ bool Net::Impl::keeps_factors(int layer) const {
 
 void Net::Impl::give_memory() {
   std::vector<Lifetime> lifetimes;
+  last_uses_.resize(graph_.blobs.size());
   std::vector<int> value_place(graph_.blobs.size(), kNowhere), gradient_place(graph_.blobs.size(), kNowhere);
   for (std::size_t i = 0; i < graph_.blobs.size(); ++i) {
     if (roots_[i] == i) {
       value_place[i] = static_cast<int>(lifetimes.size());
       lifetimes.push_back(value_lifetime(i));
+      last_uses_[i] = lifetimes.back().last;
     }
     if (trains() && graph_.blobs[i].needs_gradient) {
       gradient_place[i] = static_cast<int>(lifetimes.size());
@@ -361,6 +364,9 @@ std::string Net::Impl::find_nonfinite() const {
       }
     }
     for (const Blob* output : outputs_[i]) {
+      // Others' memory may hold what a later layer has written.
+      const std::size_t root = roots_[static_cast<std::size_t>(output - blobs_.data())];
+      if (last_uses_[root] < static_cast<int>(layers_.size()) - 1) continue;
       if (!std::isfinite(backend_.sum_of_squares(output->value))) {
         return fmt::format("layer '{}': output '{}'", layers_[i]->name(), output->name);
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "bosen/error.h"
 #include "bosen/suggestion.h"
@@ -30,13 +31,35 @@ bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
   return before.type == "Convolution" || before.type == "InnerProduct" || before.type == "BatchNorm";
 }
 
+/// Refuses a Scale whose BatchNorm's output one of the layers after it reads: there is no such output.
+void expect_unread(const std::string& output, const LayerSpec& scale, std::span<const LayerSpec> after) {
+  const auto has = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), output) != names.end();
+  };
+  for (const LayerSpec& layer : after) {
+    if (has(layer.bottoms)) {
+      scale.node.fail(
+          fmt::format("layer '{}': is computed with the BatchNorm before it, whose own output '{}' layer '{}' reads as "
+                      "well: let it "
+                      "read '{}', or give this layer the top '{}'",
+                      scale.name, output, layer.name, scale.tops[0], output));
+    }
+    if (has(layer.tops)) return;
+  }
+}
+
 /// The layers of one phase, each with its outputs' names (its own where it gives none); a Scale that directly follows a
 /// BatchNorm, and alone reads it, becomes part of it, and ReLUs where the context says so.
 std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& context) {
-  std::vector<LayerSpec> layers;
-  for (LayerSpec layer : spec.layers) {
+  std::vector<LayerSpec> all;
+  for (const LayerSpec& layer : spec.layers) {
     if (!(context.phase == Phase::kTrain ? layer.in_train : layer.in_test)) continue;
-    if (layer.tops.empty()) layer.tops = {layer.name};
+    all.push_back(layer);
+    if (layer.tops.empty()) all.back().tops = {layer.name};
+  }
+  std::vector<LayerSpec> layers;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const LayerSpec& layer = all[i];
     if (context.folds_relu && !layers.empty() && !layers.back().relu && folds_into(layer, layers.back())) {
       static_cast<void>(make_layer(layer, context));  // which refuses what it does not know
       layers.back().relu = true;
@@ -51,6 +74,7 @@ std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& 
     if (!follows)
       layer.node.fail("layer '" + layer.name +
                       "': a Scale layer must directly follow a BatchNorm layer and read its output");
+    if (layer.tops != layer.bottoms) expect_unread(layer.bottoms[0], layer, std::span(all).subspan(i + 1));
     layers.back().scale = std::make_shared<LayerSpec>(layer);
     layers.back().tops = layer.tops;
   }

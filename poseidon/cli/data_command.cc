@@ -110,7 +110,14 @@ int data_command(int argc, const char* const* argv) {
   DataFlags flags;
   bosen::OptionReader reader(kName, "Makes a data set (train and test) from images.");
   declare(reader, flags);
-  if (bosen::read_flags(reader, argc, argv)) build(flags);
+  if (!bosen::read_flags(reader, argc, argv)) return 0;
+  for (const char* name : {"resize", "grey", "test-share", "seed"}) {
+    if (flags.from == "images" || !reader.given(name)) continue;
+    throw bosen::Error(
+        bosen::ErrorKind::kUsage,
+        fmt::format("--{} is for --from images: {} has its own size, colours and parts", name, flags.from));
+  }
+  build(flags);
   return 0;
 }
 

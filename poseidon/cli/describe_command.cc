@@ -123,7 +123,11 @@ void print_table(const NetDescription& net, const DescribeFlags& flags) {
 void describe(const DescribeFlags& flags) {
   const NetFile file = read_net_file(flags.net);
   const Phase phase = flags.phase == "test" ? Phase::kTest : Phase::kTrain;
-  const NetDescription net = describe_net(file.net, {.phase = phase, .batch = flags.batch, .source = nullptr});
+  NetDescription net = describe_net(file.net, {.phase = phase, .batch = flags.batch, .source = nullptr});
+  if (file.solver && file.solver->iter_size > 1) {
+    // Factors would be those of one batch, and the gradient is of several.
+    for (LayerDescription& layer : net.layers) layer.factor_inputs = layer.factor_outputs = 0;
+  }
   if (flags.json) {
     print_json(net, flags);
   } else {

@@ -49,6 +49,9 @@ std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int wo
       throw bosen::Error(bosen::ErrorKind::kUsage,
                          "--precision " + precision + " is for GPUs: add --device cuda, or leave it out");
     }
+    if (!plan_cache.empty()) {
+      throw bosen::Error(bosen::ErrorKind::kUsage, "--plan-cache is for GPUs: add --device cuda, or leave it out");
+    }
     return std::make_unique<CpuBackend>(threads);
   }
 #ifdef POSEIDON_HAS_CUDA

@@ -54,6 +54,10 @@ void test(const TestFlags& flags) {
   const std::string weights = weights_path(flags.weights);
   const TensorFile tensors(weights);
   const DataFeed feed(file.net, flags.data, /*seed=*/1);
+  if (!feed.missing_test_part().empty()) {
+    throw bosen::Error(bosen::ErrorKind::kData,
+                       feed.missing_test_part() + ": is not there: the data set was made without images to test with");
+  }
   if (!feed.has(Phase::kTest)) {
     throw bosen::Error(
         bosen::ErrorKind::kConfiguration,
@@ -80,7 +84,7 @@ void test(const TestFlags& flags) {
     line += fmt::format(", {} {:.4f}", evaluation.names()[i], sums.measures[i] / images);
   }
   if (flags.json) {
-    fmt::print("{}\n", json.dump());
+    fmt::print("{}\n", json.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}\n", line);
   }

@@ -84,7 +84,9 @@ void hold_out(const BuildOptions& options, Parts& parts) {
 
 Parts list_parts(const BuildOptions& options) {
   std::error_code error;
-  const bool divided = fs::is_directory(options.images + "/train", error);
+  // A class may be called train: then there are images in it, and no folders.
+  const bool divided =
+      fs::is_directory(options.images + "/train", error) && !names_in(options.images + "/train", true).empty();
   const std::string train = divided ? options.images + "/train" : options.images;
   Parts parts;
   parts.classes = names_in(train, true);

@@ -15,6 +15,7 @@ namespace poseidon {
 DataSetWriter::DataSetWriter(const std::string& folder, DataSetInfo info)
     : folder_(folder), info_(std::move(info)), sums_(static_cast<std::size_t>(info_.pixels()), 0.0) {
   info_.examples = 0;
+  for (const std::string& name : info_.classes) check_name(name);
   leveldb::Options options;
   options.create_if_missing = true;
   options.error_if_exists = true;
@@ -30,6 +31,13 @@ DataSetWriter::~DataSetWriter() = default;
 
 void DataSetWriter::check(bool ok, const std::string& why) const {
   if (!ok) throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("{}: cannot be written: {}", folder_, why));
+}
+
+// Better known before all images are read.
+void DataSetWriter::check_name(const std::string& name) const {
+  const std::string shown = nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (nlohmann::json::parse(shown) == name) return;
+  throw bosen::Error(bosen::ErrorKind::kData, fmt::format("the name of the class {} is not UTF-8: rename it", shown));
 }
 
 void DataSetWriter::put(const std::string& key, const std::string& value) {

@@ -32,6 +32,7 @@ class DataSetWriter {
   DataSetInfo finish();
 
  private:
+  void check_name(const std::string& name) const;
   void put(const std::string& key, const std::string& value);
   void check(bool ok, const std::string& why) const;
 

@@ -62,6 +62,15 @@ Image read_jpeg(const std::string& path, const std::vector<std::uint8_t>& bytes,
   return planar(pixels, channels, height, width);
 }
 
+/// Of interleaved RGB, as JPEG has it (ITU-R BT.601).
+std::vector<std::uint8_t> grey_of(const std::vector<std::uint8_t>& rgb) {
+  std::vector<std::uint8_t> grey;
+  for (std::size_t i = 0; i < rgb.size(); i += 3) {
+    grey.push_back(static_cast<std::uint8_t>(std::lround(0.299 * rgb[i] + 0.587 * rgb[i + 1] + 0.114 * rgb[i + 2])));
+  }
+  return grey;
+}
+
 Image read_png(const std::string& path, const std::vector<std::uint8_t>& bytes, int channels) {
   png_image png{};
   png.version = PNG_IMAGE_VERSION;
@@ -75,11 +84,14 @@ Image read_png(const std::string& path, const std::vector<std::uint8_t>& bytes, 
     png_image_free(&png);
     refuse(path, fmt::format("is too large: {} x {} pixels", png.width, png.height));
   }
-  png.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bits are finer steps of the same, not of linear light
+  // libpng weighs colours in linear light to make them grey; JPEG does not, and one set may have both.
+  const bool greys = channels == 1 && (png.format & PNG_FORMAT_FLAG_COLOR) != 0;
+  png.format = channels == 1 && !greys ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   std::vector<std::uint8_t> pixels(PNG_IMAGE_SIZE(png));
   const png_color background{255, 255, 255};
   if (png_image_finish_read(&png, &background, pixels.data(), 0, nullptr) == 0) fail();
-  return planar(pixels, channels, png.height, png.width);
+  return planar(greys ? grey_of(pixels) : pixels, channels, png.height, png.width);
 }
 
 /// How much each old pixel counts for a new one, along one axis.

@@ -104,9 +104,10 @@ class DataFeed::Impl {
 
   [[nodiscard]] const DataSpec& spec(Phase phase) const { return (phase == Phase::kTrain ? *train_ : *test_).spec; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] const std::string& missing_test_part() const { return missing_test_part_; }
 
  private:
-  static void add(std::optional<Part>& part, const NetSpec& net, const std::string& data, bool train) {
+  void add(std::optional<Part>& part, const NetSpec& net, const std::string& data, bool train) {
     const bool there = std::any_of(net.layers.begin(), net.layers.end(), [&](const LayerSpec& layer) {
       return layer.type == kDataLayer && (train ? layer.in_train : layer.in_test);
     });
@@ -125,7 +126,8 @@ class DataFeed::Impl {
       found.folder = source + (train ? "/train" : "/test");
       std::error_code error;
       if (!train && std::filesystem::is_directory(source, error) && !std::filesystem::exists(found.folder, error)) {
-        return;  // a set without a test part
+        missing_test_part_ = found.folder;
+        return;
       }
     }
     part = std::move(found);
@@ -135,6 +137,7 @@ class DataFeed::Impl {
   const std::uint64_t seed_;
   std::mutex mutex_;  ///< guards the parts' sets
   std::optional<Part> train_, test_;
+  std::string missing_test_part_;
 };
 
 DataFeed::DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed)
@@ -143,6 +146,8 @@ DataFeed::DataFeed(const NetSpec& net, const std::string& data, std::uint64_t se
 DataFeed::~DataFeed() = default;
 
 bool DataFeed::has(Phase phase) const { return impl_->has(phase); }
+
+const std::string& DataFeed::missing_test_part() const { return impl_->missing_test_part(); }
 
 std::int64_t DataFeed::batch(Phase phase) const { return impl_->spec(phase).batch_size; }
 

@@ -29,8 +29,10 @@ class DataFeed {
   DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed);
   ~DataFeed();
 
-  /// Whether the net has a data layer in this phase.
+  /// Whether the net has a data layer in this phase, and the data a part for it.
   [[nodiscard]] bool has(Phase phase) const;
+  /// The folder that the data would have to test with, where the net would test and there is none; else empty.
+  [[nodiscard]] const std::string& missing_test_part() const;
   /// Images of a batch as the data layer says. The phase is there.
   [[nodiscard]] std::int64_t batch(Phase phase) const;
   /// Examples of the phase's part.

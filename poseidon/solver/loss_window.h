@@ -1,6 +1,6 @@
 #pragma once
 
-// The mean of the last so many losses (Caffe's average_loss).
+// The mean of the last so many losses (Caffe's average_loss), which are finite.
 
 #include <cstddef>
 #include <cstdint>
@@ -25,12 +25,14 @@ class LossWindow {
     return last;
   }
 
-  /// 0 where none was added.
+  /// NaN where none was added.
   [[nodiscard]] double mean() const {
     double sum = 0;
     for (std::size_t i = added_ - count(); i < added_; ++i) sum += losses_[i % losses_.size()];
-    return added_ == 0 ? 0 : sum / static_cast<double>(count());
+    return sum / static_cast<double>(count());
   }
+
+  void clear() { added_ = 0; }
 
  private:
   [[nodiscard]] std::size_t count() const { return added_ < losses_.size() ? added_ : losses_.size(); }

@@ -31,10 +31,10 @@ std::string text_of(const TrainingPlace& place) {
   return fmt::format("worker {}, clock {}{}", place.worker, place.clock, layer);
 }
 
-void stop_for_nonfinite(const TrainingPlace& place, const std::string& what) {
-  throw bosen::Error(bosen::ErrorKind::kUsage,
-                     fmt::format("{}: {}: take a smaller base_lr or clip_gradients, or go on with --on-nonfinite skip",
-                                 text_of(place), what));
+void stop_for_nonfinite(const TrainingPlace& place, const std::string& what, NonfinitePolicy policy) {
+  const char* const otherwise = policy == NonfinitePolicy::kStop ? ", or go on with --on-nonfinite skip" : "";
+  throw bosen::Error(bosen::ErrorKind::kUsage, fmt::format("{}: {}: take a smaller base_lr or clip_gradients{}",
+                                                           text_of(place), what, otherwise));
 }
 
 bool are_finite(std::span<const float> elements) {

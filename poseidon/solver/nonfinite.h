@@ -29,8 +29,9 @@ struct TrainingPlace {
 /// "worker 1, clock 37, layer 'conv1'".
 [[nodiscard]] std::string text_of(const TrainingPlace& place);
 
-/// Throws bosen::Error(kUsage): where, what, and what to do about it.
-[[noreturn]] void stop_for_nonfinite(const TrainingPlace& place, const std::string& what);
+/// Throws bosen::Error(kUsage): where, what, and what to do about it under that policy.
+[[noreturn]] void stop_for_nonfinite(const TrainingPlace& place, const std::string& what,
+                                     NonfinitePolicy policy = NonfinitePolicy::kStop);
 
 [[nodiscard]] bool are_finite(std::span<const float> elements);
 /// Whether all elements are finite. Waits for the device.

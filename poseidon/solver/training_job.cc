@@ -65,12 +65,15 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   // Worker 0 writes them, perhaps only after hours.
   if (!snapshots.empty() && cluster.rank() == 0 && (solver.snapshot > 0 || solver.snapshot_after_train)) {
     expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
-    if (!snapshot) tell_of_others();
+    tell_of_others();
   }
   feed = std::make_unique<DataFeed>(net, settings.data, seed);
   if (!feed->has(Phase::kTrain)) {
     refuse(bosen::ErrorKind::kConfiguration,
            fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to learn from", net.file));
+  }
+  if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
+    fmt::print(stderr, "poseidon train: {} is not there, so nothing is tested\n", folder);
   }
   if (feed->has(Phase::kTest)) (void)feed->examples(Phase::kTest);  // broken data are better known now than at a test
   batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
@@ -104,12 +107,12 @@ void TrainingJob::settle_start() {
 
 void TrainingJob::tell_of_others() const {
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
-  if (!newest) return;
+  if (!newest || (snapshot && *newest <= snapshot->state.iteration)) return;
   fmt::print(
       stderr,
-      "poseidon train: {} has snapshots of an earlier run, up to iter_{}; where only the folder is named, --resume "
-      "and 'poseidon test' take the one of the highest number\n",
-      snapshots, *newest);
+      "poseidon train: {} has {} snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
+      "test' take the one of the highest number\n",
+      snapshots, snapshot ? "newer" : "an earlier run's", *newest);
 }
 
 void TrainingJob::make_plan() {
@@ -130,6 +133,10 @@ void TrainingJob::make_plan() {
     if (solver.iter_size > 1) continue;
     added.size.factor_inputs = layer.factor_inputs;
     added.size.factor_outputs = layer.factor_outputs;
+  }
+  if (layers.empty()) {
+    refuse(bosen::ErrorKind::kConfiguration,
+           fmt::format("{}: nothing learns in phase TRAIN: there is no loss, or lr_mult is 0 everywhere", net.file));
   }
   plan = std::make_unique<SyncPlan>(cluster, std::move(layers), settings.scheme,
                                     snapshot ? snapshot->state.schemes : SettledSchemes{});

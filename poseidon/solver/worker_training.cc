@@ -95,6 +95,9 @@ WorkerTraining::WorkerTraining(const TrainingJob& job, bosen::Worker& worker)
       statistics_.push_back({&parameter.value, backend_->make(TensorDescription::row_major(parameter.shape))});
     }
   }
+  std::vector<const Tensor*> values;
+  for (const Statistic& statistic : statistics_) values.push_back(statistic.value);
+  if (!values.empty()) statistics_sums_ = backend_->sums_of_squares(std::move(values));
 }
 
 TrainingState WorkerTraining::state() const {
@@ -144,7 +147,14 @@ WorkerResult WorkerTraining::run() {
   if (evaluation_) test();
   result_.iterations = iteration_ - first;
   result_.images_per_second = images_per_second(all_);
-  if (result_.iterations > 0 && job_.solver.snapshot_after_train && !job_.snapshots.empty()) write_snapshot_here();
+  const bool snapshot_is_due = job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0;
+  if (result_.iterations > 0 && (job_.solver.snapshot_after_train || snapshot_is_due) && !job_.snapshots.empty()) {
+    write_snapshot_here();
+  }
+  if (worker_.id() == 0 && updater_.skipped() > 0) {
+    say(fmt::format("{} of {} iterations changed nothing, as their gradients were not finite", updater_.skipped(),
+                    result_.iterations));
+  }
   report_ready(/*wait=*/true);
   result_.timeline = std::move(timeline_);
   for (const WaitFreeBackprop::LayerState& state : sync_->layers()) {
@@ -167,7 +177,11 @@ void WorkerTraining::step() {
     loss += pass(pass_number == job_.solver.iter_size);
   }
   sync_->end_iteration();
-  if (std::isfinite(loss)) losses_.add(loss / static_cast<double>(job_.solver.iter_size));
+  if (std::isfinite(loss)) {
+    losses_.add(loss / static_cast<double>(job_.solver.iter_size));
+  } else {
+    losses_.clear();  // rather nothing than what was before
+  }
   ++iteration_;
   examples_ += job_.images_per_iteration();
   const Stretch stretch{.iterations = 1,
@@ -187,6 +201,7 @@ double WorkerTraining::pass(bool last) {
   // Gradients leave when the last of an iteration's batches is through.
   net_.backward(last ? sync_->observer() : nullptr);
   if (!has_loss) check_loss(net_.loss(), Activations::kOverwritten);
+  check_statistics();
   if (!last) updater_.accumulate();
   return net_.loss();
 }
@@ -200,6 +215,16 @@ void WorkerTraining::check_loss(double loss, Activations activations) {
   }
   if (job_.settings.on_nonfinite == NonfinitePolicy::kStop) stop_for_nonfinite(place, what);
   warn_(text_of(place) + ": " + what);
+}
+
+// What is not finite would stay so for good, also where the loss and the gradients are.
+void WorkerTraining::check_statistics() {
+  if (!statistics_sums_) return;
+  statistics_sums_->begin();
+  const std::span<const double> sums = statistics_sums_->await();
+  if (std::all_of(sums.begin(), sums.end(), [](double sum) { return std::isfinite(sum); })) return;
+  warn_(text_of({.worker = worker_.id(), .clock = iteration_, .layer = ""}) +
+        ": running statistics were not finite and are as they were before");
   for (Statistic& statistic : statistics_) backend_->copy(statistic.copy, *statistic.value);
 }
 
@@ -214,7 +239,9 @@ void WorkerTraining::test() {
   shared_statistics_.take_over();
   const EvaluationSums sums = evaluation_->run();
   const bool first = worker_.id() == 0;
-  std::vector<double> values{static_cast<double>(sums.images), sums.loss, losses_.mean(),
+  const double loss = losses_.mean();
+  const bool has_loss = std::isfinite(loss);
+  std::vector<double> values{static_cast<double>(sums.images), sums.loss, has_loss ? loss : 0.0, has_loss ? 1.0 : 0.0,
                              first ? images_per_second(all_) : 0.0};
   values.insert(values.end(), sums.measures.begin(), sums.measures.end());
   sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kTest), values);
@@ -223,7 +250,10 @@ void WorkerTraining::test() {
 void WorkerTraining::contribute_training() {
   const std::int64_t iteration = iteration_ - 1;
   const bool first = worker_.id() == 0;
-  const std::vector<double> values{losses_.mean(),
+  const double loss = losses_.mean();
+  const bool has_loss = std::isfinite(loss);
+  const std::vector<double> values{has_loss ? loss : 0.0,
+                                   has_loss ? 1.0 : 0.0,
                                    since_report_.seconds,
                                    since_report_.data_wait_s,
                                    since_report_.network_wait_s,
@@ -251,24 +281,24 @@ void WorkerTraining::report_ready(bool wait) {
 }
 
 void WorkerTraining::report_training(std::int64_t iteration, const std::vector<double>& values) {
-  const double seconds = values[1] > 0 ? values[1] : 1;
-  job_.cluster.report(iteration, {{"loss", values[0] / worker_.count()},
-                                  {"learning_rate", values[4]},
-                                  {"images_per_second", values[5]},
-                                  {"data_wait", values[2] / seconds},
-                                  {"network_wait", values[3] / seconds}});
+  const double seconds = values[2] > 0 ? values[2] : 1;
+  job_.cluster.report(iteration, {{"loss", values[0] / values[1]},  // of the workers that have one
+                                  {"learning_rate", values[5]},
+                                  {"images_per_second", values[6]},
+                                  {"data_wait", values[3] / seconds},
+                                  {"network_wait", values[4] / seconds}});
 }
 
 void WorkerTraining::report_test(std::int64_t iteration, const std::vector<double>& values) {
   std::vector<std::pair<std::string, double>> measures;
   const double images = values[0];
-  const bool has_trained = values[3] > 0;  // in this run
-  if (has_trained) measures.emplace_back("loss", values[2] / worker_.count());
+  const bool has_trained = values[4] > 0;                                 // in this run
+  if (has_trained) measures.emplace_back("loss", values[2] / values[3]);  // of the workers that have one
   measures.emplace_back("test_loss", values[1] / images);
   for (std::size_t i = 0; i < evaluation_->names().size(); ++i) {
-    measures.emplace_back(evaluation_->names()[i], values[i + 4] / images);
+    measures.emplace_back(evaluation_->names()[i], values[i + 5] / images);
   }
-  if (has_trained) measures.emplace_back("images_per_second", values[3]);
+  if (has_trained) measures.emplace_back("images_per_second", values[4]);
   job_.cluster.report(iteration, measures);
 }
 
@@ -302,7 +332,8 @@ void WorkerTraining::write_snapshot_here() {
   for (const NamedTensor& tensor : weights) {
     if (is_finite(*tensor.tensor, *backend_)) continue;
     stop_for_nonfinite({.worker = worker_.id(), .clock = iteration_, .layer = ""},
-                       fmt::format("parameter '{}' is not finite, so no snapshot is written", tensor.name));
+                       fmt::format("parameter '{}' is not finite, so no snapshot is written", tensor.name),
+                       job_.settings.on_nonfinite);
   }
   const std::vector<NamedTensor> history = updater_.history();
   result_.snapshot = write_snapshot(job_.snapshots, state(), {.weights = weights, .history = history}, *backend_);

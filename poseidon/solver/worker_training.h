@@ -72,6 +72,7 @@ class WorkerTraining {
   /// Where a loss that is no number began can be found until backward writes over it.
   enum class Activations { kThere, kOverwritten };
   void check_loss(double loss, Activations activations);
+  void check_statistics();
   /// Every worker takes part; all updates are in place.
   void test();
   void contribute_training();
@@ -104,6 +105,7 @@ class WorkerTraining {
   std::unique_ptr<Evaluation> evaluation_;  ///< nullptr where there is nothing to test with
 
   std::vector<Statistic> statistics_;  ///< empty where training stops anyway
+  std::unique_ptr<SquareSumsOperation> statistics_sums_;
 
   std::int64_t iteration_ = 0;  ///< updates begun
   std::int64_t examples_ = 0;   ///< that all workers together have read

@@ -45,6 +45,12 @@ class DescribeTest(PoseidonTest):
         forced = json.loads(self.succeed("describe", NETS / "vgg19.yaml", *flags, "--scheme", "ps").stdout)
         self.assertGreater(forced["bytes"], 3 * net["bytes"])
 
+    def test_sends_no_factors_of_several_batches(self):
+        self.solver.write_text(SOLVER + "iter_size: 2\n")
+        described = json.loads(self.succeed("describe", self.solver, "--workers", 2, "--scheme", "sfb", "--json").stdout)
+        schemes = {layer["layer"]: layer["scheme"] for layer in described["layers"] if "scheme" in layer}
+        self.assertEqual(set(schemes.values()), {"ps"}, schemes)
+
     def test_takes_a_solver_for_its_net(self):
         self.assertIn("Small: ", self.succeed("describe", self.solver, "--workers", 2).stdout)
 
@@ -101,6 +107,11 @@ layer:
         self.solver.write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1e39"))
         self.refuse(["train", self.solver, "--data", "synthetic"], f"{self.solver}:2:", "base_lr")
 
+    def test_a_net_that_learns_nothing(self):
+        self.net.write_text(NET.replace("top: loss}", "top: loss, include: {phase: TEST}}"))
+        for flags in ([], ["--workers", 2]):
+            self.refuse(["train", self.solver, "--data", "synthetic", *flags], self.net, "nothing learns in phase TRAIN")
+
     def test_more_classes_than_outputs(self):
         self.net.write_text(NET.replace("num_output: 10", "num_output: 9"))
         self.refuse(["train", self.solver, "--data", "synthetic"], f"{self.net}:", "loss", "9 classes", "has 10")
@@ -134,6 +145,10 @@ layer:
         self.refuse([*train, "other.yaml"], "other.yaml")
         self.refuse(["test", self.solver], "--weights PATH is required")
         self.refuse(["describe", self.net, "--workers", 0], "--workers")
+        self.refuse([*train, "--plan-cache", self.folder], "--plan-cache is for GPUs")
+        for flag in (["--resize", 14], ["--grey"], ["--test-share", 0.5], ["--seed", 3]):
+            self.refuse(["data", "--from", "idx", "--images", self.folder, "--output", self.folder / "set", *flag],
+                        f"{flag[0]} is for --from images")
 
     def test_data(self):
         self.refuse(["train", self.solver, "--data", self.folder / "none"], self.folder / "none")

@@ -167,6 +167,14 @@ class SnapshotTest(PoseidonTest):
         self.train("out", "--clocks", 3, "--metrics", metrics)
         self.assertFalse(metrics.read_text().startswith(before))
 
+    def test_the_last_iteration_has_its_snapshot_where_it_is_due(self):
+        self.solver.write_text(SOLVER + "snapshot_after_train: false\n")
+        output = self.folder / "out"
+        self.train(output)
+        self.assertEqual(sorted(each.name for each in (output / "snapshots").iterdir()), ["iter_20", "iter_40"])
+        run = self.train(output, "--clocks", 5)
+        self.assertIn("has an earlier run's snapshots, up to iter_40", run.stderr)
+
     def test_nothing_is_left_to_do_at_the_end(self):
         self.train("out", "--clocks", 20, "--metrics", self.folder / "out" / "metrics.jsonl")
         files = {path: path.read_bytes() for path in (self.folder / "out").rglob("*") if path.is_file()}
@@ -318,6 +326,17 @@ class NonfiniteTest(PoseidonTest):
                     run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", policy, *flags)
                     self.assertEqual(run.last("end")["clocks"], 40)
                     self.assertIn("is not finite", run.stderr)
+                    losses = [event["loss"] for event in run.of_kind("eval") if "loss" in event]
+                    self.assertIsNone(losses[-1], "a loss is reported that is none")
+
+    def test_statistics_outlive_a_batch_that_is_too_large_for_them(self):
+        # The variance of such images is no float; normalised by it they are zeros, and loss and gradients are finite.
+        self.solver.write_text(SOLVER)
+        self.net.write_text(NET.replace("scale: 0.004", "scale: 1.0e+25"))
+        run = self.succeed("train", self.solver, "--data", self.make_data(), "--on-nonfinite", "skip", "--output",
+                           self.folder / "out")
+        self.assertIn("running statistics were not finite", run.stderr)
+        self.assertTrue((self.folder / "out" / "snapshots" / "iter_40").is_dir())
 
 
 if __name__ == "__main__":

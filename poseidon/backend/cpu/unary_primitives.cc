@@ -1,4 +1,4 @@
-// Activations, local response normalisation and softmax by oneDNN.
+// Local response normalisation and softmax by oneDNN.
 
 #include "poseidon/backend/cpu/operations.h"
 #include "poseidon/backend/cpu/unary_primitive.h"
@@ -10,26 +10,6 @@ using dnnl::algorithm;
 using dnnl::prop_kind;
 
 }  // namespace
-
-std::unique_ptr<UnaryOperation> make_activation(const Device& device, const ActivationOptions& options,
-                                                const TensorDescription& input) {
-  using Forward = dnnl::eltwise_forward;
-  using Backward = dnnl::eltwise_backward;
-  // By the output, so that an activation can work in place; but that hides what a negative slope was given.
-  const bool by_input = options.negative_slope < 0;
-  algorithm kind = by_input ? algorithm::eltwise_relu : algorithm::eltwise_relu_use_dst_for_bwd;
-  if (options.kind == ActivationKind::kSigmoid) {
-    kind = algorithm::eltwise_logistic_use_dst_for_bwd;
-  } else if (options.kind == ActivationKind::kTanh) {
-    kind = algorithm::eltwise_tanh_use_dst_for_bwd;
-  }
-  const dnnl::memory::desc desc = desc_of(input);
-  const auto slope = static_cast<float>(options.negative_slope);
-  const Forward::primitive_desc forward({prop_kind::forward_training, kind, desc, slope, 0.0F}, device.engine);
-  const Backward::primitive_desc backward({kind, desc, desc, slope, 0.0F}, device.engine, forward);
-  return std::make_unique<UnaryPrimitive<Forward, Backward>>(device, input.shape, forward, backward, input,
-                                                             by_input ? BackwardReads::kInput : BackwardReads::kOutput);
-}
 
 std::unique_ptr<UnaryOperation> make_lrn(const Device& device, const LrnOptions& options,
                                          const TensorDescription& input) {

@@ -154,17 +154,6 @@ TEST_F(FusedReluTest, LeavesWhatIsNoNumberInAConvolution) {
   }
 }
 
-TEST_F(FusedReluTest, KeepsInfinityBackOnlyBelowZero) {
-  const auto relu = backend_.activation({}, TensorDescription::row_major({1, 3}));
-  const Tensor x = make(TensorDescription::row_major({1, 3}), {-INFINITY, INFINITY, std::nan("")});
-  Tensor y = make(relu->output());
-  relu->forward(x, y);
-  const Values values = values_of(y);
-  EXPECT_EQ(values[0], 0);
-  EXPECT_EQ(values[1], INFINITY);
-  EXPECT_TRUE(std::isnan(values[2]));
-}
-
 TEST_F(FusedReluTest, LeavesWhatIsNoNumberInASum) {
   const TensorDescription input = TensorDescription::row_major({1, 4});
   const auto sum = backend_.eltwise({.operation = EltwiseOptions::Operation::kSum, .coefficients = {}, .relu = true},

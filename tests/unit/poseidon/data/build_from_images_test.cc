@@ -107,6 +107,20 @@ TEST_F(BuildFromImagesTest, TakesTheSizeOfTheFirstImageElse) {
   EXPECT_EQ(DataSet(path("out/test")).info().width, 5);
 }
 
+TEST_F(BuildFromImagesTest, MayHaveAClassCalledTrain) {
+  for (const char* name : {"train/a.png", "train/b.png", "car/a.png", "car/b.png"}) write_plain(name, 10);
+  BuildOptions halved = options();
+  halved.test_share = 0.5;
+  build_from_images(halved);
+  EXPECT_THAT(DataSet(path("out/train")).info().classes, ElementsAre("car", "train"));
+}
+
+TEST_F(BuildFromImagesTest, RefusesAClassWhoseNameIsNoText) {
+  write_parts();
+  write_plain("train/caf\xe9/a.png", 10);
+  EXPECT_THAT(refused(options()), AllOf(HasSubstr("caf"), HasSubstr("not UTF-8")));
+}
+
 TEST_F(BuildFromImagesTest, RefusesABrokenImage) {
   write_parts();
   write_file(path("in/train/bee/c.jpg"), "no image");

@@ -76,6 +76,34 @@ Bytes png(const Bytes& pixels, int channels, int height, int width) {
   return result;
 }
 
+Bytes png_of_16_bits(const std::vector<std::uint16_t>& greys, int height, int width) {
+  Bytes result;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(
+      png, &result,
+      [](png_structp to, png_bytep data, png_size_t size) {
+        auto& bytes = *static_cast<Bytes*>(png_get_io_ptr(to));
+        bytes.insert(bytes.end(), data, data + size);
+      },
+      nullptr);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 16, PNG_COLOR_TYPE_GRAY,
+               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  for (int y = 0; y < height; ++y) {
+    Bytes row;
+    for (int x = 0; x < width; ++x) {
+      const std::uint16_t grey = greys[static_cast<std::size_t>(y * width + x)];
+      row.push_back(static_cast<std::uint8_t>(grey >> 8U));
+      row.push_back(static_cast<std::uint8_t>(grey & 0xFFU));
+    }
+    png_write_row(png, row.data());
+  }
+  png_write_end(png, nullptr);
+  png_destroy_write_struct(&png, &info);
+  return result;
+}
+
 DataTest::DataTest()
     : folder_(fs::path(testing::TempDir()) / ("poseidon_data_" + std::to_string(::getpid()) + "_" +
                                               testing::UnitTest::GetInstance()->current_test_info()->name())) {

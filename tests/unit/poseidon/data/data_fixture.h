@@ -29,6 +29,7 @@ Bytes gzipped(const Bytes& bytes);
 Bytes jpeg(const Bytes& pixels, int channels, int height, int width);
 /// The same, or of four channels (with transparency).
 Bytes png(const Bytes& pixels, int channels, int height, int width);
+Bytes png_of_16_bits(const std::vector<std::uint16_t>& greys, int height, int width);
 
 class DataTest : public ::testing::Test {
  protected:

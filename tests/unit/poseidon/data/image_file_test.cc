@@ -58,6 +58,22 @@ TEST_F(ImageFileTest, ReadsPngExactly) {
   EXPECT_EQ(read_image(path("b.png"), 3).pixels, (Bytes{0, 100, 200, 255, 0, 100, 200, 255, 0, 100, 200, 255}));
 }
 
+TEST_F(ImageFileTest, TakesSixteenBitsForFinerSteps) {
+  const Image image = read_image(write("a.png", png_of_16_bits({0, 0x8080, 0xC0C0, 0xFFFF}, 2, 2)), 1);
+  EXPECT_EQ(image.pixels, (Bytes{0, 128, 192, 255}));
+}
+
+TEST_F(ImageFileTest, WeighsColoursAlikeInEveryFormat) {
+  for (const Bytes& colour : {Bytes{255, 0, 0}, Bytes{0, 255, 0}, Bytes{20, 90, 200}}) {
+    Bytes pixels;
+    for (int i = 0; i < 64; ++i) pixels.insert(pixels.end(), colour.begin(), colour.end());
+    const Image from_png = read_image(write("a.png", png(pixels, 3, 8, 8)), 1);
+    const Image from_jpeg = read_image(write("a.jpg", jpeg(pixels, 3, 8, 8)), 1);
+    EXPECT_NEAR(from_png.pixels[0], 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2], 0.5);
+    EXPECT_NEAR(from_png.pixels[0], from_jpeg.pixels[0], 2);
+  }
+}
+
 TEST_F(ImageFileTest, PutsWhatIsTransparentOnWhite) {
   EXPECT_EQ(read_image(write("a.png", png({10, 20, 30, 0, 10, 20, 30, 255}, 4, 1, 2)), 3).pixels,
             (Bytes{255, 10, 255, 20, 255, 30}));

@@ -79,6 +79,16 @@ TEST(NetGraphTest, InfersShapes) {
   EXPECT_EQ(graph.blobs.back().shape, (Shape{2, 4, 3, 3}));
 }
 
+TEST(NetGraphTest, RefusesToFoldAScaleWhoseBatchNormalisationOthersRead) {
+  const std::string scale = "name: sc, type: Scale, bottom: conv, top: y, scale_param: {bias_term: true}";
+  const std::vector<std::string> layers{kConv, "name: bn, type: BatchNorm, bottom: conv, top: conv", scale,
+                                        "name: sum, type: Eltwise, bottom: [conv, y], top: sum"};
+  EXPECT_THAT(error_of(layers), AllOf(StartsWith("net.yaml:5:"), HasSubstr("'sc'"), HasSubstr("layer 'sum' reads")));
+  EXPECT_THAT(names_of(graph_of({layers[0], layers[1], scale, "name: r, type: ReLU, bottom: y, top: conv",
+                                 "name: t, type: TanH, bottom: conv, top: t"})),
+              ElementsAre("d", "conv", "bn", "r", "t"));
+}
+
 TEST(NetGraphTest, SplitsAnOutputThatHasSeveralReaders) {
   const NetGraph graph =
       graph_of({kConv, "name: a, type: ReLU, bottom: conv, top: a", "name: b, type: TanH, bottom: conv, top: b",

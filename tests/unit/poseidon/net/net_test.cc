@@ -60,6 +60,14 @@ TEST_F(NetTest, WeighsItsLosses) {
   EXPECT_NEAR(net.forward(), 3.5 * std::log(4.0), 1e-5);
 }
 
+TEST_F(NetTest, KeepsALossThatAnotherLayerReadsUntilAllLayersAreThrough) {
+  Net net = make({kNoScores, kLoss, "name: more, type: SoftmaxWithLoss, bottom: [ip, label], top: more",
+                  "name: sum, type: Eltwise, bottom: [loss, more], top: sum", kAccuracy,
+                  "name: acc2, type: Accuracy, bottom: [ip, label], top: acc2"},
+                 {.phase = Phase::kTest});
+  EXPECT_NEAR(net.forward(), 2 * std::log(4.0), 1e-6);
+}
+
 TEST_F(NetTest, ReportsMeasuresByTheNamesOfTheirOutputs) {
   Net net = make({kScores, kLoss, kAccuracy}, {.phase = Phase::kTest});
   const double loss = net.forward();
@@ -216,6 +224,23 @@ TEST_F(NetTest, FindsTheFirstLayerWithoutANumber) {
   source_.batch.images[0] = std::numeric_limits<float>::infinity();
   net.forward();
   EXPECT_THAT(net.find_nonfinite(), HasSubstr("'d'"));
+}
+
+TEST_F(NetTest, BlamesNoLayerWhoseMemoryAnotherHasTaken) {
+  std::vector<std::string> layers{kConv};
+  for (const char* name : {"a", "b", "c"}) {  // none of them learns, so nobody keeps what they have written
+    layers.push_back(std::string("name: ") + name + ", type: TanH, bottom: " +
+                     (layers.size() == 1 ? "conv" : std::string(1, static_cast<char>(name[0] - 1))) + ", top: " + name);
+  }
+  layers[0] += ", param: [{lr_mult: 0}, {lr_mult: 0}]";
+  layers.push_back(
+      "name: ip, type: InnerProduct, bottom: c, top: ip, inner_product_param: {num_output: 4, weight_filler: {type: "
+      "xavier}}");
+  layers.push_back(kLoss);
+  Net net = make(layers);
+  backend_.fill(parameter(net, "ip").value, std::numeric_limits<float>::quiet_NaN());
+  net.forward();
+  EXPECT_THAT(net.find_nonfinite(), HasSubstr("'ip'"));
 }
 
 TEST_F(NetTest, TakesAnAccuracyOfScoresThatAreNoNumbersForNone) {

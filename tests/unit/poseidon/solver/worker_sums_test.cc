@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 
 #include "bosen/bosen.h"
 #include "poseidon/solver/loss_window.h"
@@ -74,11 +75,15 @@ TEST(WorkerSumsTest, LetsWorkersWithNothingToAddSayNothing) {
 
 TEST(LossWindowTest, IsTheMeanOfTheLastLosses) {
   LossWindow window(3);
-  EXPECT_EQ(window.mean(), 0);
+  EXPECT_TRUE(std::isnan(window.mean()));
   window.add(3);
   EXPECT_EQ(window.mean(), 3);
   for (const double loss : {6.0, 9.0, 12.0}) window.add(loss);
   EXPECT_EQ(window.mean(), 9);
+  window.clear();
+  EXPECT_TRUE(std::isnan(window.mean()));
+  window.add(5);
+  EXPECT_EQ(window.mean(), 5);
 }
 
 }  // namespace

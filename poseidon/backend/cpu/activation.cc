@@ -1,0 +1,115 @@
+// Activations: backward, and forward where it is costly, by oneDNN, whose forward makes numbers of what is none. That
+// would hide it from every check behind it, so it is kept here.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "poseidon/backend/cpu/operations.h"
+#include "poseidon/backend/cpu/parallel.h"
+#include "poseidon/backend/cpu/unary_primitive.h"
+
+namespace poseidon::cpu {
+namespace {
+
+using dnnl::algorithm;
+using dnnl::prop_kind;
+using Forward = dnnl::eltwise_forward;
+using Backward = dnnl::eltwise_backward;
+
+POSEIDON_VECTORISED void rectify(const float* x, float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? 0 : x[i];
+}
+
+POSEIDON_VECTORISED void rectify_leaky(float slope, const float* x, float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? slope * x[i] : x[i];
+}
+
+POSEIDON_VECTORISED bool are_numbers(const float* x, std::size_t count) {
+  int others = 0;
+  for (std::size_t i = 0; i < count; ++i) others |= static_cast<int>(x[i] != x[i]);
+  return others == 0;
+}
+
+class Relu final : public UnaryOperation {
+ public:
+  Relu(std::unique_ptr<UnaryOperation> primitive, double slope)
+      : primitive_(std::move(primitive)), slope_(static_cast<float>(slope)) {}
+
+  [[nodiscard]] const TensorDescription& output() const override { return primitive_->output(); }
+
+  void forward(const Tensor& input, Tensor& output) override {
+    const float* const x = input.data();
+    float* const y = output.data();
+    parallel(stored_elements(output.description()), [&](std::size_t first, std::size_t end) {
+      if (slope_ == 0) {
+        rectify(x + first, y + first, end - first);
+      } else {
+        rectify_leaky(slope_, x + first, y + first, end - first);
+      }
+    });
+  }
+
+  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                Tensor& input_gradient) override {
+    primitive_->backward(input, output, output_gradient, input_gradient);
+  }
+
+ private:
+  const std::unique_ptr<UnaryOperation> primitive_;
+  const float slope_;
+};
+
+/// Sigmoid or tanh.
+class Squashing final : public UnaryOperation {
+ public:
+  Squashing(std::unique_ptr<UnaryOperation> primitive, ActivationKind kind)
+      : primitive_(std::move(primitive)), kind_(kind) {}
+
+  [[nodiscard]] const TensorDescription& output() const override { return primitive_->output(); }
+
+  void forward(const Tensor& input, Tensor& output) override {
+    const std::size_t count = stored_elements(output.description());
+    const float* const x = input.data();
+    if (are_numbers(x, count)) return primitive_->forward(input, output);
+    float* const y = output.data();  // rare, and may be slow
+    for (std::size_t i = 0; i < count; ++i) {
+      y[i] = kind_ == ActivationKind::kTanh ? std::tanh(x[i]) : 1 / (1 + std::exp(-x[i]));
+    }
+  }
+
+  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                Tensor& input_gradient) override {
+    primitive_->backward(input, output, output_gradient, input_gradient);
+  }
+
+ private:
+  const std::unique_ptr<UnaryOperation> primitive_;
+  const ActivationKind kind_;
+};
+
+}  // namespace
+
+std::unique_ptr<UnaryOperation> make_activation(const Device& device, const ActivationOptions& options,
+                                                const TensorDescription& input) {
+  // By the output, so that an activation can work in place; but that hides what a negative slope was given.
+  const bool by_input = options.negative_slope < 0;
+  const bool squashes = options.kind == ActivationKind::kSigmoid || options.kind == ActivationKind::kTanh;
+  algorithm kind = by_input ? algorithm::eltwise_relu : algorithm::eltwise_relu_use_dst_for_bwd;
+  if (options.kind == ActivationKind::kSigmoid) {
+    kind = algorithm::eltwise_logistic_use_dst_for_bwd;
+  } else if (options.kind == ActivationKind::kTanh) {
+    kind = algorithm::eltwise_tanh_use_dst_for_bwd;
+  }
+  const dnnl::memory::desc desc = desc_of(input);
+  const auto slope = static_cast<float>(options.negative_slope);
+  const Forward::primitive_desc forward({prop_kind::forward_training, kind, desc, slope, 0.0F}, device.engine);
+  const Backward::primitive_desc backward({kind, desc, desc, slope, 0.0F}, device.engine, forward);
+  auto primitive = std::make_unique<UnaryPrimitive<Forward, Backward>>(
+      device, input.shape, forward, backward, input, by_input ? BackwardReads::kInput : BackwardReads::kOutput);
+  if (squashes) return std::make_unique<Squashing>(std::move(primitive), options.kind);
+  return std::make_unique<Relu>(std::move(primitive), options.negative_slope);
+}
+
+}  // namespace poseidon::cpu

@@ -1,0 +1,42 @@
+// What is no number has to stay none, or checks behind it would find nothing.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/unit/poseidon/backend/operation_fixture.h"
+
+namespace poseidon::test {
+namespace {
+
+using NanTest = OperationTest;
+
+TEST_F(NanTest, StaysOneThroughEveryActivation) {
+  for (const ActivationOptions& options :
+       {ActivationOptions{}, ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = 0.5},
+        ActivationOptions{.kind = ActivationKind::kLeakyRelu, .negative_slope = -0.5},
+        ActivationOptions{.kind = ActivationKind::kSigmoid}, ActivationOptions{.kind = ActivationKind::kTanh}}) {
+    const TensorDescription description = TensorDescription::row_major({2, 20});
+    Values values = draw(40);
+    values[7] = values[33] = std::nan("");
+    const Tensor x = make(description, values);
+    const auto activation = backend_.activation(options, description);
+    Tensor y = make(activation->output());
+    activation->forward(x, y);
+    const Values result = values_of(y);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      EXPECT_EQ(std::isnan(result[i]), std::isnan(values[i])) << static_cast<int>(options.kind) << ", element " << i;
+    }
+  }
+}
+
+TEST_F(NanTest, IsNotMadeOfInfinityByARelu) {
+  const TensorDescription description = TensorDescription::row_major({1, 2});
+  const auto relu = backend_.activation({}, description);
+  Tensor y = make(relu->output());
+  relu->forward(make(description, {-INFINITY, INFINITY}), y);
+  EXPECT_EQ(values_of(y), (Values{0, INFINITY}));
+}
+
+}  // namespace
+}  // namespace poseidon::test
