@@ -20,6 +20,7 @@
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
+#include "bosen/base/streams.h"
 #include "bosen/base/version.h"
 #include "bosen/monitor/monitor.h"
 
@@ -240,8 +241,9 @@ App& App::updater(const std::string& name, UpdaterFactory<double> factory) {
 }
 
 int App::run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body) {
+  open_standard_streams();
   const auto fail = [&](const std::string& message, int code) {
-    fmt::print(stderr, "{}: {}\n", name_, internal::one_line(message));
+    say(fmt::format("{}: {}\n", name_, internal::one_line(message)));
     return code;
   };
   try {
@@ -289,8 +291,8 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   const launch::Placement placement =
       internal::place(launch::detect_placement(launch::process_environment()), options, reader.given("timeout"));
   if (!is_stale && placement.rank == 0 && reader.given("staleness") && options.staleness > 0) {
-    fmt::print(stderr, "{}: --staleness {} changes nothing under {}; add --consistency ssp or essp\n", name_,
-               options.staleness, to_string(options.consistency));
+    say(fmt::format("{}: --staleness {} changes nothing under {}; add --consistency ssp or essp\n", name_,
+                    options.staleness, to_string(options.consistency)));
   }
   const bool has_workers = placement.rank < placement.size - placement.servers;
   if (check_ && has_workers) check_(options);

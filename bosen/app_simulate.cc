@@ -7,6 +7,7 @@
 
 #include "bosen/app_internal.h"
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/runtime/process_spec.h"
 #include "bosen/sim/sim_cluster.h"
 
@@ -48,9 +49,9 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
     run_process(app, options, std::move(process), platform, body);
   });
   if (!options.output.empty()) write_summary(options.output + "/simulation.json", spec, result);
-  fmt::print(stderr, "{}: simulated {:.3f} s of {} nodes: {} frames, {:.1f} MB\n", app.name(),
-             static_cast<double>(result.time) / 1e9, spec.processes(), result.frames,
-             static_cast<double>(result.bytes) / 1e6);
+  say(fmt::format("{}: simulated {:.3f} s of {} nodes: {} frames, {:.1f} MB\n", app.name(),
+                  static_cast<double>(result.time) / 1e9, spec.processes(), result.frames,
+                  static_cast<double>(result.bytes) / 1e6));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "bosen/priority_scheduler.h"
 #include "bosen/random.h"
 #include "bosen/row.h"
+#include "bosen/say.h"
 #include "bosen/spec_node.h"
 #include "bosen/suggestion.h"
 #include "bosen/table.h"

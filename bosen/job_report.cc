@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "bosen/base/counted.h"
+#include "bosen/base/streams.h"
 #include "bosen/base/terminal.h"
 #include "bosen/base/version.h"
 
@@ -171,16 +172,16 @@ void JobReport::print_summary(const monitor::EndEvent& end) const {
   if (options_.json) fmt::print("{}\n", monitor::to_json(end));
   if (!progress_) return;
   const double busy = end.compute_s + end.wait_s;
-  fmt::print(stderr, "{}: {} by {} in {}, {:.0f}% of their time waiting\n", program_, counted(end.clocks, "clock"),
-             counted(end.workers, "worker"), monitor::duration_text(end.wall_s),
-             busy > 0 ? 100 * end.wait_s / busy : 0.0);
+  say(fmt::format("{}: {} by {} in {}, {:.0f}% of their time waiting\n", program_, counted(end.clocks, "clock"),
+                  counted(end.workers, "worker"), monitor::duration_text(end.wall_s),
+                  busy > 0 ? 100 * end.wait_s / busy : 0.0));
   constexpr double kWorthSayingS = 0.05;  // what shows as 0.1 s and more
   if (!end.slowest || end.slowest->others_wait_s < kWorthSayingS) return;
-  fmt::print(stderr,
-             "{}: the slowest was worker {} (rank {}), {:.3g} ms a clock, {:.2f} times the median; the others together "
-             "waited {} more than it\n",
-             program_, end.slowest->worker, end.slowest->rank, 1e3 * end.slowest->compute_s, end.slowest->times_median,
-             monitor::duration_text(end.slowest->others_wait_s));
+  say(fmt::format(
+      "{}: the slowest was worker {} (rank {}), {:.3g} ms a clock, {:.2f} times the median; the others together "
+      "waited {} more than it\n",
+      program_, end.slowest->worker, end.slowest->rank, 1e3 * end.slowest->compute_s, end.slowest->times_median,
+      monitor::duration_text(end.slowest->others_wait_s)));
 }
 
 }  // namespace bosen

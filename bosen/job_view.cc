@@ -1,4 +1,5 @@
 #include "bosen/job_view.h"
+#include "bosen/base/streams.h"
 
 #include <fmt/format.h>
 #include <pthread.h>
@@ -26,8 +27,8 @@ std::chrono::milliseconds last_moment() {
 JobView::JobView(const std::string& program, const std::string& address, const runtime::Platform& platform)
     : board_(program, platform.now()),
       monitor_(monitor::parse_monitor_address(address).value(), board_, [&platform] { return platform.now(); }) {
-  fmt::print(stderr, "{}: live view at {}; in a terminal: bosen top {}\n", program, monitor_.url(),
-             to_string(monitor_.address()));
+  say(fmt::format("{}: live view at {}; in a terminal: bosen top {}\n", program, monitor_.url(),
+                  to_string(monitor_.address())));
 }
 
 StatusReporter::StatusReporter(runtime::Process& process, JobReport& report, JobView* view)

@@ -14,8 +14,8 @@ die() {
   exit 1
 }
 
-# usage_of FILE: the comment below its first line.
-usage_of() { sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "$1"; }
+# usage_of SCRIPT: the comment below its first line.
+usage_of() { sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "scripts/${1##*/}"; }
 
 # So that ccache finds in one clone what another has compiled.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1

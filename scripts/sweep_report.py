@@ -183,7 +183,7 @@ def shown(estimate, scale=1):
 
 
 def table(sweep, cost):
-    heads = [*sweep.summary["axes"], cost, "waiting, %", "MB", html.escape(sweep.summary["measure"]) + " at the end", "runs",
+    heads = [*map(html.escape, sweep.summary["axes"]), html.escape(cost), "waiting, %", "MB", html.escape(sweep.summary["measure"]) + " at the end", "runs",
              "reached", "diverged", "failed"]
     rows = []
     for setting in sweep.summary["settings"]:

@@ -171,8 +171,8 @@ class Solving {
     residual_ = {cluster.create_table<double>("residual", {.width = kWidth}), problem_.examples()};
     coefficients_ = {cluster.create_table<double>("coefficients", {.width = kWidth}), problem_.columns()};
     if (cluster.rank() == 0) {
-      fmt::print(stderr, "lasso: {} examples, {} columns, {} entries, lambda {:.6g}\n", problem_.examples(),
-                 problem_.columns(), problem_.entries.size(), lambda_);
+      bosen::say(fmt::format("lasso: {} examples, {} columns, {} entries, lambda {:.6g}\n", problem_.examples(),
+                             problem_.columns(), problem_.entries.size(), lambda_));
     }
   }
 
@@ -337,17 +337,17 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 void conclude(const Solving& solving, const bosen::Options& options) {
-  fmt::print(stderr,
-             "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
-             solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates());
+  bosen::say(fmt::format(
+      "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
+      solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates()));
   if (options.output.empty()) {
-    fmt::print(stderr, "lasso: next, keep the coefficients: add --output DIR\n");
+    bosen::say(fmt::format("lasso: next, keep the coefficients: add --output DIR\n"));
     return;
   }
   apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
                           {static_cast<std::int64_t>(solving.coefficients().size())});
-  fmt::print(stderr, "lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
-             options.output);
+  bosen::say(fmt::format("lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
+                         options.output));
 }
 
 int run(int argc, char** argv) {

@@ -170,8 +170,8 @@ class Training {
     tables_.totals = cluster.create_table<std::int64_t>("totals", {.width = settings.topics});
     gathering_.emplace(cluster, "evaluations", evaluations_);
     if (cluster.rank() == 0) {
-      fmt::print(stderr, "lda: {} documents, {} words of {} kinds\n", corpus_.documents(), corpus_.words.size(),
-                 corpus_.vocabulary.size());
+      bosen::say(fmt::format("lda: {} documents, {} words of {} kinds\n", corpus_.documents(), corpus_.words.size(),
+                             corpus_.vocabulary.size()));
     }
   }
 
@@ -257,16 +257,16 @@ void declare(bosen::App& app, Settings& settings) {
 void conclude(const Model& model, const bosen::Options& options, const Settings& settings) {
   const std::vector<TopicSummary> topics = summarize(model, kWordsShown);
   for (std::size_t i = 0; i < std::min(kTopicsShown, topics.size()); ++i) {
-    fmt::print(stderr, "lda: topic {}, {:.1f}%: {}\n", topics[i].topic, 100 * topics[i].share,
-               fmt::join(topics[i].words, " "));
+    bosen::say(fmt::format("lda: topic {}, {:.1f}%: {}\n", topics[i].topic, 100 * topics[i].share,
+                           fmt::join(topics[i].words, " ")));
   }
   if (options.output.empty()) {
-    fmt::print(stderr, "lda: next, keep the model: lda --data {} --output results\n", settings.corpus.data);
+    bosen::say(fmt::format("lda: next, keep the model: lda --data {} --output results\n", settings.corpus.data));
     return;
   }
   write_model(options.output, model);
-  fmt::print(stderr, "lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output);
-  fmt::print(stderr, "lda: next, all topics: lda topics --model {}\n", options.output);
+  bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
+  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", options.output));
 }
 
 int run(int argc, char** argv) {

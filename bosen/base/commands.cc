@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/base/suggestion.h"
 #include "bosen/base/version.h"
 
@@ -33,7 +34,7 @@ std::string help_of(const Program& program) {
 int fail(const std::string& name, std::string_view message, int code) {
   for (std::size_t begin = 0; begin <= message.size();) {
     const std::size_t end = std::min(message.find('\n', begin), message.size());
-    fmt::print(stderr, "{}: {}\n", name, message.substr(begin, end - begin));
+    say(fmt::format("{}: {}\n", name, message.substr(begin, end - begin)));
     begin = end + 1;
   }
   return code;
@@ -57,6 +58,7 @@ int run_command(const std::string& name, const Command& command, int argc, const
 }  // namespace
 
 int run_program(const Program& program, int argc, const char* const* argv) {
+  open_standard_streams();
   const int usage = exit_code(ErrorKind::kUsage);
   if (argc < 2) return fail(program.name, fmt::format("needs a command; see {} --help", program.name), usage);
   const std::string_view name = argv[1];
@@ -94,11 +96,6 @@ bool read_flags(OptionReader& reader, int argc, const char* const* argv) {
       break;
   }
   return true;
-}
-
-std::string lost_output() {
-  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-  return written ? "" : fmt::format("cannot write to standard output: {}", std::strerror(errno));
 }
 
 }  // namespace bosen

@@ -33,7 +33,4 @@ int run_program(const Program& program, int argc, const char* const* argv);
 /// Reads a command's flags, or prints what --help or --version asks for; returns whether the command is to run.
 bool read_flags(OptionReader& reader, int argc, const char* const* argv);
 
-/// Why what was printed to stdout is lost; empty where all of it is written.
-[[nodiscard]] std::string lost_output();
-
 }  // namespace bosen

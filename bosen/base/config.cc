@@ -270,19 +270,14 @@ OptionReader::Request OptionReader::read(int argc, const char* const* argv) {
   std::vector<std::string> known = names();
   known.insert(known.end(), {"config", "help", "version"});
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  const auto separator = rest_ == nullptr ? arguments.end() : std::find(arguments.begin(), arguments.end(), "--");
-  std::vector<std::string> rest(separator == arguments.end() ? separator : separator + 1, arguments.end());
-  const bool separated = separator != arguments.end();
-  arguments.erase(separator, arguments.end());
-  if (rest_ != nullptr && !separated) command_line->prefix_command();
-  parse(*command_line, std::move(arguments));
-  std::vector<std::string> extras = command_line->remaining();
-  if (rest_ != nullptr && !separated && !extras.empty() && !extras.front().starts_with('-')) {
-    rest = std::move(extras);
-    extras.clear();
+  if (rest_ != nullptr) {
+    const auto rest = arguments.begin() + static_cast<std::ptrdiff_t>(own_words(arguments));
+    rest_->assign(rest != arguments.end() && *rest == "--" ? rest + 1 : rest, arguments.end());
+    arguments.erase(rest, arguments.end());
   }
+  parse(*command_line, std::move(arguments));
+  const std::vector<std::string> extras = command_line->remaining();
   if (!extras.empty()) refuse_extra(extras, known);
-  if (rest_ != nullptr) *rest_ = std::move(rest);
   if (command_line->count("--help") > 0) return Request::kHelp;
   if (command_line->count("--version") > 0) return Request::kVersion;
 
@@ -304,6 +299,28 @@ OptionReader::Request OptionReader::read(int argc, const char* const* argv) {
     }
   }
   return Request::kRun;
+}
+
+std::size_t OptionReader::own_words(const std::vector<std::string>& arguments) const {
+  const auto takes_value = [&](const std::string& flag) {
+    if (flag == "--config") return true;
+    const auto is_it = [&](const Entry& entry) {
+      const char short_name = entry.option.rule.short_name;
+      return flag == "--" + entry.option.name || (short_name != 0 && flag == fmt::format("-{}", short_name));
+    };
+    const auto found = std::find_if(entries_.begin(), entries_.end(), is_it);
+    return found != entries_.end() && !std::holds_alternative<bool*>(found->option.target);
+  };
+  const auto positionals =
+      std::count_if(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.option.rule.positional; });
+  std::ptrdiff_t plain_words = 0;
+  std::size_t word = 0;
+  while (word < arguments.size() && arguments[word] != "--") {
+    const bool is_flag = arguments[word].size() > 1 && arguments[word][0] == '-';
+    if (!is_flag && ++plain_words > positionals) break;
+    word += is_flag && takes_value(arguments[word]) ? 2U : 1U;
+  }
+  return std::min(word, arguments.size());
 }
 
 void OptionReader::read_file(const std::string& path) {

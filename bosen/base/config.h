@@ -95,6 +95,8 @@ class OptionReader {
   [[nodiscard]] std::string default_usage() const;
   Entry* find(std::string_view name);
   [[nodiscard]] std::vector<std::string> names() const;
+  /// How many words of the command line are flags and their values: up to "--" or the first that is none.
+  [[nodiscard]] std::size_t own_words(const std::vector<std::string>& arguments) const;
   void read_file(const std::string& path);
   void assign(Entry& entry, const std::vector<std::string>& texts);
 

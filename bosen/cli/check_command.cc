@@ -7,6 +7,7 @@
 
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/cli/cli.h"
 #include "bosen/launch/environment.h"
 #include "bosen/launch/preflight.h"
@@ -36,17 +37,17 @@ int check(const CheckFlags& flags) {
   std::size_t bad = 0;
   for (const launch::HostReport& report : reports) {
     if (!report.problems.empty()) ++bad;
-    for (const std::string& problem : report.problems) fmt::print(stderr, "bosen check: {}\n", problem);
+    for (const std::string& problem : report.problems) say(fmt::format("bosen check: {}\n", problem));
   }
   if (bad > 0) {
-    fmt::print(stderr, "bosen check: {} of {} hosts {} not ready\n", bad, reports.size(), bad == 1 ? "is" : "are");
+    say(fmt::format("bosen check: {} of {} hosts {} not ready\n", bad, reports.size(), bad == 1 ? "is" : "are"));
     return exit_code(ErrorKind::kConfiguration);
   }
   const int slots = std::accumulate(reports.begin(), reports.end(), 0,
                                     [](int sum, const auto& report) { return sum + report.host.slots; });
   const std::string hosts = flags.hosts.file.empty() ? "-H " + flags.hosts.list : "--hostfile " + flags.hosts.file;
   const std::string who = reports.size() == 1 ? "the host is" : fmt::format("all {} hosts are", reports.size());
-  fmt::print(stderr, "bosen check: {} ready; next: bosen run -n {} {} -- PROGRAM\n", who, slots, hosts);
+  say(fmt::format("bosen check: {} ready; next: bosen run -n {} {} -- PROGRAM\n", who, slots, hosts));
   return 0;
 }
 

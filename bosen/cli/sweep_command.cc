@@ -11,6 +11,7 @@
 #include "bosen/base/commands.h"
 #include "bosen/base/counted.h"
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/base/terminal.h"
 #include "bosen/cli/cli.h"
 #include "bosen/cli/own_folder.h"
@@ -39,8 +40,8 @@ void print_plan(const std::vector<lab::SweepRun>& runs) {
     fmt::print("{:04}  {}{}\n      {}\n", run.number, run.title(), is_done ? "  (done)" : "",
                fmt::join(run.command, " "));
   }
-  fmt::print(stderr, "bosen sweep: {}, {} of them done; nothing was started\n",
-             counted(static_cast<std::int64_t>(runs.size()), "run"), done);
+  say(fmt::format("bosen sweep: {}, {} of them done; nothing was started\n",
+                  counted(static_cast<std::int64_t>(runs.size()), "run"), done));
 }
 
 void show(const lab::SweepRunner::Progress& progress, const lab::SweepRun& run, const lab::RunOutcome& outcome) {
@@ -52,7 +53,7 @@ void show(const lab::SweepRunner::Progress& progress, const lab::SweepRun& run, 
   const TerminalStyle style = stderr_style();
   const bool stays = !style.rewrites_lines || outcome.status != lab::RunStatus::kDone || progress.done == progress.all;
   if (style.rewrites_lines) text = "\r\x1b[K" + text.substr(0, static_cast<std::size_t>(style.columns));
-  fmt::print(stderr, "{}{}", text, stays ? "\n" : "");
+  say(fmt::format("{}{}", text, stays ? "\n" : ""));
   std::fflush(stderr);
 }
 
@@ -78,8 +79,8 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
   const lab::SweepResults results(spec, runner);
   write(output + "/results.csv", results.csv());
   write(output + "/summary.json", results.json());
-  for (const std::string& conclusion : results.conclusions()) fmt::print(stderr, "bosen sweep: {}\n", conclusion);
-  fmt::print(stderr, "bosen sweep: wrote {0}/results.csv (a row an evaluation), {0}/summary.json\n", output);
+  for (const std::string& conclusion : results.conclusions()) say(fmt::format("bosen sweep: {}\n", conclusion));
+  say(fmt::format("bosen sweep: wrote {0}/results.csv (a row an evaluation), {0}/summary.json\n", output));
   bool reported = false;
   try {
     reported = make_report(output);
@@ -87,23 +88,22 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
     reported = false;
   }
   if (reported) {
-    fmt::print(
-        stderr,
+    say(fmt::format(
         "bosen sweep: wrote {0}/report.html and {0}/figures\nbosen sweep: next, look: xdg-open {0}/report.html\n",
-        output);
+        output));
   } else {
-    fmt::print(stderr,
-               "bosen sweep: no report, see {0}/report.log; it takes Debian's python3-matplotlib. Afterwards call "
-               "bosen sweep again: what is done is not repeated\n",
-               output);
+    say(
+        fmt::format("bosen sweep: no report, see {0}/report.log; it takes Debian's python3-matplotlib. Afterwards call "
+                    "bosen sweep again: what is done is not repeated\n",
+                    output));
   }
   const std::string missing = results.missing_measure();
-  if (!missing.empty()) fmt::print(stderr, "bosen sweep: {}\n", missing);
+  if (!missing.empty()) say(fmt::format("bosen sweep: {}\n", missing));
   const auto failed = std::count_if(runner.outcomes().begin(), runner.outcomes().end(),
                                     [](const auto& outcome) { return outcome.status == lab::RunStatus::kFailed; });
   if (failed > 0) {
-    fmt::print(stderr, "bosen sweep: {} failed: see log.txt in {}\n", counted(failed, "run"),
-               failed == 1 ? "its folder" : "their folders");
+    say(fmt::format("bosen sweep: {} failed: see log.txt in {}\n", counted(failed, "run"),
+                    failed == 1 ? "its folder" : "their folders"));
   }
   return failed > 0 || !missing.empty() ? 1 : 0;
 }
@@ -132,7 +132,7 @@ int run_sweep(const SweepFlags& flags) {
   }
   lab::SweepRunner runner(std::move(runs), spec.parallel);
   if (!runner.run(show)) {
-    fmt::print(stderr, "\nbosen sweep: stopped; the same call again goes on where it was\n");
+    say(fmt::format("\nbosen sweep: stopped; the same call again goes on where it was\n"));
     return kStopped;
   }
   return conclude(spec, runner, output);

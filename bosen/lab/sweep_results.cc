@@ -98,7 +98,7 @@ RunResult read_result(const std::string& path, const std::optional<Target>& targ
 std::optional<double> last_of(const RunResult& result, const std::string& measure) {
   if (result.evaluations.empty()) return {};
   for (const auto& [name, value] : result.evaluations.back().measures) {
-    if (name == measure) return value;
+    if (name == measure && std::isfinite(value)) return value;
   }
   return {};
 }
@@ -126,7 +126,7 @@ std::string times_text(const Estimate& estimate) {
 }
 
 Json to_json(const std::optional<Estimate>& estimate) {
-  if (!estimate) return nullptr;
+  if (!estimate || !std::isfinite(estimate->mean)) return nullptr;
   return {{"mean", estimate->mean}, {"half_width", estimate->half_width}};
 }
 
@@ -268,7 +268,7 @@ std::string SweepResults::conclude(const std::vector<const SettingResult*>& grou
   const SettingResult& best = *good.front();
   const auto label = [](const SettingResult& setting) { return setting.labels.front().second; };
   std::string text = fmt::format("{} {} was fastest {}: {}", axis, label(best), goal, shown(*best.cost));
-  if (good.size() > 1) {
+  if (good.size() > 1 && best.cost->mean > 0) {  // else nothing is so many times as long
     const SettingResult& next = *good[1];
     const SettingResult& worst = *good.back();
     text += fmt::format("; {} {} took {} times as long", axis, label(worst), times_text(ratio(worst, best)));
@@ -297,6 +297,7 @@ std::vector<std::string> SweepResults::measures() const {
 }
 
 std::string SweepResults::missing_measure() const {
+  if (!spec_.target) return {};
   const std::vector<std::string> known = measures();
   if (known.empty() || std::find(known.begin(), known.end(), measure_) != known.end()) return {};
   return fmt::format("no run reports '{}', which the target names; they report {}", measure_, fmt::join(known, ", "));

@@ -58,7 +58,10 @@ std::string last_line(const std::string& text) {
 RunOutcome outcome_of(const SweepRun& run, int status) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {.status = RunStatus::kDone, .last_line = {}};
   const std::string log = read_file(log_file(run));
-  const bool diverged = log.find("diverged") != std::string::npos || log.find("not finite") != std::string::npos;
+  // How apps end where numbers have grown beyond all bounds; one that crashed may have spoken of it, too.
+  const bool refused = WIFEXITED(status) && WEXITSTATUS(status) == exit_code(ErrorKind::kUsage);
+  const bool diverged =
+      refused && (log.find("diverged") != std::string::npos || log.find("not finite") != std::string::npos);
   return {.status = diverged ? RunStatus::kDiverged : RunStatus::kFailed, .last_line = last_line(log)};
 }
 
@@ -85,6 +88,7 @@ RunOutcome recorded_outcome(const SweepRun& run) {
   const std::size_t end = text.find('\n');
   if (end == std::string::npos || text.substr(end + 1) != fingerprint(run)) return {};
   const bool diverged = text.substr(0, end) == "diverged";
+  if (!diverged && !std::filesystem::exists(run.folder + "/metrics.jsonl")) return {};
   return {.status = diverged ? RunStatus::kDiverged : RunStatus::kDone, .last_line = {}};
 }
 

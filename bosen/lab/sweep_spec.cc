@@ -1,5 +1,7 @@
 #include "bosen/lab/sweep_spec.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <thread>
@@ -53,6 +55,7 @@ std::optional<Target> read_target(const SpecNode& node) {
 void check_not_reserved(const std::string& key, const SpecNode& node) {
   if (key == "seed") node.fail("seed: list the seeds as 'seeds', beside 'grid'");
   if (key == "output") node.fail("output: every run has a folder of its own, in that of --output");
+  if (key == "metrics") node.fail("metrics: every run keeps them in its own folder, where the sweep reads them");
 }
 
 std::vector<Setting> read_flags(const SpecNode& flags, bool simulated) {
@@ -118,8 +121,12 @@ SweepSpec read_sweep_spec(const std::string& path) {
   }
   const SpecNode grid = fields.child("grid");
   for (const auto& [name, node] : grid.fields()) spec.axes.push_back(read_axis(name, node));
-  for (const std::int64_t seed : fields.integers("seeds", {0, 9e18})) {
-    spec.seeds.push_back(static_cast<std::uint64_t>(seed));
+  for (const std::int64_t number : fields.integers("seeds", {0, 9e18})) {
+    const auto seed = static_cast<std::uint64_t>(number);
+    if (std::find(spec.seeds.begin(), spec.seeds.end(), seed) != spec.seeds.end()) {
+      fields.fail("seeds", fmt::format("{} stands there twice: the same run again tells nothing", seed));
+    }
+    spec.seeds.push_back(seed);
   }
   if (spec.seeds.empty()) spec.seeds = {1};
   spec.target = read_target(fields.child("target"));

@@ -69,7 +69,7 @@ void Console::write_some(Target& target) {
   const ssize_t written = ::write(target.fd, text.data(), text.size());
   if (written < 0) {
     if (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK) return;
-    target = Target{target.fd, {}, 0, false, true};
+    target = Target{.fd = target.fd, .closed = true, .error = errno};
     return;
   }
   const auto count = static_cast<std::size_t>(written);

@@ -30,8 +30,9 @@ class Console {
   /// Whether so much waits to be written that nothing more should be read.
   [[nodiscard]] bool is_full() const;
 
-  /// Whether the reader of stdout has gone.
+  /// Whether nothing can be written to stdout any more, and why: EPIPE where its reader has gone.
   [[nodiscard]] bool is_closed() const { return targets_[0].closed; }
+  [[nodiscard]] int error() const { return targets_[0].error; }
 
   /// Whether tags should be coloured: a terminal, and NO_COLOR is not set.
   [[nodiscard]] OutputMux::Colour colour() const;
@@ -48,10 +49,11 @@ class Console {
  private:
   struct Target {
     int fd = -1;
-    std::string pending;
+    std::string pending = {};
     std::size_t written = 0;  ///< bytes of `pending` that are out already
     bool mid_line = false;    ///< the last byte written did not end a line
-    bool closed = false;      ///< the reader has gone; what is queued is dropped
+    bool closed = false;      ///< it can't be written; what is queued is dropped
+    int error = 0;            ///< then: why
   };
 
   [[nodiscard]] bool may_write(std::size_t target) const;

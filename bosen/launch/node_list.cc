@@ -44,7 +44,7 @@ void append_range(std::string_view list, std::string_view range, std::vector<std
   if (!first || !last) malformed(list, "'" + printable(range) + "' is not a number or a range of numbers");
   if (*last < *first) malformed(list, "'" + printable(range) + "' counts downwards");
   if (*last - *first >= kMaxNodes - numbers.size()) malformed(list, "it names too many nodes");
-  for (unsigned number = *first; number <= *last; ++number) {
+  for (std::uint64_t number = *first; number <= *last; ++number) {  // which does not wrap
     std::string digits = std::to_string(number);
     if (digits.size() < low.size()) digits.insert(0, low.size() - digits.size(), '0');
     numbers.push_back(std::move(digits));

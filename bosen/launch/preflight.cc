@@ -11,6 +11,7 @@
 
 #include "bosen/base/address.h"
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/base/version.h"
 #include "bosen/launch/agent_link.h"
 #include "bosen/launch/host_route.h"
@@ -153,8 +154,8 @@ class Preflight {
       if (now >= next_notice) {
         const auto late = std::find_if(agents_.begin(), agents_.end(), unfinished);
         const auto count = std::count_if(agents_.begin(), agents_.end(), unfinished);
-        fmt::print(stderr, "bosen check: waiting for {}{} {}\n", late->name,
-                   count > 1 ? fmt::format(" and {} more", count - 1) : "", what);
+        say(fmt::format("bosen check: waiting for {}{} {}\n", late->name,
+                        count > 1 ? fmt::format(" and {} more", count - 1) : "", what));
         next_notice = now + kNextNotice;
       }
       std::vector<pollfd> polled;

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <map>
 
@@ -45,6 +47,7 @@ int run_job(const JobRequest& request) {
   const HostRoutes routes = find_routes(request.plan.hosts);
   if (const std::string problems = routes.problems(); !problems.empty())
     throw Error(ErrorKind::kConfiguration, problems);
+  allow_open_files(5 * request.plan.ranks.size() + 64);  // before the logs are opened
   return Supervisor(request, routes).run();
 }
 
@@ -60,7 +63,6 @@ Supervisor::Supervisor(const JobRequest& request, const HostRoutes& routes)
       next_notice_(since_ + kFirstNotice) {
   BOSEN_ASSERT(routes.routes.size() == request.plan.hosts.size());
   const std::size_t count = request.plan.ranks.size();
-  allow_open_files(5 * count + 64);
   make_ranks();
   seen_.assign(count, State::kIdle);
 }
@@ -207,8 +209,12 @@ void Supervisor::turn() {
     rank->tick(now);
   }
   note_progress();
-  if (console_.is_closed() && !outcome_.interruption()) {
-    outcome_.interrupted(SIGPIPE);
+  if (console_.is_closed() && !outcome_.interruption() && !outcome_.was_refused()) {
+    if (console_.error() == EPIPE) {
+      outcome_.interrupted(SIGPIPE);
+    } else {
+      refuse(std::string("cannot write to standard output: ") + std::strerror(console_.error()));
+    }
     end_job(SIGTERM, now);
   }
   check_joining();

@@ -9,6 +9,7 @@
 
 #include "bosen/commands.h"
 #include "bosen/error.h"
+#include "bosen/say.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/data/build.h"
 
@@ -68,7 +69,7 @@ class Progress {
     part_ = part;
     tenth_ = tenth;
     const char* const end = terminal_ ? (done == total ? "\n" : "") : "\n";
-    fmt::print(stderr, "{}{}: {} {}/{} images{}", terminal_ ? "\r" : "", kName, part, done, total, end);
+    bosen::say(fmt::format("{}{}: {} {}/{} images{}", terminal_ ? "\r" : "", kName, part, done, total, end));
     std::fflush(stderr);
   }
 
@@ -93,15 +94,15 @@ void build(DataFlags& flags) {
     result = build_from_images(flags.build);
   }
   if (result.broken > 0) {
-    fmt::print(stderr, "{}: left out {} images that can't be read; the first: {}\n", kName, result.broken,
-               result.first_broken);
+    bosen::say(fmt::format("{}: left out {} images that can't be read; the first: {}\n", kName, result.broken,
+                           result.first_broken));
   }
-  fmt::print(stderr, "{}: wrote {} ({} images to train, {} to test)\n", kName, flags.build.output, result.train,
-             result.test);
+  bosen::say(fmt::format("{}: wrote {} ({} images to train, {} to test)\n", kName, flags.build.output, result.train,
+                         result.test));
   const char* const solver = flags.from == "idx"       ? "config/solvers/lenet.yaml"
                              : flags.from == "cifar10" ? "config/solvers/cifar10_quick.yaml"
                                                        : "SOLVER.yaml";
-  fmt::print(stderr, "{}: next, train a net: poseidon train {} --data {}\n", kName, solver, flags.build.output);
+  bosen::say(fmt::format("{}: next, train a net: poseidon train {} --data {}\n", kName, solver, flags.build.output));
 }
 
 }  // namespace

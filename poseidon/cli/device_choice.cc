@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "bosen/error.h"
+#include "bosen/say.h"
 #include "poseidon/backend/cpu/cpu_backend.h"
 #ifdef POSEIDON_HAS_CUDA
 #include "poseidon/backend/cuda/cuda_backend.h"
@@ -56,7 +57,9 @@ std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int wo
   }
 #ifdef POSEIDON_HAS_CUDA
   const int number = device == kCuda ? CudaBackend::device_of(worker) : gpu_of(device);
-  const auto tell = [number](const std::string& text) { fmt::print(stderr, "poseidon: cuda:{}: {}\n", number, text); };
+  const auto tell = [number](const std::string& text) {
+    bosen::say(fmt::format("poseidon: cuda:{}: {}\n", number, text));
+  };
   return std::make_unique<CudaBackend>(
       CudaOptions{.device = number, .precision = precision_named(precision), .plan_folder = plan_cache, .tell = tell});
 #else

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bosen/error.h"
+#include "bosen/say.h"
 #include "poseidon/net_description.h"
 #include "poseidon/solver/durable_file.h"
 
@@ -73,7 +74,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
            fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to learn from", net.file));
   }
   if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
-    fmt::print(stderr, "poseidon train: {} is not there, so nothing is tested\n", folder);
+    bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
   }
   if (feed->has(Phase::kTest)) (void)feed->examples(Phase::kTest);  // broken data are better known now than at a test
   batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
@@ -108,11 +109,10 @@ void TrainingJob::settle_start() {
 void TrainingJob::tell_of_others() const {
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
   if (!newest || (snapshot && *newest <= snapshot->state.iteration)) return;
-  fmt::print(
-      stderr,
+  bosen::say(fmt::format(
       "poseidon train: {} has {} snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
       "test' take the one of the highest number\n",
-      snapshots, snapshot ? "newer" : "an earlier run's", *newest);
+      snapshots, snapshot ? "newer" : "an earlier run's", *newest));
 }
 
 void TrainingJob::make_plan() {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bosen/error.h"
+#include "bosen/say.h"
 
 namespace poseidon {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::int64_t kTopics = 3;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-void say(const std::string& text) { fmt::print(stderr, "poseidon train: {}\n", text); }
+void say(const std::string& text) { bosen::say(fmt::format("poseidon train: {}\n", text)); }
 
 /// Tells of what may happen in every iteration, more and more rarely.
 std::function<void(const std::string&)> rare_warning() {

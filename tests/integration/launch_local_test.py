@@ -1,12 +1,14 @@
 """`bosen run` with processes of this host: exit codes, output, signals, and that nothing is ever left behind."""
 
+import json
 import os
 import pty
 import select
+import shlex
 import signal
 import subprocess
 
-from launch_support import BOSEN, PATIENCE_S, Job, LaunchTest, bosen, environment, main, placements
+from launch_support import BIN, BOSEN, PATIENCE_S, Job, LaunchTest, bosen, environment, main, placements
 
 # Prints its process id and that of a descendant which has nothing to do with the signals of its parent, and waits.
 FAMILY = "sleep 1000 & echo pid $$; echo pid $!; wait"
@@ -66,7 +68,7 @@ class BadUsageTest(LaunchTest):
         self.check("-n", "0", message="--processes: must be from 1 to 4096, not 0")
         self.check("-n", 2, "--timeout", "never", message="--timeout")
         self.check("-n", 2, "--servers", "-1", message="--servers")
-        self.check("-n", 2, "stray", message="unexpected argument 'stray'")
+        self.check("-n", 2, "stray", message="cannot run 'stray'")
 
     def test_no_number_of_processes(self):
         self.check(message="say how many processes to start: -n N")
@@ -132,6 +134,40 @@ class BadUsageTest(LaunchTest):
     def test_an_output_folder_that_cannot_be_made(self):
         path = self.write("file", "")
         self.check("-n", 1, "--output-dir", f"{path}/logs", message="cannot make the output folder")
+
+
+class StreamsTest(LaunchTest):
+    """Standard streams that are full or closed from the start."""
+
+    def run_with(self, redirection, *command):
+        words = " ".join(shlex.quote(str(word)) for word in command)
+        return subprocess.run(["/bin/sh", "-c", f"exec {words} {redirection}"], env=environment(), capture_output=True, text=True,
+                              timeout=PATIENCE_S, check=False)
+
+    def test_a_full_stdout_ends_the_job_with_a_line(self):
+        done = self.run_with(">/dev/full", BOSEN, "run", "-n", 1, "--", "sh", "-c", "echo hello; exec sleep 100")
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, "bosen run: cannot write to standard output: No space left on device\n"))
+
+    def test_a_full_stderr_costs_nothing_but_what_was_said(self):
+        for program, flags in [("mf", ["--generate", "60,80,4,2000"]), ("lasso", ["--generate", "30,40,3,5"])]:
+            output = self.folder / program
+            done = self.run_with("2>/dev/full", BIN / program, *flags, "--output", output)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertTrue((output / "metrics.jsonl").exists())
+        self.assertEqual(self.run_with("2>/dev/full", BIN / "mf", "--bogus").returncode, 2)
+        self.assertEqual(self.run_with("2>/dev/full", BOSEN, "bogus").returncode, 2)
+
+    def test_closed_streams_are_taken_for_empty_ones(self):
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(closed):
+                done = self.run_with(closed, BOSEN, "run", "-n", 2, "--", "sh", "-c", "echo hello; echo hello >&2")
+                self.assertEqual(done.returncode, 0, done)
+        metrics = self.folder / "m.jsonl"
+        done = self.run_with("2>&-", BIN / "mf", "--generate", "60,80,4,2000", "--metrics", metrics)
+        self.assertEqual(done.returncode, 0, done)
+        for line in metrics.read_text().splitlines():
+            json.loads(line)
 
 
 class EnvironmentTest(LaunchTest):

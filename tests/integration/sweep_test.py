@@ -163,6 +163,8 @@ class SweepTest(unittest.TestCase):
         refused("program: mf\ngrid: {stalness: [1]}\n", "spec.yaml:2:.*'stalness' is no flag of mf; did you mean 'staleness'?")
         refused("program: mfx\ngrid: {staleness: [1]}\n", "spec.yaml: cannot run 'mfx'")
         refused("program: /bin/true\ngrid: {staleness: [1]}\n", "the program '/bin/true' is not built on bosen")
+        refused(REAL.replace("rank: 4", "rank: 4, metrics: m.jsonl"), "metrics: every run keeps them in its own folder")
+        refused(REAL + "seeds: [1, 2, 1]\n", "seeds: 1 stands there twice")
         run = self.sweep(REAL + "target: {measure: rsme, at_most: 3}\n")
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertRegex(run.stderr, "no run reports 'rsme', which the target names; they report .*rmse")

@@ -46,5 +46,9 @@ TEST(NodeListTest, RefusesMalformedCounts) {
   }
 }
 
+TEST(NodeListTest, EndsAtTheLargestNumber) {
+  EXPECT_EQ(expand_node_list("n[4294967294-4294967295]"), (std::vector<std::string>{"n4294967294", "n4294967295"}));
+}
+
 }  // namespace
 }  // namespace bosen::launch
