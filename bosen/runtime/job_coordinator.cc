@@ -174,9 +174,9 @@ std::optional<std::string> JobCoordinator::objection_to_totals() const {
 void JobCoordinator::done(Rank rank, std::int64_t now_ns, Output& output) {
   if (over()) return;
   if (phase_ == Phase::kJoining) return reject(seat(rank).peer, "was done before the job began", now_ns, output);
-  const bool is_first = std::none_of(seats_.begin(), seats_.end(), [](const Seat& seat) { return seat.done; });
+  const bool nobody_waited = std::none_of(seats_.begin(), seats_.end(), waits_for_end);
   seat(rank).done = true;
-  if (is_first) {
+  if (nobody_waited && waits_for_end(seat(rank))) {
     waiting_since_ns_ = now_ns;
     notice_due_ns_ = now_ns + limits::kQuietWaitNs;
   }
@@ -185,6 +185,9 @@ void JobCoordinator::done(Rank rank, std::int64_t now_ns, Output& output) {
   over_by_ns_ = now_ns + kFarewellNs;
   output.sends.push_back({seated(), Released{}});
 }
+
+// A dedicated server is done from the start, and serves until the end: it waits for nobody.
+bool JobCoordinator::waits_for_end(const Seat& seat) { return seat.done && seat.member->workers > 0; }
 
 void JobCoordinator::closed(PeerId id, const std::string& why, std::int64_t now_ns, Output& output) {
   lose(id, "died: " + why, now_ns, output);
@@ -272,7 +275,7 @@ void JobCoordinator::say_whom_we_wait_for(std::int64_t now_ns, Output& output) {
   std::set<std::string> machines;
   std::vector<PeerId> to;
   for (const Seat& seat : seats_) {
-    const bool waits = seat.member && (phase_ == Phase::kJoining || seat.done);
+    const bool waits = phase_ == Phase::kJoining ? seat.member.has_value() : waits_for_end(seat);
     if (waits && machines.insert(seat.member->machine).second) to.push_back(seat.peer);
   }
   if (!to.empty()) output.sends.push_back({to, Waiting{waiting_text(now_ns)}});

@@ -97,6 +97,7 @@ class JobCoordinator {
   void start(std::int64_t now_ns, Output& output);
   [[nodiscard]] std::optional<std::string> objection_to_totals() const;
   void done(Rank rank, std::int64_t now_ns, Output& output);
+  static bool waits_for_end(const Seat& seat);
   /// Drops the peer; the job can't go on without it where it has a seat. `fate` completes "rank 3 (host h, pid 4) ...".
   void lose(PeerId id, const std::string& fate, std::int64_t now_ns, Output& output);
   void fail(ErrorKind kind, const std::string& cause, std::int64_t now_ns, Output& output);
@@ -117,7 +118,7 @@ class JobCoordinator {
   bool await_late_ = false;      ///< failed while some had not come yet: they are told when they come
   StallDetector stall_;
   std::int64_t heartbeat_due_ns_;
-  std::int64_t waiting_since_ns_;  ///< joining: since the start; running: since the first was done
+  std::int64_t waiting_since_ns_;  ///< joining: since the start; running: since the first with workers was done
   std::int64_t notice_due_ns_;
   std::uint64_t strangers_dropped_ = 0;
 };

@@ -46,9 +46,11 @@ class Job {
     carry_out([&](auto& output) { coordinator_.step(peer, message, now_, output); });
   }
 
-  void hello(PeerId peer, Rank rank) {
+  void hello(PeerId peer, Rank rank) { hello(peer, member(rank)); }
+
+  void hello(PeerId peer, const Member& member) {
     if (peer != JobCoordinator::kSelf) connect(peer);
-    say(peer, Hello{"token", size_, member(rank), true});
+    say(peer, Hello{"token", size_, member, true});
     alive_.insert(peer);
   }
 
@@ -160,6 +162,24 @@ TEST(JobCoordinatorTest, SaysEveryTenSecondsWhoIsNotDone) {
   const Texts expected{"waiting: has waited for 10 s for ranks 0 and 3 to finish (2 of 4 processes are done)"};
   EXPECT_EQ(job.heard(1), expected);
   EXPECT_EQ(job.heard(2), expected);
+  EXPECT_EQ(job.heard(3), Texts{});
+}
+
+TEST(JobCoordinatorTest, ADedicatedServerIsDoneAtOnceAndWaitsForNobody) {
+  Job job(4);
+  job.hello(1, 1);
+  job.hello(2, 2);
+  Member server = member(3);
+  server.workers = 0;
+  job.hello(3, server);
+  for (const PeerId peer : {0U, 1U, 2U, 3U}) job.heard(peer);
+  job.say(3, Done{});
+  job.pass(100 * kSecond);
+  EXPECT_EQ(job.heard(3), Texts{});
+  job.say(0, Done{});
+  job.pass(10 * kSecond);
+  EXPECT_EQ(job.heard(0),
+            Texts{"waiting: has waited for 10 s for ranks 1 and 2 to finish (2 of 4 processes are done)"});
   EXPECT_EQ(job.heard(3), Texts{});
 }
 
