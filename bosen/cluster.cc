@@ -1,7 +1,5 @@
 #include "bosen/cluster.h"
 
-#include <cmath>
-
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/job_report.h"
@@ -10,24 +8,12 @@
 namespace bosen {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what, const std::string& name, const std::string& problem) {
-  throw Error(ErrorKind::kUsage, what + " '" + name + "': " + problem);
+[[noreturn]] void refuse(const std::string& name, const std::string& problem) {
+  throw Error(ErrorKind::kUsage, "table '" + name + "': " + problem);
 }
 
-void check_name(const std::string& what, const std::string& name) {
-  if (name.empty()) refuse(what, name, "needs a name");
-  if (name.size() > limits::kNameBytesMax) {
-    refuse(what, name, "the name is longer than " + std::to_string(limits::kNameBytesMax) + " bytes");
-  }
-}
-
-void check_options(const std::string& name, const TableOptions& options) {
-  if (options.staleness && *options.staleness < 0) refuse("table", name, "staleness must not be negative");
-  if (options.cache_rows < 0) refuse("table", name, "cache_rows must not be negative");
-  for (const double value : {options.updater.learning_rate, options.updater.momentum, options.updater.decay1,
-                             options.updater.decay2, options.updater.epsilon}) {
-    if (!std::isfinite(value)) refuse("table", name, "the updater's options must be finite numbers");
-  }
+void check_cache(const std::string& name, const TableOptions& options) {
+  if (options.cache_rows < 0) refuse(name, "cache_rows must not be negative");
 }
 
 bool should_grow(const std::string& measure) {
@@ -50,12 +36,10 @@ int Cluster::shards() const { return process_->members().shards(); }
 
 template <class T>
 Table<T> Cluster::create_table(const std::string& name, const TableOptions& options) {
-  check_name("table", name);
-  check_options(name, options);
+  check_cache(name, options);
   const auto width_max = static_cast<std::int64_t>(limits::kRowBytesMax / sizeof(T));
   if (options.width < 1 || options.width > width_max) {
-    refuse("table", name,
-           "width is " + std::to_string(options.width) + ", it must be from 1 to " + std::to_string(width_max));
+    refuse(name, "width is " + std::to_string(options.width) + ", it must be from 1 to " + std::to_string(width_max));
   }
   const wire::RowShape shape{RowKind::kDense, ElementTypeOf<T>::value, options.width};
   return Table<T>(process_->create_table(name, shape, options));
@@ -63,16 +47,13 @@ Table<T> Cluster::create_table(const std::string& name, const TableOptions& opti
 
 template <class T>
 SparseTable<T> Cluster::create_sparse_table(const std::string& name, const TableOptions& options) {
-  check_name("table", name);
-  check_options(name, options);
-  if (options.width != 0) refuse("table", name, "is sparse and has no width: leave it out");
+  check_cache(name, options);
+  if (options.width != 0) refuse(name, "is sparse and has no width: leave it out");
   const wire::RowShape shape{RowKind::kSparse, ElementTypeOf<T>::value, 0};
   return SparseTable<T>(process_->create_table(name, shape, options));
 }
 
 Channel Cluster::create_channel(const std::string& name, const ChannelOptions& options) {
-  check_name("channel", name);
-  if (options.capacity < 1) refuse("channel", name, "capacity must be at least 1");
   return Channel(process_->create_channel(name, options));
 }
 

@@ -6,10 +6,22 @@
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
+#include "bosen/wire/message_check.h"
 
 namespace bosen::runtime {
 
 using wire::NodeId;
+
+namespace {
+
+// Shards take no notice of what they would have to refuse, and the process would wait for ever.
+void check_creation(const std::string& what, std::size_t made, int most, const std::string& problem) {
+  if (!problem.empty()) throw Error(ErrorKind::kUsage, what + ' ' + problem);
+  if (made < static_cast<std::size_t>(most)) return;
+  throw Error(ErrorKind::kUsage, what + " is one too many: a job has at most " + std::to_string(most) + " of them");
+}
+
+}  // namespace
 
 Process::Process(ProcessSpec spec, Platform& platform)
     : spec_(std::move(spec)), platform_(platform), waiter_(platform.make_waiter()) {
@@ -178,6 +190,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
   spec.consistency = options.consistency.value_or(spec_.options.consistency);
   spec.staleness = options.staleness.value_or(spec_.options.staleness);
   spec.updater = options.updater;
+  check_creation("table '" + name + "'", tables_.size(), limits::kTablesMax, wire::check_table(spec));
   const std::string problem = spec_.updaters.problem(spec.updater, shape.element, shape.kind, spec.consistency);
   if (!problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + problem);
   const auto id = static_cast<TableId>(tables_.size());
@@ -205,6 +218,8 @@ void Process::refuse(const std::string& problem) {
 }
 
 ChannelHandle& Process::create_channel(const std::string& name, const ChannelOptions& options) {
+  check_creation("channel '" + name + "'", channels_.size(), limits::kChannelsMax,
+                 wire::check_channel(name, options.capacity));
   const auto id = static_cast<std::uint32_t>(channels_.size());
   core::ChannelCore* channel = nullptr;
   with_client([&](core::Outbox& outbox) { channel = &client_->create_channel(name, options.capacity, outbox); });

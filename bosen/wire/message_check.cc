@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "bosen/base/limits.h"
+#include "bosen/wire/message_fields.h"
 
 namespace bosen::wire {
 namespace {
@@ -69,16 +70,18 @@ Rank rank_of(NodeId node, const DecodeContext& context) {
   return node.is_shard() ? context.rank_of_shard[static_cast<std::size_t>(node.shard_id())] : node.rank();
 }
 
-std::string check_name(const char* what, const std::string& name) {
+std::string check_text(const char* what, const std::string& text, std::size_t longest) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (name.empty()) return fmt::format("has an empty {}", what);
-  if (std::any_of(name.begin(), name.end(), is_control)) return fmt::format("has a {} that is not printable", what);
+  if (text.size() > longest) return fmt::format("has a {} longer than {} bytes", what, longest);
+  if (std::any_of(text.begin(), text.end(), is_control)) return fmt::format("has a {} that is not printable", what);
   return {};
 }
 
-std::string check_problem(const std::string& problem) {
-  return problem.empty() ? std::string() : check_name("problem", problem);
+std::string check_name(const char* what, const std::string& name) {
+  return name.empty() ? fmt::format("has an empty {}", what) : check_text(what, name, limits::kNameBytesMax);
 }
+
+std::string check_problem(const std::string& problem) { return check_text("problem", problem, kProblemBytesMax); }
 
 template <class Enum>
 bool is_between(Enum value, Enum first, Enum last) {
@@ -116,12 +119,7 @@ class MessageCheck {
 
   std::string operator()(const CreateTable& message) const {
     if (message.table >= limits::kTablesMax) return fmt::format("makes table {}, out of bounds", message.table);
-    const TableSpec& spec = message.spec;
-    if (std::string problem = check_shape(spec.shape); !problem.empty()) return problem;
-    if (!is_between(spec.consistency, Consistency::kBsp, Consistency::kAsp)) return "has an unknown consistency";
-    if (spec.staleness < 0 || spec.staleness > kClockMax) return fmt::format("has staleness {}", spec.staleness);
-    if (std::string problem = check_updater(spec.updater); !problem.empty()) return problem;
-    return check_name("name", spec.name);
+    return check_table(message.spec);
   }
 
   std::string operator()(const TableCreated& message) const {
@@ -167,8 +165,7 @@ class MessageCheck {
 
   std::string operator()(const CreateChannel& message) const {
     if (message.channel >= limits::kChannelsMax) return fmt::format("makes channel {}, out of bounds", message.channel);
-    if (message.capacity < 1) return fmt::format("makes a channel of capacity {}", message.capacity);
-    return check_name("name", message.name);
+    return wire::check_channel(message.name, message.capacity);
   }
 
   std::string operator()(const ChannelCreated& message) const {
@@ -220,6 +217,21 @@ std::string name_of(MessageType type) {
   if (type == MessageType::kAcknowledgement) return "Acknowledgement";
   const Route* route = find_route(type);
   return route != nullptr ? route->name : fmt::format("message type {}", static_cast<int>(type));
+}
+
+std::string check_table(const TableSpec& spec) {
+  if (std::string problem = check_shape(spec.shape); !problem.empty()) return problem;
+  if (!is_between(spec.consistency, Consistency::kBsp, Consistency::kAsp)) return "has an unknown consistency";
+  if (spec.staleness < 0 || spec.staleness > kClockMax) {
+    return fmt::format("has staleness {}, which is not within 0 and {}", spec.staleness, kClockMax);
+  }
+  if (std::string problem = check_updater(spec.updater); !problem.empty()) return problem;
+  return check_name("name", spec.name);
+}
+
+std::string check_channel(const std::string& name, std::int32_t capacity) {
+  if (capacity < 1) return fmt::format("has capacity {}, it must be at least 1", capacity);
+  return check_name("name", name);
 }
 
 std::string check_route(MessageType type, NodeId source, NodeId target, Rank peer, const DecodeContext& context) {

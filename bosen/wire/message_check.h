@@ -18,6 +18,11 @@ std::string check_route(MessageType type, NodeId source, NodeId target, Rank pee
 /// Why the message's values cannot be meant, or nothing. Its route was checked. Blocks know their rows.
 std::string check_message(const Message& message, NodeId source, NodeId target, const DecodeContext& context);
 
+/// Why no table (channel) may be made so, or nothing: "has an empty name". Whoever makes one asks before it tells
+/// others, who would not hear of it otherwise.
+std::string check_table(const TableSpec& spec);
+std::string check_channel(const std::string& name, std::int32_t capacity);
+
 /// "Update" and so on; "message type 77" where there is none.
 std::string name_of(MessageType type);
 

@@ -57,7 +57,7 @@ class Mailbox {
 };
 
 /// One process, or the error with which it failed to join.
-struct Joined {
+struct Attempt {
   std::unique_ptr<JobControl> control;
   ErrorKind kind = ErrorKind::kUsage;
   std::string error;
@@ -85,9 +85,9 @@ class JobControlTest : public ::testing::Test {
   }
 
   /// Joins in a thread of its own.
-  std::future<Joined> join(const JobSpec& spec, const Member& own) {
+  std::future<Attempt> join(const JobSpec& spec, const Member& own) {
     return std::async(std::launch::async, [this, spec, own] {
-      Joined joined;
+      Attempt joined;
       try {
         Mailbox& mailbox = failures_[static_cast<std::size_t>(own.rank)];
         joined.control = std::make_unique<JobControl>(
@@ -104,11 +104,11 @@ class JobControlTest : public ::testing::Test {
 
   /// A whole job, by rank.
   std::vector<std::unique_ptr<JobControl>> start(int size) {
-    std::vector<std::future<Joined>> joining;
+    std::vector<std::future<Attempt>> joining;
     for (Rank rank = 0; rank < size; ++rank) joining.push_back(join(spec(rank, size), member(rank)));
     std::vector<std::unique_ptr<JobControl>> job;
     for (auto& future : joining) {
-      Joined joined = future.get();
+      Attempt joined = future.get();
       EXPECT_EQ(joined.error, "");
       job.push_back(std::move(joined.control));
     }
@@ -236,7 +236,7 @@ TEST_F(JobControlTest, ATimeOutTellsAllWhoAreHereWhoIsMissing) {
   auto zero = join(patient, member(0));
   auto two = join(spec(2, 5), member(2));
   for (auto* joining : {&zero, &two}) {
-    const Joined joined = joining->get();
+    const Attempt joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kTimeout);
     EXPECT_TRUE(contains(joined.error, "ranks 1, 3 and 4 did not join the job within 1 s (2 of 5 processes are here)"))
         << joined.error;
@@ -249,7 +249,7 @@ TEST_F(JobControlTest, AProcessThatCannotReachRankZeroNamesItsAddress) {
   lost.timeout_s = 0.3;
   const std::string address = free_address();
   lost.find_coordinator = [&] { return address; };
-  const Joined joined = join(lost, member(1)).get();
+  const Attempt joined = join(lost, member(1)).get();
   EXPECT_EQ(joined.kind, ErrorKind::kTimeout);
   EXPECT_TRUE(contains(joined.error, "rank 1 (host node1, pid 4001) could not reach rank 0 at " + address + " for 0.3"))
       << joined.error;
@@ -263,7 +263,7 @@ TEST_F(JobControlTest, DifferentVersionsEndEveryProcessWithOneLine) {
   newer.version = "9.9.9";
   auto two = join(spec(2, 3), newer);
   for (auto* joining : {&zero, &one, &two}) {
-    const Joined joined = joining->get();
+    const Attempt joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kConfiguration);
     EXPECT_TRUE(
         contains(joined.error,
@@ -279,12 +279,12 @@ TEST_F(JobControlTest, ARankThatIsThereTwiceEndsTheJob) {
   twin.host = "elsewhere";
   auto other = join(spec(1, 3), twin);
   // The last rank comes when the job has failed already, so that it can't start before both twins are here.
-  std::vector<Joined> all;
+  std::vector<Attempt> all;
   all.push_back(one.get());
   all.push_back(other.get());
   all.push_back(join(spec(2, 3), member(2)).get());
   all.push_back(zero.get());
-  for (const Joined& joined : all) {
+  for (const Attempt& joined : all) {
     EXPECT_EQ(joined.kind, ErrorKind::kConfiguration);
     EXPECT_TRUE(contains(joined.error, "rank 1 is there twice: on host ")) << joined.error;
     EXPECT_TRUE(contains(joined.error, "node1")) << joined.error;
@@ -296,7 +296,7 @@ TEST_F(JobControlTest, ProcessesOfDifferentSizesDoNotJoin) {
   auto zero = join(spec(0, 2), member(0));
   auto one = join(spec(1, 3), member(1));
   for (auto* joining : {&zero, &one}) {
-    const Joined joined = joining->get();
+    const Attempt joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kConfiguration);
     EXPECT_TRUE(contains(joined.error, "started for a job of 3 processes, but rank 0 for one of 2")) << joined.error;
   }
@@ -324,7 +324,7 @@ TEST_F(JobControlTest, StrangersAreDroppedWhileTheJobJoins) {
 
 TEST_F(JobControlTest, AProcessThatComesTooLateIsTurnedAwayAndTheJobGoesOn) {
   auto job = start(2);
-  const Joined late = join(spec(1, 2), member(1)).get();
+  const Attempt late = join(spec(1, 2), member(1)).get();
   EXPECT_EQ(late.kind, ErrorKind::kConfiguration);
   EXPECT_TRUE(contains(late.error, "rank 1 is there twice")) << late.error;
   leave_together(job);
@@ -334,7 +334,7 @@ TEST_F(JobControlTest, APortInUseSaysHowToMendIt) {
   const TcpListener taken = listen_at({"127.0.0.1", 0});
   JobSpec zero = spec(0, 2);
   zero.listen = "127.0.0.1:" + std::to_string(taken.port);
-  const Joined joined = join(zero, member(0)).get();
+  const Attempt joined = join(zero, member(0)).get();
   EXPECT_EQ(joined.kind, ErrorKind::kNetwork);
   EXPECT_TRUE(contains(joined.error, zero.listen + ": the port is in use by another program; ")) << joined.error;
 }
@@ -425,7 +425,7 @@ TEST_F(JobControlTest, GarbageFromAMemberEndsTheJob) {
   auto zero = join(spec(0, 2), member(0));
   Stranger member_gone_mad(address_.get());
   member_gone_mad.say(encode(Hello{"token", 2, member(1), true}));
-  Joined joined = zero.get();
+  Attempt joined = zero.get();
   ASSERT_EQ(joined.error, "");
   member_gone_mad.say("{\"type\":\"released\"}\n");
   EXPECT_EQ(failures(0).take(), "rank 1 (host node1, pid 4001) was dropped: it broke the control protocol");
@@ -440,7 +440,7 @@ TEST_F(JobControlTest, AMemberThatDiesWhileOthersAreAwaitedEndsTheWait) {
   }
   auto two = join(spec(2, 3), member(2));
   for (auto* joining : {&zero, &two}) {
-    const Joined joined = joining->get();
+    const Attempt joined = joining->get();
     EXPECT_EQ(joined.kind, ErrorKind::kPeerLost);
     EXPECT_TRUE(joined.error.starts_with("rank 1 (host node1, pid 4001) died: connection ")) << joined.error;
   }

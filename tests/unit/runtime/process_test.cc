@@ -1,0 +1,59 @@
+// A process that is a job by itself.
+
+#include "bosen/runtime/process.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+#include "bosen/base/limits.h"
+#include "bosen/runtime/machine_platform.h"
+#include "tests/support/error_message.h"
+
+namespace bosen::runtime {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr wire::RowShape kShape{RowKind::kDense, ElementType::kFloat, 2};
+
+class ProcessTest : public ::testing::Test {
+ protected:
+  void make_table(const std::string& name, const TableOptions& options = {}) {
+    process_.create_table(name, kShape, options);
+  }
+
+  MachinePlatform platform_;
+  Process process_{{}, platform_};
+};
+
+TEST_F(ProcessTest, RefusesTablesThatOtherProcessesWouldRefuse) {
+  const auto problem = [this](const std::string& name, const TableOptions& options) {
+    return error_message([&] { make_table(name, options); });
+  };
+  EXPECT_THAT(problem("two\nlines", {}), HasSubstr("has a name that is not printable"));
+  EXPECT_THAT(problem(std::string(limits::kNameBytesMax + 1, 'x'), {}), HasSubstr("has a name longer than 256 bytes"));
+  EXPECT_THAT(problem("x", {.staleness = std::numeric_limits<Clock>::max()}), HasSubstr("has staleness"));
+  EXPECT_THAT(problem("x", {.updater = {.name = "a\tb"}}), HasSubstr("name of its updater that is not printable"));
+  EXPECT_EQ(problem("x", {.staleness = Clock{1} << 62}), "no error");
+}
+
+TEST_F(ProcessTest, RefusesChannelsThatOtherProcessesWouldRefuse) {
+  const auto problem = [this](const std::string& name, int capacity) {
+    return error_message([&] { process_.create_channel(name, {.capacity = capacity}); });
+  };
+  EXPECT_THAT(problem("", 1), HasSubstr("channel '' has an empty name"));
+  EXPECT_THAT(problem("x", 0), HasSubstr("channel 'x' has capacity 0, it must be at least 1"));
+  EXPECT_EQ(problem("x", 1), "no error");
+}
+
+TEST_F(ProcessTest, RefusesTheTableBeyondTheLast) {
+  for (int i = 0; i < limits::kTablesMax; ++i) make_table("table " + std::to_string(i));
+  EXPECT_THAT(error_message([&] { make_table("the last straw"); }),
+              HasSubstr("table 'the last straw' is one too many: a job has at most 4096 of them"));
+}
+
+}  // namespace
+}  // namespace bosen::runtime
