@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "bosen/base/limits.h"
 
@@ -83,13 +84,7 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
   }
   Creation& creation = table_creations_[create.table];
   if (!tables_[create.table] && creation.problem.empty()) {
-    creation.problem = updaters_.problem(create.spec.updater, create.spec.shape.element, create.spec.shape.kind,
-                                         create.spec.consistency);
-    if (creation.problem.empty()) {
-      tables_[create.table] = std::make_unique<Table>(
-          create.spec, members_, pool_,
-          updaters_.make(create.spec.updater, create.spec.shape.element, members_.worker_count()));
-    }
+    creation.problem = make_table(create);
   } else if (tables_[create.table] && !(tables_[create.table]->spec == create.spec) && creation.problem.empty()) {
     const std::string& first = tables_[create.table]->spec.name;
     creation.problem = "rank " + std::to_string(client) + " makes table '" + create.spec.name +
@@ -101,6 +96,19 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
   begin_making(client, {true, create.table, "table '" + create.spec.name + "'"}, outbox);
   if (creation.made_by < static_cast<std::size_t>(members_.clients())) return;
   end_making(true, create.table, creation.problem, outbox);
+}
+
+std::string ServerShard::make_table(const wire::CreateTable& create) {
+  const wire::TableSpec& spec = create.spec;
+  std::string problem = updaters_.problem(spec.updater, spec.shape.element, spec.shape.kind, spec.consistency);
+  if (!problem.empty()) return problem;
+  try {
+    tables_[create.table] = std::make_unique<Table>(
+        spec, members_, pool_, updaters_.make(spec.updater, spec.shape.element, members_.worker_count()));
+  } catch (const std::exception& error) {  // of the app's factory
+    return "updater '" + spec.updater.name + "' can't be made: " + error.what();
+  }
+  return {};
 }
 
 void ServerShard::on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox) {

@@ -80,6 +80,8 @@ class ServerShard {
 
   void on_create(Rank client, const wire::CreateTable& create, Outbox& outbox);
   void on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox);
+  /// Returns why it can't be made; empty: it is.
+  std::string make_table(const wire::CreateTable& create);
   void begin_making(Rank client, Making making, Outbox& outbox);
   void end_making(bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox);
   void tell(Rank client, bool is_table, std::uint32_t id, const std::string& problem, Outbox& outbox) const;

@@ -111,9 +111,11 @@ class JobControl::Impl {
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   bool leave();
   void abort(const Error& cause);
+  void abort_soon(const Error& cause);
   void report(std::string status);
 
  private:
+  [[nodiscard]] bool over() const { return released_ || failure_ || ended_; }  // under mutex_
   void wake() const;
   void await_start();
 
@@ -191,17 +193,22 @@ bool JobControl::Impl::leave() {
   wants_to_leave_ = true;
   wake();
   // Bounded by the coordinator's and the link's watch over who is alive.
-  changed_.wait(lock, [&] { return released_ || failure_ || ended_; });
+  changed_.wait(lock, [&] { return over(); });
   return released_ && !failure_;
 }
 
 void JobControl::Impl::abort(const Error& cause) {
+  abort_soon(cause);
   std::unique_lock lock(mutex_);
-  if (released_ || failure_ || ended_) return;
+  if (!over()) changed_.wait_for(lock, kAbortWait, [&] { return ended_; });
+}
+
+void JobControl::Impl::abort_soon(const Error& cause) {
+  const std::lock_guard lock(mutex_);
+  if (over()) return;
   if (!aborted_) wants_to_abort_ = Abort{cause.kind(), cause.what()};
   aborted_ = true;
   wake();
-  changed_.wait_for(lock, kAbortWait, [&] { return ended_; });
 }
 
 void JobControl::Impl::report(std::string status) {
@@ -326,6 +333,8 @@ const std::vector<Member>& JobControl::members() const { return impl_->members()
 bool JobControl::leave() { return impl_->leave(); }
 
 void JobControl::abort(const Error& cause) { impl_->abort(cause); }
+
+void JobControl::abort_soon(const Error& cause) { impl_->abort_soon(cause); }
 
 void JobControl::report(std::string status) { impl_->report(std::move(status)); }
 

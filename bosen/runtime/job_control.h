@@ -58,6 +58,7 @@ class JobControl final : public Participation {
   /// is an error of the same kind, so that all end with the same exit code. Returns when the coordinator has taken
   /// note, or after a few seconds. Does nothing where the job is over.
   void abort(const Error& cause) override;
+  void abort_soon(const Error& cause) override;
 
   /// Does nothing where it is longer than kControlStatusBytesMax bytes.
   void report(std::string status) override;

@@ -5,8 +5,13 @@
 
 namespace bosen::runtime {
 
-Network::Network(const Options& options, Platform& platform, net::Transport& transport, Deliver deliver)
-    : options_(options), platform_(platform), transport_(transport), deliver_(std::move(deliver)) {
+Network::Network(const Options& options, Platform& platform, net::Transport& transport, Deliver deliver,
+                 OnFailure on_failure)
+    : options_(options),
+      platform_(platform),
+      transport_(transport),
+      deliver_(std::move(deliver)),
+      on_failure_(std::move(on_failure)) {
   for (int rank = 0; rank < options.processes; ++rank) {
     peers_.push_back(std::make_unique<Peer>(options.job, options.epoch));
   }

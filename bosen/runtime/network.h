@@ -28,8 +28,9 @@ class Network {
     std::uint32_t epoch = 1;
   };
   using Deliver = std::function<void(std::vector<wire::Envelope>&)>;
+  using OnFailure = std::function<void(const Error& cause)>;
 
-  Network(const Options& options, Platform& platform, net::Transport& transport, Deliver deliver);
+  Network(const Options& options, Platform& platform, net::Transport& transport, Deliver deliver, OnFailure on_failure);
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -52,6 +53,8 @@ class Network {
   [[nodiscard]] core::TimeNs now() const { return platform_.now(); }
   /// A frame has arrived.
   void step(net::ReceivedFrame received);
+  /// The driver can't go on.
+  void fail(const Error& cause) { on_failure_(cause); }
   /// Does what is due on all links; returns when something is again.
   core::TimeNs tick();
   /// The same for the link to one process.
@@ -71,6 +74,7 @@ class Network {
   Platform& platform_;
   net::Transport& transport_;
   const Deliver deliver_;
+  const OnFailure on_failure_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::atomic<std::size_t> waiting_bytes_{0};
   std::unique_ptr<NetworkDriver> driver_;  // goes first: it uses all of the above

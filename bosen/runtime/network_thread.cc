@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <string>
 
+#include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 
 namespace bosen::runtime {
@@ -18,7 +21,13 @@ std::chrono::steady_clock::time_point at(core::TimeNs time) {
 }  // namespace
 
 NetworkThread::NetworkThread(Network& network) : network_(network) {
-  thread_ = std::jthread([this](const std::stop_token& stop) { receive_all(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    try {
+      receive_all(stop);
+    } catch (const std::exception& error) {
+      network_.fail(Error(as_error(error).kind(), std::string("the network's thread can't go on: ") + error.what()));
+    }
+  });
 }
 
 NetworkThread::~NetworkThread() {

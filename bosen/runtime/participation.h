@@ -27,6 +27,9 @@ class Participation {
   /// Tells all processes that this one ends the job, and why.
   virtual void abort(const Error& cause) = 0;
 
+  /// The same without waiting until they know: for threads that others wait for.
+  virtual void abort_soon(const Error& cause) = 0;
+
   /// Tells rank 0 how this process is; only the latest word counts.
   virtual void report(std::string status) = 0;
 };

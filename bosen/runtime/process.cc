@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
@@ -61,8 +62,9 @@ void Process::join() {
   participation_ = std::move(joined.participation);
   make_actors();
   const Network::Options options{.rank = members_.rank, .processes = spec_.job.size, .job = joined.job, .epoch = 1};
-  network_ = std::make_unique<Network>(options, platform_, *transport_,
-                                       [this](std::vector<wire::Envelope>& envelopes) { deliver(envelopes); });
+  network_ = std::make_unique<Network>(
+      options, platform_, *transport_, [this](std::vector<wire::Envelope>& envelopes) { deliver(envelopes); },
+      [this](const Error& cause) { give_up(cause); });
   network_->start();
 }
 
@@ -72,9 +74,7 @@ void Process::make_actors() {
     LocalShard local{.id = shard, .core = {}, .actor = {}};
     local.core = std::make_unique<core::ServerShard>(members_, spec_.updaters, pool_);
     local.actor = std::make_unique<Actor>([this, &core = *local.core, shard](wire::Envelope envelope) {
-      core::Outbox outbox(NodeId::shard(shard));
-      core.step(std::move(envelope), outbox);
-      dispatch(outbox);
+      step(core, NodeId::shard(shard), std::move(envelope));
     });
     shards_.push_back(std::move(local));
   }
@@ -82,11 +82,7 @@ void Process::make_actors() {
   gauges_ = std::vector<WorkerGauge>(static_cast<std::size_t>(local_workers()));
   client_ = std::make_unique<core::ClientCore>(members_, pool_);
   client_actor_ = std::make_unique<Actor>(
-      [this](wire::Envelope envelope) {
-        core::Outbox outbox(NodeId::client(members_.rank));
-        client_->step(std::move(envelope), outbox);
-        dispatch(outbox);
-      },
+      [this](wire::Envelope envelope) { step(*client_, NodeId::client(members_.rank), std::move(envelope)); },
       [this] {
         client_->collect();
         barriers_passed_.store(client_->barriers_passed());
@@ -99,6 +95,21 @@ Actor& Process::actor_of(NodeId node) {
   const auto found = std::find_if(shards_.begin(), shards_.end(),
                                   [&](const LocalShard& shard) { return shard.id == node.shard_id(); });
   return *found->actor;
+}
+
+// What goes wrong in an actor (an updater of the app's throws) is not the affair of the thread that happens to drive
+// it. The actor does nothing more then: nobody shall take for done what is not.
+template <class Core>
+void Process::step(Core& core, NodeId self, wire::Envelope envelope) {
+  if (failed_.load()) return;
+  try {
+    core::Outbox outbox(self);
+    core.step(std::move(envelope), outbox);
+    dispatch(outbox);
+  } catch (const std::exception& error) {
+    const std::string where = self.is_shard() ? "shard " + std::to_string(self.shard_id()) : "this process's client";
+    give_up(Error(as_error(error).kind(), where + ": " + error.what()));
+  }
 }
 
 // Runs under the lock of the actor that speaks, so that its messages keep their order.
@@ -311,6 +322,12 @@ void Process::fail(const Error& cause) {
   }
   platform_.expect_end(cause);
   waiter_->wake_all();
+}
+
+// For a thread of ours that others wait for, and that has no caller who could tell them.
+void Process::give_up(const Error& cause) {
+  fail(cause);
+  if (participation_) participation_->abort_soon(cause);
 }
 
 void Process::throw_if_failed() {

@@ -124,11 +124,14 @@ class Process {
   void start_embedded();
   void make_actors();
   [[noreturn]] void refuse(const std::string& problem);
+  template <class Core>
+  void step(Core& core, wire::NodeId self, wire::Envelope envelope);
   void dispatch(core::Outbox& outbox);
   void deliver(std::vector<wire::Envelope>& envelopes);
   Actor& actor_of(wire::NodeId node);
   void pump();
   void fail(const Error& cause);
+  void give_up(const Error& cause);
   void hear_status(const std::string& text);
   [[nodiscard]] std::string describe_network_trouble() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);

@@ -64,6 +64,7 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
   });
   if (failure) std::rethrow_exception(failure);
   gather_statistics(channel);
+  throw_if_failed();  // of the last updates nobody may have waited for anything
 }
 
 void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>& body) {

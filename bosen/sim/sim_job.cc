@@ -21,6 +21,7 @@ class SimParticipation final : public runtime::Participation {
   ~SimParticipation() override { job_.members_.erase(rank_); }
   bool leave() override { return job_.leave(); }
   void abort(const Error& cause) override { job_.abort(rank_, cause); }
+  void abort_soon(const Error& cause) override { job_.abort(rank_, cause); }
   void report(std::string /*status*/) override {}  // nobody looks on in virtual time
 
  private:

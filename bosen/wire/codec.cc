@@ -20,7 +20,12 @@ constexpr std::size_t kBlockAlwaysCheckedBytes = 4096;
 // A clock below zero asks for nothing more than clock 0 does, the oldest there is.
 Clock wire_clock(Clock clock) { return std::max<Clock>(clock, 0); }
 
-std::string cut(const std::string& problem) { return problem.substr(0, kProblemBytesMax); }
+// Whatever an app says of what went wrong in it, a receiver must take it.
+std::string as_problem(const std::string& text) {
+  std::string problem = text.substr(0, kProblemBytesMax);
+  std::replace_if(problem.begin(), problem.end(), is_control, ' ');
+  return problem;
+}
 
 /// Appends a message's meta part to a head; fills in the header's part of it.
 struct Encoder {
@@ -44,9 +49,9 @@ struct Encoder {
     }
     if constexpr (requires { message.rows; }) BOSEN_ASSERT(message.rows.size() <= limits::kRowsPerRequestMax);
     if constexpr (requires { message.problem; }) {
-      M shortened = message;
-      shortened.problem = cut(message.problem);
-      Layout<M>::fields(writer, shortened);
+      M told = message;
+      told.problem = as_problem(message.problem);
+      Layout<M>::fields(writer, told);
     } else {
       Layout<M>::fields(writer, message);
     }

@@ -71,7 +71,6 @@ Rank rank_of(NodeId node, const DecodeContext& context) {
 }
 
 std::string check_text(const char* what, const std::string& text, std::size_t longest) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   if (text.size() > longest) return fmt::format("has a {} longer than {} bytes", what, longest);
   if (std::any_of(text.begin(), text.end(), is_control)) return fmt::format("has a {} that is not printable", what);
   return {};

@@ -12,6 +12,9 @@ namespace bosen::wire {
 /// No worker gets there: clocks beyond it would overflow in arithmetic.
 inline constexpr Clock kClockMax = Clock{1} << 62;
 
+/// No text that travels has such characters.
+constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
 /// Why no such message may go from `source` (a party of process `peer`) to `target`, or nothing.
 std::string check_route(MessageType type, NodeId source, NodeId target, Rank peer, const DecodeContext& context);
 

@@ -119,10 +119,10 @@ class OwnUpdaterTest(unittest.TestCase):
 
 
 class MisuseTest(unittest.TestCase):
-    def assert_refused(self, case, words, processes=1):
-        launcher = [BOSEN, "run", "-n", str(processes), "--"] if processes > 1 else []
+    def assert_refused(self, case, words, processes=1, servers=0):
+        launcher = [BOSEN, "run", "-n", str(processes), "--servers", str(servers), "--"] if processes > 1 else []
         result = run([*launcher, MISUSE, "--case", case])
-        lines = [line for line in result.stderr.splitlines() if "misuse:" in line]
+        lines = [line for line in result.stderr.splitlines() if "misuse:" in line and "misuse: clock" not in line]
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertTrue(lines, result.stderr)
         for line in lines:
@@ -149,6 +149,13 @@ class MisuseTest(unittest.TestCase):
                                         "'extra'.*every process must make the same .*channels in the same order",
                                         processes=3)
             self.assertEqual(len(lines), 3, lines)
+
+    def test_updaters_that_throw_end_the_job_on_every_rank(self):
+        for processes, servers in [(1, 0), (2, 0), (2, 1)]:
+            with self.subTest(processes=processes, servers=servers):
+                self.assert_refused("updater-that-cannot-be-made", "updater 'unmade' can't be made: the file of weights is not",
+                                    processes, servers)
+                self.assert_refused("updater-throws", "shard [0-9]+: the update is not mine", processes, servers)
 
     def test_flags_that_differ_between_ranks_are_refused(self):
         port = free_port()

@@ -1,6 +1,8 @@
 // Does one thing wrong, named by --case, the way an app could; each must end with one clear line and exit code 2.
 
+#include <cstddef>
 #include <cstdio>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -10,6 +12,22 @@ namespace {
 
 using bosen::Cluster;
 using bosen::Worker;
+
+class Throws final : public bosen::Updater<float> {
+ public:
+  [[nodiscard]] std::size_t state_per_element() const override { return 0; }
+  void apply(const bosen::RowUpdate<float>& /*row*/) override {
+    throw bosen::Error(bosen::ErrorKind::kData, "the update is not mine");
+  }
+};
+
+std::unique_ptr<bosen::Updater<float>> make_throws(const bosen::UpdaterOptions& /*options*/) {
+  return std::make_unique<Throws>();
+}
+
+std::unique_ptr<bosen::Updater<float>> make_nothing(const bosen::UpdaterOptions& /*options*/) {
+  throw std::runtime_error("the file of weights\nis not there");
+}
 
 void misuse_tables(Cluster& cluster, const std::string& name) {
   if (name == "table-twice") {
@@ -31,6 +49,11 @@ void misuse_tables(Cluster& cluster, const std::string& name) {
     static_cast<void>(cluster.create_table<float>("weights", {.width = 1, .updater = {.name = "adamw"}}));
   } else if (name == "updater-of-integers") {
     static_cast<void>(cluster.create_table<std::int32_t>("counts", {.width = 1, .updater = {.name = "sgd"}}));
+  } else if (name == "updater-that-cannot-be-made") {
+    static_cast<void>(cluster.create_table<float>("weights", {.width = 1, .updater = {.name = "unmade"}}));
+  } else if (name == "updater-throws") {
+    const auto table = cluster.create_table<float>("weights", {.width = 1, .updater = {.name = "throws"}});
+    cluster.run_workers([&](Worker& worker) { table.inc(worker, 7, 0, 1.0F); });
   } else if (name == "run-twice") {
     cluster.run_workers([](Worker&) {});
     cluster.run_workers([](Worker&) {});
@@ -77,6 +100,7 @@ void misuse_rows(Cluster& cluster, const std::string& name) {
 int main(int argc, char** argv) {
   std::string name;
   bosen::App app("misuse", "Does one thing wrong");
+  app.updater("throws", make_throws).updater("unmade", make_nothing);
   app.option("case", &name, "what", {.required = true});
   return app.run(argc, argv, [&](Cluster& cluster) {
     misuse_tables(cluster, name);

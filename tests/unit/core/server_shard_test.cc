@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <stdexcept>
+
 #include "tests/support/core_cluster.h"
 
 namespace bosen::testing {
@@ -232,6 +235,24 @@ TEST(ServerShard, IgnoresAndCountsWhatMakesNoSense) {
   EXPECT_TRUE(outbox.envelopes().empty());
   step(client, wire::Unsubscribe{table, {1, 2}});  // never read: nothing to do
   EXPECT_EQ(shard.minimum(table), 0);
+}
+
+TEST(ServerShard, SaysThatAnUpdaterCannotBeMade) {
+  const core::Membership members{.rank = 0, .workers = {1}, .rank_of_shard = {0}};
+  core::UpdaterCatalog updaters;
+  updaters.add("lost", [](const UpdaterOptions&) -> std::unique_ptr<Updater<float>> {
+    throw std::runtime_error("no such file");
+  });
+  BufferPool pool;
+  core::ServerShard shard(members, updaters, pool);
+  core::Outbox outbox(wire::NodeId::shard(0));
+  wire::TableSpec spec = dense_table(Consistency::kSsp, 0);
+  spec.shape.element = ElementType::kFloat;
+  spec.updater.name = "lost";
+  shard.step({wire::NodeId::client(0), wire::NodeId::shard(0), wire::CreateTable{0, spec}}, outbox);
+  ASSERT_EQ(outbox.envelopes().size(), 1U);
+  EXPECT_EQ(std::get<wire::TableCreated>(outbox.envelopes()[0].message).problem,
+            "updater 'lost' can't be made: no such file");
 }
 
 TEST(ServerShard, BspAddsInTheOrderOfTheWorkersWhateverComesFirst) {

@@ -6,8 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
+#include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/runtime/machine_platform.h"
 #include "tests/support/error_message.h"
@@ -18,6 +22,12 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr wire::RowShape kShape{RowKind::kDense, ElementType::kFloat, 2};
+
+class ThrowingUpdater final : public Updater<float> {
+ public:
+  [[nodiscard]] std::size_t state_per_element() const override { return 0; }
+  void apply(const RowUpdate<float>& /*row*/) override { throw Error(ErrorKind::kData, "not my update"); }
+};
 
 class ProcessTest : public ::testing::Test {
  protected:
@@ -47,6 +57,18 @@ TEST_F(ProcessTest, RefusesChannelsThatOtherProcessesWouldRefuse) {
   EXPECT_THAT(problem("", 1), HasSubstr("channel '' has an empty name"));
   EXPECT_THAT(problem("x", 0), HasSubstr("channel 'x' has capacity 0, it must be at least 1"));
   EXPECT_EQ(problem("x", 1), "no error");
+}
+
+TEST_F(ProcessTest, FailsWhereAnUpdaterThrowsThoughNobodyWaitsForIt) {
+  ProcessSpec spec;
+  spec.updaters.add("throws", [](const UpdaterOptions&) { return std::make_unique<ThrowingUpdater>(); });
+  Process process(std::move(spec), platform_);
+  TableHandle& table = process.create_table("weights", kShape, {.updater = {.name = "throws"}});
+  const auto run = [&](WorkerContext& worker) {
+    const float update[] = {1, 2};
+    table.inc_row(worker, 7, std::as_bytes(std::span(update)).data(), 2);
+  };
+  EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
 }
 
 TEST_F(ProcessTest, RefusesTheTableBeyondTheLast) {

@@ -128,6 +128,12 @@ TEST_F(CodecTest, LongProblemsAreCut) {
   EXPECT_EQ(std::get<TableCreated>(*decoded.frame->message).problem, std::string(kProblemBytesMax, 'x'));
 }
 
+TEST_F(CodecTest, ProblemsTravelAsOneLine) {
+  const Decoded decoded = travel(sample_frame(NodeId::shard(1), NodeId::client(0), TableCreated{0, "two\nlines"}));
+  ASSERT_TRUE(decoded.frame) << decoded.problem;
+  EXPECT_EQ(std::get<TableCreated>(*decoded.frame->message).problem, "two lines");
+}
+
 TEST_F(CodecTest, AsManyRowsAsARequestMayNameFit) {
   const std::vector<RowId> rows(limits::kRowsPerRequestMax, -1);
   const Decoded decoded = travel(sample_frame(NodeId::client(1), NodeId::shard(0), ReadRequest{kDenseFloat, 0, rows}));
