@@ -7,6 +7,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <future>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -133,8 +136,25 @@ void MachinePlatform::end_begins() {
 std::unique_ptr<Waiter> MachinePlatform::make_waiter() { return std::make_unique<ThreadWaiter>(); }
 
 void MachinePlatform::run_side_by_side(int count, const std::function<void(int)>& body) {
+  std::promise<bool> all_started;
+  const std::shared_future<bool> begins = all_started.get_future().share();
   std::vector<std::jthread> threads;
-  for (int i = 0; i < count; ++i) threads.emplace_back(body, i);
+  threads.reserve(static_cast<std::size_t>(count));
+  try {
+    for (int i = 0; i < count; ++i) {
+      threads.emplace_back([&body, i, begins] {
+        if (begins.get()) body(i);
+      });
+    }
+  } catch (const std::exception& error) {
+    // Workers wait for each other: those that are there would wait for ever.
+    all_started.set_value(false);
+    throw Error(ErrorKind::kConfiguration,
+                "cannot start worker thread " + std::to_string(threads.size() + 1) + " of " + std::to_string(count) +
+                    ": " + error.what() +
+                    "; use fewer workers, or allow more threads and memory (ulimit -u, ulimit -v)");
+  }
+  all_started.set_value(true);
 }
 
 Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) {

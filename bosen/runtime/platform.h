@@ -51,7 +51,8 @@ class Platform {
   virtual void end_begins() = 0;
   virtual std::unique_ptr<Waiter> make_waiter() = 0;
 
-  /// Runs body(0) .. body(count - 1) side by side; returns when all have returned. They throw nothing.
+  /// Runs body(0) .. body(count - 1) side by side; returns when all have returned. They throw nothing. Where not all
+  /// can be started none begins, and Error(kConfiguration) says so.
   virtual void run_side_by_side(int count, const std::function<void(int)>& body) = 0;
 
   /// How long a worker's computing of a clock takes, when it took `measured` here: the rest is slept.
