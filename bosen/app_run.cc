@@ -19,6 +19,7 @@ runtime::JobSpec job_spec(const launch::Placement& placement) {
   runtime::JobSpec job;
   job.rank = placement.rank;
   job.size = placement.size;
+  job.servers = placement.servers;
   job.job = placement.job;
   job.timeout_s = placement.timeout_s;
   job.listen = placement.coordinator.empty() ? placement.host + ":0" : placement.coordinator;
@@ -77,7 +78,6 @@ int run_job(const App& app, const Options& options, const launch::Placement& pla
             const std::function<void(Cluster&)>& body) {
   runtime::ProcessSpec spec = process_spec(app, options);
   spec.job = job_spec(placement);
-  spec.servers = placement.servers;
   spec.host = placement.host;
   runtime::MachinePlatform platform;
   run_process(app, options, std::move(spec), platform, body);

@@ -44,7 +44,7 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
     runtime::ProcessSpec process = process_spec(app, options);
     process.job.rank = rank;
     process.job.size = spec.processes();
-    process.servers = spec.servers;
+    process.job.servers = spec.servers;
     process.host = fmt::format("node{}", rank);
     run_process(app, options, std::move(process), platform, body);
   });

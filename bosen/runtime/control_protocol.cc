@@ -121,6 +121,7 @@ struct Encoder {
     object["type"] = "hello";
     object["job"] = hello.job;
     object["size"] = hello.size;
+    object["servers"] = hello.servers;
     put(object, hello.member);
   }
   void operator()(const MemberEntry& entry) const {
@@ -166,6 +167,7 @@ std::optional<ControlMessage> decode_hello(const Json& object) {
   if (!identity.good()) return std::nullopt;
   Fields details(object);
   details.read("size", hello.size);
+  details.read("servers", hello.servers);
   read_details(details, hello.member);
   hello.complete = details.good() && !problem_of(hello.member);
   return hello;

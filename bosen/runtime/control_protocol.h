@@ -3,7 +3,7 @@
 // What a process and the coordinator say to each other: JSON objects, one a line, at most kControlLineBytesMax bytes
 // each. Pure values and functions. Any bytes are safe to decode.
 //
-//   process -> coordinator   hello      first line: the job's token, the job's size and who the process is
+//   process -> coordinator   hello      first line: the job's token, its size and servers, and who the process is
 //                            heartbeat  nothing but a sign of life
 //                            done       the process needs the others no more, but still serves them
 //                            abort      the process ends the job, with a cause and the kind of error
@@ -49,6 +49,7 @@ static_assert(2 * kControlStatusBytesMax + 1024 < kControlLineBytesMax);
 struct Hello {
   std::string job;
   int size = 0;
+  int servers = 0;
   Member member;
   /// False where only rank, host, pid and version could be read: a process of another version may say the rest
   /// differently.

@@ -64,7 +64,7 @@ Hello checked_hello(const JobSpec& spec, const Member& own) {
                 who + "the job's token is longer than " + std::to_string(kMemberTextBytesMax) + " bytes");
   }
   if (const auto problem = problem_of(own)) throw Error(ErrorKind::kConfiguration, who + *problem);
-  return {spec.job, spec.size, own, true};
+  return {spec.job, spec.size, spec.servers, own, true};
 }
 
 std::unique_ptr<CoordinatorLink> open_local(const JobSpec& spec, const Hello& hello, std::int64_t started_ns) {
@@ -73,7 +73,8 @@ std::unique_ptr<CoordinatorLink> open_local(const JobSpec& spec, const Hello& he
   at.port = listener.port;
   const std::string address = to_string(at);
   auto link = std::make_unique<LocalCoordinator>(
-      std::move(listener), JobCoordinator::Options{spec.job, spec.size, nanoseconds(spec.timeout_s), address}, hello,
+      std::move(listener),
+      JobCoordinator::Options{spec.job, spec.size, spec.servers, nanoseconds(spec.timeout_s), address}, hello,
       started_ns);
   if (spec.publish_coordinator) spec.publish_coordinator(address);
   return link;

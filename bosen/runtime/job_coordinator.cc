@@ -143,6 +143,10 @@ std::optional<std::string> JobCoordinator::objection_to(const Hello& hello) cons
            " processes, but rank 0 for one of " + std::to_string(options_.size) +
            "; start all processes with the same number";
   }
+  if (hello.complete && hello.servers != options_.servers) {
+    return describe(other) + " was started with --servers " + std::to_string(hello.servers) +
+           ", but rank 0 with --servers " + std::to_string(options_.servers) + "; give all processes the same";
+  }
   if (other.rank < 0 || other.rank >= options_.size) {
     return describe(other) + " has no place in a job of " + std::to_string(options_.size) +
            " processes; ranks are 0 to " + std::to_string(options_.size - 1);

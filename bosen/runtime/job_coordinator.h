@@ -29,6 +29,7 @@ class JobCoordinator {
   struct Options {
     std::string job;
     int size = 1;
+    int servers = 0;
     std::int64_t join_timeout_ns = 60'000'000'000;
     std::string address;  ///< where it listens, for messages
   };

@@ -11,6 +11,7 @@ namespace bosen::runtime {
 struct JobSpec {
   Rank rank = 0;
   int size = 1;
+  int servers = 0;        ///< how many of the last ranks are dedicated servers; all processes must say the same
   std::string job;        ///< token shared by the job's processes
   double timeout_s = 60;  ///< how long joining may take
   /// Rank 0: where to listen ("host:port", port 0: the system picks one). Others: where rank 0 listens, asked for once

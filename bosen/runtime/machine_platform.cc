@@ -82,7 +82,7 @@ std::unique_ptr<net::ZmqTransport> make_transport(const ProcessSpec& spec, Buffe
 }
 
 Member make_member(const ProcessSpec& spec, const net::Transport& transport) {
-  const bool serves_only = spec.job.rank >= spec.job.size - spec.servers;
+  const bool serves_only = spec.job.rank >= spec.job.size - spec.job.servers;
   Member own;
   own.rank = spec.job.rank;
   own.host = spec.host;
@@ -90,7 +90,7 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport) {
   own.pid = ::getpid();
   own.version = kVersion;
   own.workers = serves_only ? 0 : spec.options.workers;
-  own.shards = serves_only || spec.servers == 0 ? std::max(1, spec.options.shards) : 0;
+  own.shards = serves_only || spec.job.servers == 0 ? std::max(1, spec.options.shards) : 0;
   own.addresses = transport.addresses();
   return own;
 }
@@ -164,7 +164,7 @@ Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, Buf
   auto control = std::make_unique<JobControl>(spec.job, own, std::move(listener));
 
   Joined joined;
-  joined.members = membership(control->members(), own.rank, spec.servers);
+  joined.members = membership(control->members(), own.rank, spec.job.servers);
   joined.job = hash_of(spec.job.job);
   wire::DecodeContext context = decode_context(joined.members, joined.job, spec.job.size);
   context.shape_of = [&shapes](TableId table) { return shapes.find(table); };

@@ -49,9 +49,9 @@ void Process::start_embedded() {
 }
 
 void Process::join() {
-  if (spec_.servers >= spec_.job.size) {
+  if (spec_.job.servers >= spec_.job.size) {
     throw Error(ErrorKind::kConfiguration, "the job has " + std::to_string(spec_.job.size) + " processes and " +
-                                               std::to_string(spec_.servers) +
+                                               std::to_string(spec_.job.servers) +
                                                " of them shall be servers: at least one must have workers");
   }
   Joined joined = platform_.join(spec_, shapes_, pool_,

@@ -12,7 +12,6 @@ namespace bosen::runtime {
 struct ProcessSpec {
   Options options;
   JobSpec job;
-  int servers = 0;                 ///< how many of the last ranks are dedicated servers
   std::string host = "127.0.0.1";  ///< name by which other processes reach this host
   core::UpdaterCatalog updaters;
 };

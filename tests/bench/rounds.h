@@ -43,7 +43,7 @@ inline runtime::ProcessSpec process_spec(const RoundOptions& options) {
   spec.options.transport = options.transport == "ipc" ? TransportChoice::kIpc : TransportChoice::kTcp;
   spec.job.size = options.processes;
   spec.job.job = "bosen-bench";
-  spec.servers = options.processes - 1;
+  spec.job.servers = options.processes - 1;
   return spec;
 }
 

@@ -169,6 +169,17 @@ class MisuseTest(unittest.TestCase):
         finally:
             end(ranks)
 
+    def test_numbers_of_servers_that_differ_between_ranks_are_refused(self):
+        port = free_port()
+        ranks = [start_rank(rank, 3, port, [CHECK, "--servers", servers]) for rank, servers in enumerate("110")]
+        try:
+            for rank in ranks:
+                _, errors = rank.communicate(timeout=30)
+                self.assertEqual(rank.returncode, 2, errors)
+                self.assertRegex(errors, r"rank 2 \(host .*\) was started with --servers 0, but rank 0 with --servers 1")
+        finally:
+            end(ranks)
+
     def test_misused_rows_and_channels(self):
         self.assert_refused("column-out-of-range", "table 'weights', row 7: column 4 is out of range: .* 4 wide")
         self.assert_refused("wrong-length", "row 7: the update has 3 elements, the row 4")

@@ -42,7 +42,7 @@ runtime::ProcessSpec process_spec(const SimSpec& spec, Rank rank, Consistency mo
   process.options.staleness = staleness;
   process.job.rank = rank;
   process.job.size = spec.processes();
-  process.servers = spec.servers;
+  process.job.servers = spec.servers;
   return process;
 }
 

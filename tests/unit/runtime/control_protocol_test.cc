@@ -13,7 +13,7 @@ namespace {
 Member some_member() { return {3, "node7", "boot-id", 4242, "1.2.3", 4, 2, {"tcp://10.0.0.7:5000", "ipc:///tmp/x"}}; }
 
 std::vector<ControlMessage> one_of_each() {
-  return {Hello{"token", 8, some_member(), true},
+  return {Hello{"token", 8, 2, some_member(), true},
           MemberEntry{some_member()},
           Start{1},
           Heartbeat{},
@@ -68,7 +68,7 @@ TEST(ControlProtocolTest, TheLargestMemberFitsIntoALine) {
   member.machine = member.version = member.host;
   member.addresses.assign(kMemberAddressesMax, std::string(kMemberAddressBytesMax, '\\'));
   EXPECT_EQ(problem_of(member), std::nullopt);
-  EXPECT_TRUE(decode(line_of(Hello{member.host, 1, member, true})));
+  EXPECT_TRUE(decode(line_of(Hello{member.host, 1, 0, member, true})));
 }
 
 TEST(ControlProtocolTest, MembersBeyondTheLimitsAreNamed) {
@@ -100,7 +100,7 @@ TEST(ControlProtocolTest, WhatIsNoMessageIsNotRead) {
 }
 
 TEST(ControlProtocolTest, NumbersOutOfRangeMakeAHelloIncomplete) {
-  std::string line = line_of(Hello{"token", 8, some_member(), true});
+  std::string line = line_of(Hello{"token", 8, 0, some_member(), true});
   const std::string shards = "\"shards\":2";
   line.replace(line.find(shards), shards.size(), "\"shards\":4294967298");
   const auto read = decode(line);

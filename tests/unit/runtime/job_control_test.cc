@@ -306,7 +306,7 @@ TEST_F(JobControlTest, StrangersAreDroppedWhileTheJobJoins) {
   auto zero = join(spec(0, 2), member(0));
   const std::string address = address_.get();
   Stranger other_job(address);
-  other_job.say(encode(Hello{"another token", 2, member(1), true}));
+  other_job.say(encode(Hello{"another token", 2, 0, member(1), true}));
   EXPECT_EQ(other_job.hear(), "the end");
   Stranger garbage(address);
   garbage.say("GET / HTTP/1.1\r\n\r\n");
@@ -424,7 +424,7 @@ TEST_F(JobControlTest, RankZeroTellsAllOthersBeforeItGoes) {
 TEST_F(JobControlTest, GarbageFromAMemberEndsTheJob) {
   auto zero = join(spec(0, 2), member(0));
   Stranger member_gone_mad(address_.get());
-  member_gone_mad.say(encode(Hello{"token", 2, member(1), true}));
+  member_gone_mad.say(encode(Hello{"token", 2, 0, member(1), true}));
   Attempt joined = zero.get();
   ASSERT_EQ(joined.error, "");
   member_gone_mad.say("{\"type\":\"released\"}\n");
@@ -435,7 +435,7 @@ TEST_F(JobControlTest, AMemberThatDiesWhileOthersAreAwaitedEndsTheWait) {
   auto zero = join(spec(0, 3), member(0));
   {
     Stranger one(address_.get());
-    one.say(encode(Hello{"token", 3, member(1), true}));
+    one.say(encode(Hello{"token", 3, 0, member(1), true}));
     EXPECT_EQ(one.hear(), "{\"type\":\"heartbeat\"}");
   }
   auto two = join(spec(2, 3), member(2));

@@ -36,7 +36,7 @@ std::string text_of(const ControlMessage& message) {
 /// A coordinator and the connections to it; peer R is meant to be rank R.
 class Job {
  public:
-  explicit Job(int size) : coordinator_({"token", size, 60 * kSecond, "node0:5000"}, 0), size_(size) { hello(0, 0); }
+  explicit Job(int size) : coordinator_({"token", size, 0, 60 * kSecond, "node0:5000"}, 0), size_(size) { hello(0, 0); }
 
   void connect(PeerId peer) {
     carry_out([&](auto& output) { coordinator_.connected(peer, now_, output); });
@@ -50,7 +50,7 @@ class Job {
 
   void hello(PeerId peer, const Member& member) {
     if (peer != JobCoordinator::kSelf) connect(peer);
-    say(peer, Hello{"token", size_, member, true});
+    say(peer, Hello{"token", size_, 0, member, true});
     alive_.insert(peer);
   }
 
@@ -297,12 +297,24 @@ TEST(JobCoordinatorTest, AnotherVersionIsNamedEvenIfItsHelloIsOtherwiseUnknown) 
   Job job(3);
   job.hello(1, 1);
   job.connect(2);
-  Hello hello{"token", 0, member(2), false};
+  Hello hello{"token", 0, 0, member(2), false};
   hello.member.version = "2.0.0";
   job.say(2, hello);
   for (const PeerId peer : {0U, 1U, 2U}) {
     EXPECT_EQ(job.heard(peer), Texts{"failed: rank 2 (host node2) runs bosen 2.0.0, but rank 0 (host node0) runs bosen "
                                      "1.2.3; install the same version on all hosts"});
+  }
+}
+
+TEST(JobCoordinatorTest, ProcessesThatDisagreeAboutServersEndTheJob) {
+  Job job(3);
+  job.hello(1, 1);
+  job.connect(2);
+  job.say(2, Hello{"token", 3, 1, member(2), true});
+  for (const PeerId peer : {0U, 1U, 2U}) {
+    EXPECT_EQ(job.heard(peer),
+              Texts{"failed: rank 2 (host node2, pid 4002) was started with --servers 1, but rank 0 with "
+                    "--servers 0; give all processes the same"});
   }
 }
 
@@ -326,7 +338,7 @@ TEST(JobCoordinatorTest, MoreShardsThanAJobMayHaveEndIt) {
     job.connect(peer);
     Member many = member(rank);
     many.shards = 256;
-    job.say(peer, Hello{"token", kProcesses, many, true});
+    job.say(peer, Hello{"token", kProcesses, 0, many, true});
   }
   EXPECT_EQ(job.heard(7), Texts{"failed: the processes have 65537 shards together, but a job has at most 65535; start "
                                 "fewer processes or fewer shards in each"});

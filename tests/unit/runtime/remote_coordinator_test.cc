@@ -20,7 +20,7 @@ class RemoteCoordinatorTest : public ::testing::Test {
  protected:
   RemoteCoordinator::Options options(std::uint16_t port) {
     const Member own{1, "node1", "machine", 77, "1.2.3", 1, 1, {}};
-    return {{"127.0.0.1", port}, {"token", 2, own, true}, 0, 60 * kSecondNs, [this](const std::string& text) {
+    return {{"127.0.0.1", port}, {"token", 2, 0, own, true}, 0, 60 * kSecondNs, [this](const std::string& text) {
               notices_.push_back(text);
             }};
   }
