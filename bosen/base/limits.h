@@ -44,9 +44,11 @@ inline constexpr std::size_t kAcknowledgeEveryFrames = 64;
 inline constexpr std::int64_t kAcknowledgeDelayNs = 20'000'000;
 /// Unacknowledged frames are sent again when nothing was acknowledged for so long; doubles up to the maximum.
 inline constexpr std::int64_t kRetransmitNs = 1'000'000'000;
-/// A frame of rows may take longer: the slowest network that is not taken for a broken one.
+inline constexpr std::int64_t kRetransmitMaxNs = 32'000'000'000;
+/// A frame of rows may take longer: the slowest network that is not taken for a broken one. So may an acknowledgement
+/// that waits behind a queue of them, up to a maximum.
 inline constexpr std::int64_t kSlowestBytesPerS = 1'000'000;
-inline constexpr std::int64_t kRetransmitMaxNs = 8'000'000'000;
+inline constexpr std::int64_t kQueueWaitMaxNs = 4'000'000'000;
 
 /// How often processes tell the coordinator that they live, and when silence counts as death.
 inline constexpr std::int64_t kHeartbeatNs = 500'000'000;
@@ -65,6 +67,7 @@ inline constexpr std::size_t kPooledBytesMax = std::size_t{1} << 30;
 static_assert(kBlockBytes <= kFrameBodyBytesMax);
 static_assert(kReceiveWindowFrames >= kSendWindowFrames, "a peer's window must fit into ours");
 static_assert(kAcknowledgeEveryFrames * 2 <= kSendWindowFrames, "acknowledgements must keep a full window moving");
+static_assert(kRetransmitNs < kQueueWaitMaxNs && kQueueWaitMaxNs < kRetransmitMaxNs);
 static_assert(kPeerSilenceNs >= 4 * kHeartbeatNs);
 
 }  // namespace bosen::limits

@@ -15,7 +15,13 @@ std::size_t shared_bytes(const wire::Message& message) {
   return 0;
 }
 
+// Whoever acknowledges a repeated frame so soon had not got it before: what followed it is lost too.
+constexpr TimeNs kPromptNs = limits::kRetransmitNs / 8;
+
 }  // namespace
+
+Link::Link(std::uint64_t job, std::uint32_t epoch)
+    : job_(job), epoch_(epoch), timeout_(limits::kRetransmitNs), repeat_bytes_(limits::kBlockBytes) {}
 
 void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
   if (!has_room() || !waiting_.empty()) {
@@ -45,17 +51,16 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
   in_flight_bytes_ += shared_bytes(*frame.message);
   in_flight_.push_back(frame);
   frames.push_back(std::move(frame));
-  if (!begins) return;
-  progress_at_ = now;
-  retransmit_after_ = patience();
+  if (begins) silent_since_ = now;
 }
 
-// The transport loses frames only where a connection breaks; a large one that is sent again too soon only lengthens its
-// own queue.
+// What is sent again too soon only lengthens its own queue: a large frame takes its time, and acknowledgements stand
+// behind what the peer has to send, which may be as much as is under way here.
 TimeNs Link::patience() const {
   constexpr std::int64_t kNsPerByte = 1'000'000'000 / limits::kSlowestBytesPerS;
-  const auto bytes = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().message));
-  return std::max(limits::kRetransmitNs, bytes * kNsPerByte);
+  const auto oldest = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().message));
+  const auto all = static_cast<std::int64_t>(in_flight_bytes_);
+  return std::max({timeout_, oldest * kNsPerByte, std::min(all * kNsPerByte, limits::kQueueWaitMaxNs)});
 }
 
 void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered,
@@ -86,20 +91,30 @@ void Link::deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered) {
 
 void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames) {
   if (sequence > sent_) return;  // no honest peer says so
-  bool progress = false;
+  if (in_flight_.empty() || sequence < in_flight_.front().header.sequence) return;
   while (!in_flight_.empty() && in_flight_.front().header.sequence <= sequence) {
     in_flight_bytes_ -= shared_bytes(*in_flight_.front().message);
     in_flight_.pop_front();
-    progress = true;
   }
-  if (!progress) return;
-  progress_at_ = now;
-  if (!in_flight_.empty()) retransmit_after_ = patience();
+  recover(sequence, now, frames);
+  silent_since_ = now;
   while (!waiting_.empty() && has_room()) {
     waiting_bytes_ -= shared_bytes(waiting_.front().message);
     transmit(std::move(waiting_.front()), now, frames);
     waiting_.pop_front();
   }
+}
+
+// Which copy of a frame has arrived that was sent twice is not known: until one arrives that was sent once, a doubled
+// time-out stays (Karn and Partridge, SIGCOMM 1987). Where all was sent again, as it was little, no harm is done.
+void Link::recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& frames) {
+  if (arrived > repeated_ || repeated_ == suspect_) {
+    timeout_ = limits::kRetransmitNs;
+    repeat_bytes_ = limits::kBlockBytes;
+    return;
+  }
+  repeat_bytes_ = std::min(2 * repeat_bytes_, limits::kSendWindowBytes);
+  if (now - repeated_at_ <= kPromptNs) repeat(now, frames);
 }
 
 wire::Frame Link::acknowledgement() {
@@ -112,20 +127,36 @@ wire::Frame Link::acknowledgement() {
 
 void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
   if (unconfirmed_ > 0 && now >= acknowledge_at_) frames.push_back(acknowledgement());
-  if (in_flight_.empty() || now < progress_at_ + retransmit_after_) return;
+  if (in_flight_.empty() || now < silent_since_ + patience()) return;
+  timeout_ = std::min(2 * patience(), limits::kRetransmitMaxNs);
+  suspect_ = sent_;
+  repeated_ = in_flight_.front().header.sequence - 1;
+  repeat(now, frames);
+  repeat_bytes_ = limits::kBlockBytes;
+  silent_since_ = now;
+}
+
+void Link::repeat(TimeNs now, std::vector<wire::Frame>& frames) {
+  std::size_t bytes = 0;
   for (wire::Frame& frame : in_flight_) {
+    const std::uint64_t sequence = frame.header.sequence;
+    if (sequence <= repeated_) continue;
+    if (sequence > suspect_) break;
+    const std::size_t more = shared_bytes(*frame.message);
+    if (bytes > 0 && bytes + more > repeat_bytes_) break;
+    bytes += more;
     frame.header.acknowledged = received_;
     frames.push_back(frame);
+    repeated_ = sequence;
+    repeated_at_ = now;
+    ++retransmissions_;
   }
-  retransmissions_ += in_flight_.size();
-  progress_at_ = now;
-  retransmit_after_ = std::max(patience(), std::min(2 * retransmit_after_, limits::kRetransmitMaxNs));
 }
 
 std::optional<TimeNs> Link::deadline() const {
   TimeNs next = std::numeric_limits<TimeNs>::max();
   if (unconfirmed_ > 0) next = acknowledge_at_;
-  if (!in_flight_.empty()) next = std::min(next, progress_at_ + retransmit_after_);
+  if (!in_flight_.empty()) next = std::min(next, silent_since_ + patience());
   if (next == std::numeric_limits<TimeNs>::max()) return {};
   return next;
 }

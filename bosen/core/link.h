@@ -23,7 +23,7 @@ using TimeNs = std::int64_t;
 
 class Link {
  public:
-  Link(std::uint64_t job, std::uint32_t epoch) : job_(job), epoch_(epoch) {}
+  Link(std::uint64_t job, std::uint32_t epoch);
 
   /// Takes a message for the peer; appends the frames that may leave now.
   void send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
@@ -48,6 +48,10 @@ class Link {
   void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
   /// How long the oldest frame in flight may take.
   [[nodiscard]] TimeNs patience() const;
+  /// Sends again what follows the frames that were, of those that may be lost.
+  void repeat(TimeNs now, std::vector<wire::Frame>& frames);
+  /// All frames up to this one have arrived.
+  void recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& frames);
   void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
   void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
   wire::Frame acknowledgement();
@@ -60,8 +64,13 @@ class Link {
   std::deque<wire::Envelope> waiting_;  // no room in the window yet
   std::size_t waiting_bytes_ = 0;
   std::uint64_t sent_ = 0;  // last sequence number given
-  TimeNs progress_at_ = 0;  // last time that in_flight_ shrank, or began to fill
-  TimeNs retransmit_after_ = 0;
+
+  TimeNs silent_since_ = 0;     // in_flight_ shrank, began to fill, or was sent again
+  TimeNs timeout_;              // the silence after which frames are sent again
+  std::uint64_t suspect_ = 0;   // last frame that was sent before the latest time-out
+  std::uint64_t repeated_ = 0;  // last frame that was sent again
+  TimeNs repeated_at_ = 0;
+  std::size_t repeat_bytes_;  // how much may be sent again at once
   std::uint64_t retransmissions_ = 0;
 
   std::uint64_t received_ = 0;  // all up to this one were delivered

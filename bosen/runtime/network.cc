@@ -41,7 +41,9 @@ core::TimeNs Network::tick(Rank peer) {
   Peer& to = *peers_[static_cast<std::size_t>(peer)];
   std::vector<wire::Frame> frames;
   const std::lock_guard lock(to.mutex);
+  const std::uint64_t before = to.link.retransmissions();
   to.link.tick(now(), frames);
+  sent_again_.fetch_add(to.link.retransmissions() - before, std::memory_order_relaxed);
   transmit(peer, frames);
   return to.link.deadline().value_or(std::numeric_limits<core::TimeNs>::max());
 }
@@ -52,9 +54,11 @@ void Network::step(net::ReceivedFrame received) {
   std::vector<wire::Envelope> delivered;
   {
     const std::lock_guard lock(peer.mutex);
-    const std::size_t before = peer.link.waiting_bytes();
+    const std::size_t waiting = peer.link.waiting_bytes();
+    const std::uint64_t again = peer.link.retransmissions();
     peer.link.step(std::move(received.frame), now(), delivered, frames);
-    count_waiting(before, peer.link.waiting_bytes());
+    count_waiting(waiting, peer.link.waiting_bytes());
+    sent_again_.fetch_add(peer.link.retransmissions() - again, std::memory_order_relaxed);
     transmit(received.peer, frames);
   }
   deliver_(delivered);

@@ -46,6 +46,9 @@ class Network {
   /// Bytes that wait for peers that do not keep up.
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
 
+  /// Frames that were sent once more, because they were lost or the network is slow.
+  [[nodiscard]] std::uint64_t sent_again() const { return sent_again_.load(std::memory_order_relaxed); }
+
   // For the driver.
 
   [[nodiscard]] Rank rank() const { return options_.rank; }
@@ -77,7 +80,8 @@ class Network {
   const OnFailure on_failure_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::atomic<std::size_t> waiting_bytes_{0};
-  std::unique_ptr<NetworkDriver> driver_;  // goes first: it uses all of the above
+  std::atomic<std::uint64_t> sent_again_{0};  // relaxed: for people
+  std::unique_ptr<NetworkDriver> driver_;     // goes first: it uses all of the above
 };
 
 }  // namespace bosen::runtime

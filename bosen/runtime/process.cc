@@ -288,6 +288,9 @@ std::string Process::describe_network_trouble() const {
   if (network.frames_dropped > 0) {
     text += " (" + std::to_string(network.frames_dropped) + " frames dropped, the last: " + network.last_drop + ")";
   }
+  if (const std::uint64_t again = network_ ? network_->sent_again() : 0; again > 0) {
+    text += " (" + std::to_string(again) + " frames sent again: the network is slow, or loses them)";
+  }
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bosen/base/error.h"
+#include "bosen/base/limits.h"
 #include "bosen/runtime/process.h"
 #include "bosen/sim/node_pace.h"
 #include "bosen/sim/sim_cluster.h"
@@ -266,6 +267,28 @@ TEST(VirtualClusterTest, ALongMessageTakesTheTimeOfItsBytes) {
   });
   // A second for the bytes, and 90 bytes for each of 691 packets.
   EXPECT_NEAR(static_cast<double>(arrived) / 1e9, 1.062 + 0.001, 0.005);
+}
+
+TEST(VirtualClusterTest, ASlowNetworkIsNotFilledWithRepeats) {
+  SimSpec spec = plain_spec(3, 1);
+  spec.network.path.bytes_per_s = 1.25e6;  // a frame to each of two peers takes 1.7 s
+  constexpr int kMessages = 12;
+  const std::vector<std::byte> bytes(limits::kBlockBytes);
+  const SimResult result = run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    runtime::ChannelHandle& channel = process.create_channel("bytes", {.capacity = kMessages});
+    process.run_workers([&](WorkerContext& worker) {
+      const WorkerId others[] = {(worker.id() + 1) % 3, (worker.id() + 2) % 3};
+      for (int i = 0; i < kMessages; ++i) {
+        for (const WorkerId other : others) channel.send(worker, other, 0, bytes);
+      }
+      for (int i = 0; i < 2 * kMessages; ++i) channel.receive(worker, 0, {});
+    });
+    process.leave();
+  });
+  const double least = 3.0 * 2 * kMessages * static_cast<double>(bytes.size());
+  EXPECT_LT(static_cast<double>(result.bytes), 1.25 * least);
+  EXPECT_LT(static_cast<double>(result.time) / 1e9, 1.5 * least / 3 / spec.network.path.bytes_per_s);
 }
 
 TEST(VirtualClusterTest, ACrashedNodeEndsTheJobWithItsName) {

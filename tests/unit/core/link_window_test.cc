@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 #include "bosen/base/limits.h"
 #include "bosen/core/link.h"
 
@@ -21,12 +25,36 @@ class LinkWindowTest : public ::testing::Test {
     return {NodeId::client(0), NodeId::shard(0), std::move(update)};
   }
 
+  void fill_window() {
+    for (std::size_t i = 0; i < kWindowBlocks; ++i) sender_.send(block_of(kBlock), 0, frames_);
+    frames_.clear();
+  }
+
+  /// Sequence numbers of what leaves.
+  std::vector<std::uint64_t> sent_again(TimeNs now) {
+    sender_.tick(now, frames_);
+    return take();
+  }
+  std::vector<std::uint64_t> acknowledge(std::uint64_t sequence, TimeNs now) {
+    Frame frame;
+    frame.header.acknowledged = sequence;
+    std::vector<Envelope> delivered;
+    sender_.step(std::move(frame), now, delivered, frames_);
+    return take();
+  }
+  std::vector<std::uint64_t> take() {
+    std::vector<std::uint64_t> sequences;
+    for (const Frame& frame : std::exchange(frames_, {})) sequences.push_back(frame.header.sequence);
+    return sequences;
+  }
+
   static constexpr std::size_t kBlock = std::size_t{1} << 20;
   static constexpr std::size_t kWindowBlocks = limits::kSendWindowBytes / kBlock;
 
   BufferPool pool_;
   Link sender_{7, 1};
   Link receiver_{7, 1};
+  std::vector<Frame> frames_;
 };
 
 TEST_F(LinkWindowTest, HoldsBackWhatExceedsTheWindowOfBytes) {
@@ -57,6 +85,47 @@ TEST_F(LinkWindowTest, IsAcknowledgedByBytesBeforeTheWindowIsFull) {
   sender_.step(std::move(answers[0]), 0, delivered, more);
   for (std::size_t i = 0; i < kWindowBlocks; ++i) sender_.send(block_of(kBlock), 0, more);
   EXPECT_EQ(more.size(), limits::kAcknowledgeEveryBytes / kBlock);
+}
+
+TEST_F(LinkWindowTest, WaitsLongerWhereMuchIsUnderWay) {
+  fill_window();
+  EXPECT_EQ(sender_.deadline(), limits::kQueueWaitMaxNs);
+}
+
+TEST_F(LinkWindowTest, SendsOnlyTheOldestAgainAfterSilence) {
+  fill_window();
+  EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{1});
+  EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{1}) << "it is still the oldest";
+  EXPECT_EQ(sender_.retransmissions(), 2U);
+}
+
+TEST_F(LinkWindowTest, SendsMoreAndMoreAgainWhereARepeatWasWantedAtOnce) {
+  fill_window();
+  const TimeNs now = sender_.deadline().value();
+  sent_again(now);
+  EXPECT_EQ(acknowledge(1, now), (std::vector<std::uint64_t>{2, 3}));
+  EXPECT_EQ(acknowledge(3, now), (std::vector<std::uint64_t>{4, 5, 6, 7}));
+  EXPECT_EQ(acknowledge(kWindowBlocks, now), std::vector<std::uint64_t>{}) << "nothing else was lost";
+}
+
+TEST_F(LinkWindowTest, SendsNothingMoreAgainWhereTheFirstCopyMayHaveArrived) {
+  fill_window();
+  const TimeNs now = sender_.deadline().value();
+  sent_again(now);
+  const TimeNs late = now + limits::kRetransmitNs;
+  EXPECT_EQ(acknowledge(1, late), std::vector<std::uint64_t>{});
+  EXPECT_EQ(sender_.deadline(), late + 2 * limits::kQueueWaitMaxNs) << "it may go on like this";
+  EXPECT_EQ(acknowledge(2, late), std::vector<std::uint64_t>{});
+  EXPECT_EQ(sender_.deadline(), late + limits::kQueueWaitMaxNs) << "a frame that was sent once has arrived";
+}
+
+TEST_F(LinkWindowTest, SendsNothingAgainThatLeftAfterTheSilence) {
+  for (int i = 0; i < 2; ++i) sender_.send(block_of(kBlock), 0, frames_);
+  const TimeNs now = sender_.deadline().value();
+  sent_again(now);
+  sender_.send(block_of(kBlock), now, frames_);
+  frames_.clear();
+  EXPECT_EQ(acknowledge(1, now), std::vector<std::uint64_t>{2});
 }
 
 }  // namespace
