@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bosen/app_internal.h"
+#include "bosen/base/address.h"
 #include "bosen/base/error.h"
 #include "bosen/job_report.h"
 #include "bosen/job_view.h"
@@ -22,7 +23,7 @@ runtime::JobSpec job_spec(const launch::Placement& placement) {
   job.servers = placement.servers;
   job.job = placement.job;
   job.timeout_s = placement.timeout_s;
-  job.listen = placement.coordinator.empty() ? placement.host + ":0" : placement.coordinator;
+  job.listen = placement.coordinator.empty() ? to_string(Address{placement.host, 0}) : placement.coordinator;
   job.find_coordinator = [placement] { return launch::find_coordinator(placement); };
   job.publish_coordinator = [placement](const std::string& address) {
     launch::publish_coordinator(placement, address);

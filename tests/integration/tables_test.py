@@ -287,6 +287,14 @@ class JoinTest(unittest.TestCase):
             self.skipTest("mpirun is not installed")
         self.assert_kept(run(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", CHECK]))
 
+    def test_hosts_with_ipv6_addresses(self):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError:
+            self.skipTest("this machine has no IPv6")
+        self.assert_kept(run([BOSEN, "run", "-n", "2", "--", "env", "BOSEN_HOST=::1", CHECK, "--transport", "tcp"]))
+
     def test_metrics_record_what_the_launcher_said(self):
         with tempfile.TemporaryDirectory() as folder:
             metrics = os.path.join(folder, "metrics.jsonl")

@@ -2,6 +2,10 @@
 
 // One process of the sample job as far as its transport is concerned, for tests with several of them in one program.
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -40,8 +44,21 @@ inline std::string address_of_kind(const net::Transport& transport, const std::s
   return {};
 }
 
+/// Whether this machine can listen at ::1.
+inline bool has_ipv6() {
+  const int descriptor = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return false;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(descriptor);
+  return bound;
+}
+
 struct NetProcess {
-  NetProcess(Rank own_rank, int processes) : rank(own_rank), transport({.rank = own_rank}, pool) {
+  NetProcess(Rank own_rank, int processes) : NetProcess({.rank = own_rank}, processes) {}
+  NetProcess(const net::ZmqOptions& options, int processes) : rank(options.rank), transport(options, pool) {
     transport.set_context(sample_context(processes));
   }
 

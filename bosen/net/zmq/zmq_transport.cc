@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -42,9 +43,25 @@ std::uint64_t random_number() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+bool is_ipv6(const std::string& host) { return host.find(':') != std::string::npos; }
+
 /// An address with colons of its own needs brackets before a port.
 std::string host_in_url(const std::string& host) {
-  return host.find(':') == std::string::npos || host.starts_with('[') ? host : "[" + host + "]";
+  return is_ipv6(host) && !host.starts_with('[') ? "[" + host + "]" : host;
+}
+
+/// Whether to leave by IPv6: a name that has addresses of both kinds is reached by IPv4, as not every network that
+/// names the others also routes them.
+bool needs_ipv6(const std::string& address) {
+  if (!address.starts_with("tcp://")) return false;
+  const std::string host = address.substr(6, address.rfind(':') - 6);
+  if (is_ipv6(host)) return true;
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return true;
+  ::freeaddrinfo(found);
+  return false;
 }
 
 std::string last_error() { return zmq_strerror(zmq_errno()); }
@@ -128,7 +145,8 @@ std::string ZmqTransport::listen(const std::string& address) {
 
 void ZmqTransport::listen_tcp() {
   const std::string port = options_.port == 0 ? "*" : std::to_string(options_.port);
-  set_option(ZMQ_IPV6, options_.bind_host.find(':') != std::string::npos ? 1 : 0);
+  // A socket for both kinds of addresses; libzmq makes one of IPv4 alone where the system has no other.
+  set_option(ZMQ_IPV6, options_.bind_host == "*" || is_ipv6(options_.bind_host) ? 1 : 0);
   const std::string address = listen(fmt::format("tcp://{}:{}", host_in_url(options_.bind_host), port));
   const std::string actual_port = address.substr(address.rfind(':') + 1);
   const bool all = address.starts_with("tcp://0.0.0.0:") || address.starts_with("tcp://[::]:");
@@ -174,7 +192,7 @@ void ZmqTransport::connect(Rank peer, const std::string& address) {
   const std::lock_guard lock(mutex_);
   BOSEN_ASSERT(connected_.insert(peer).second);
   BOSEN_ASSERT(zmq_setsockopt(socket_, ZMQ_CONNECT_ROUTING_ID, name.data(), name.size()) == 0);
-  set_option(ZMQ_IPV6, address.starts_with("tcp://[") ? 1 : 0);
+  set_option(ZMQ_IPV6, needs_ipv6(address) ? 1 : 0);
   if (zmq_connect(socket_, address.c_str()) != 0) {
     connected_.erase(peer);
     throw Error(ErrorKind::kNetwork, fmt::format("rank {}: cannot connect to rank {} at {}: {}", options_.rank, peer,

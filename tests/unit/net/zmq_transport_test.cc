@@ -94,6 +94,19 @@ TEST_P(ZmqTransportTest, LetsGoOfABlockOnceItHasLeft) {
   EXPECT_TRUE(test::eventually([&] { return block.get()->unique(); }));
 }
 
+TEST(ZmqTransportAddressTest, ListensToBothKindsOfAddressesOnAllInterfaces) {
+  for (const std::string host : {"127.0.0.1", "::1"}) {
+    if (host == "::1" && !test::has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
+    NetProcess zero({.rank = 0, .bind_host = "*", .public_host = host}, 2);
+    NetProcess one(1, 2);
+    one.transport.connect(0, zero.address("tcp"));
+    one.send_barrier(0, 7);
+    const auto received = receive_soon(zero);
+    ASSERT_TRUE(received) << host;
+    EXPECT_EQ(barrier_number(*received), 7U);
+  }
+}
+
 TEST_P(ZmqTransportTest, KeepsFramesForAPeerThatConnectsLater) {
   NetProcess early(0, 2);
   for (std::uint64_t i = 0; i < 10; ++i) early.send_release(1, i);
