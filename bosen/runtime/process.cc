@@ -296,6 +296,10 @@ std::string Process::describe_network_trouble() const {
 
 void Process::quiesce(int local_worker) {
   client_->quiesce(local_worker);
+  wake_for_memory();
+}
+
+void Process::wake_for_memory() {
   if (client_->reclaimer().retired_bytes() > limits::kRetiredBytesMax) waiter_->wake_all();
 }
 

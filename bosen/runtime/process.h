@@ -110,6 +110,8 @@ class Process {
   [[nodiscard]] bool has_room() const;
   /// Whether little enough memory waits for workers of this process that compute in an earlier clock.
   [[nodiscard]] bool has_memory();
+  /// Has workers look again that wait for memory: one that they wait for computes no more, or is not behind any more.
+  void wake_for_memory();
   void wake_workers() { waiter_->wake_all(); }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   [[nodiscard]] double straggler_factor(WorkerId worker) const;

@@ -102,6 +102,7 @@ void WorkerContext::finish() {
   }
   show_progress();
   gauge_.state.store(monitor::WorkerState::kFinished, std::memory_order_relaxed);
+  process_.wake_for_memory();
   process_.advance_tables(place_.local_id, tables, true);
 }
 
@@ -112,6 +113,7 @@ void WorkerContext::wait_until(const Wait& wait, const std::function<bool()>& re
   gauge_.needed.store(wait.needed, std::memory_order_relaxed);
   gauge_.waiting_since_ns.store(start, std::memory_order_relaxed);
   gauge_.state.store(wait.state, std::memory_order_relaxed);
+  process_.wake_for_memory();
   process_.wait_until(ready, [&] { return "worker " + std::to_string(place_.id) + " waits for " + what(); });
   times_.wait_ns += process_.platform().now() - start;
   gauge_.state.store(before, std::memory_order_relaxed);

@@ -291,6 +291,31 @@ TEST(VirtualClusterTest, ASlowNetworkIsNotFilledWithRepeats) {
   EXPECT_LT(static_cast<double>(result.time) / 1e9, 1.5 * least / 3 / spec.network.path.bytes_per_s);
 }
 
+TEST(VirtualClusterTest, AWorkerThatWaitsForMemoryGoesOnWhenTheOneBehindWaitsToo) {
+  const SimSpec spec = plain_spec(1, 2);
+  constexpr wire::RowShape kWide{.kind = RowKind::kDense, .element = ElementType::kFloat, .width = 16 << 20};
+  const auto versions = static_cast<Clock>(limits::kRetiredBytesMax / kWide.row_bytes() + 2);
+  bool barrier_passed = false;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kAsp, 0), platform);
+    runtime::TableHandle& table = process.create_table("wide", kWide, {.width = kWide.width});
+    process.run_workers([&](WorkerContext& worker) {
+      const Column first[] = {0};
+      const float one = 1;
+      if (worker.id() == 1) platform.rest(1000 * kMs);  // computes meanwhile
+      for (Clock clock = 0; worker.id() == 0 && clock < versions; ++clock) {
+        table.get(worker, 0);
+        table.inc_columns(worker, 0, first, reinterpret_cast<const std::byte*>(&one), 1);
+        worker.advance();
+      }
+      worker.barrier();
+      barrier_passed = true;
+    });
+    process.leave();
+  });
+  EXPECT_TRUE(barrier_passed);
+}
+
 TEST(VirtualClusterTest, ACrashedNodeEndsTheJobWithItsName) {
   SimSpec spec = plain_spec(3, 1);
   spec.crashes.push_back({.node = 2, .at = 55 * kMs});
