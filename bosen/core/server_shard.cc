@@ -34,6 +34,7 @@ ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& m
       store(pool, table_spec.shape, std::move(updater)),
       readers(static_cast<std::size_t>(members.clients())),
       held(model.exact ? clocks.size() : 0) {
+  for (std::size_t client = 0; client < readers.size(); ++client) readers[client].working = members.workers[client];
   const bool local_client = members.rank < members.clients();
   store.keep_log(model.push != PushRule::kNever || local_client);
 }
@@ -194,6 +195,7 @@ void ServerShard::on_update(Rank client, Update& update, Outbox& outbox) {
 }
 
 void ServerShard::close_clock(TableId id, Table& table, Rank client, std::size_t worker, Clock clock, Outbox& outbox) {
+  if (clock == kFinishedClock && --table.readers[static_cast<std::size_t>(client)].working == 0) trim_log(table);
   const bool minimum_grew = table.clocks.advance(worker, clock);
   if (minimum_grew) on_minimum(id, table, outbox);
   // A process must see its own updates at once. A remote one adds them to its copies by itself; the one that shares
@@ -279,7 +281,7 @@ void ServerShard::answer(TableId id, Table& table, Rank client, const std::vecto
 
 void ServerShard::push(TableId id, Table& table, Rank client, Outbox& outbox) {
   Reader& reader = table.readers[static_cast<std::size_t>(client)];
-  if (reader.subscriptions == 0) return;
+  if (!reader.follows()) return;
   std::vector<StoredRow*> changed;
   table.store.changed_since(reader.log_position, [&](StoredRow& row) {
     if (row.subscribers.contains(client)) changed.push_back(&row);
@@ -293,7 +295,7 @@ void ServerShard::trim_log(Table& table) {
   std::uint64_t nearest = table.store.log_end();
   std::uint64_t furthest = 0;
   for (const Reader& reader : table.readers) {
-    if (reader.subscriptions == 0) continue;
+    if (!reader.follows()) continue;
     nearest = std::min(nearest, reader.log_position);
     furthest = std::max(furthest, reader.log_position);
   }

@@ -48,6 +48,10 @@ class ServerShard {
     std::uint64_t batches_confirmed = 0;  // the client was told that they were applied
     std::uint64_t log_position = 1;       // changes before it were pushed
     std::size_t subscriptions = 0;
+    int working = 0;  // its workers that have not ended
+
+    /// Whether it is told of changes: nobody reads in a process whose workers have all ended.
+    [[nodiscard]] bool follows() const { return subscriptions > 0 && working > 0; }
   };
   struct ParkedRead {
     Rank client = 0;

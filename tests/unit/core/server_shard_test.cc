@@ -154,6 +154,26 @@ TEST(ServerShard, AspPushesAfterTheProcessItselfHasAdvanced) {
   EXPECT_THAT(brought(cluster, 0).at(0).rows, ElementsAre(kRow));
 }
 
+TEST(ServerShard, PushesNoMoreToAProcessWhoseWorkersHaveEnded) {
+  for (const Consistency consistency : {Consistency::kEssp, Consistency::kBsp}) {
+    CoreCluster cluster({{.workers = 2, .shards = 0}, {.workers = 1, .shards = 0}, {.workers = 0, .shards = 1}});
+    const TableId table = cluster.create_table(dense_table(consistency, 0));
+    cluster.get(0, table, kRow);
+    const auto pushes_of_a_clock = [&] {
+      cluster.inc(2, table, kRow, 1, 1);
+      cluster.advance(2, table);
+      deliver_to_server(cluster);
+      return brought(cluster, 0).size();
+    };
+    cluster.finish(0, table);
+    cluster.advance(1, table);
+    EXPECT_EQ(pushes_of_a_clock(), 1U) << "its other worker may read";
+    cluster.finish(1, table);
+    cluster.deliver_all();
+    EXPECT_EQ(pushes_of_a_clock(), 0U);
+  }
+}
+
 TEST(ServerShard, PushesNoMoreAfterARowWasDropped) {
   CoreCluster cluster(kTwoClientsOneServer);
   const TableId table = cluster.create_table(dense_table(Consistency::kEssp, 0), 1);
