@@ -44,7 +44,8 @@ class Cluster {
   template <class T>
   SparseTable<T> create_sparse_table(const std::string& name, const TableOptions& options = {});
 
-  /// Makes a channel between all workers of the job; the same rules as for tables.
+  /// Makes the channel of that name between all workers of the job; the same rules as for tables. A table may have the
+  /// same name.
   Channel create_channel(const std::string& name, const ChannelOptions& options = {});
 
   /// Runs `body` once for each worker of this process, each in its own thread, and returns when all of the job have

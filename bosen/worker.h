@@ -29,7 +29,8 @@ class Worker {
   [[nodiscard]] Clock clock() const;
 
   /// Ends the iteration on every table that was not advanced on its own: the worker's updates leave, its views end, its
-  /// clock grows by one. Does not wait for anybody.
+  /// clock grows by one. Waits only where too much of what it makes has not left or can't be freed yet: for a peer that
+  /// receives too slowly, or a worker of its process that computes many clocks behind.
   void advance();
 
   /// Waits until every worker of the job has called it as often as this one. Afterwards every read shows all updates

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "bosen/base/traffic.h"
 #include "bosen/core/channel_core.h"
@@ -18,6 +19,8 @@ class ChannelHandle {
  public:
   ChannelHandle(Process& process, core::ChannelCore& channel, std::uint32_t id)
       : process_(process), channel_(channel), id_(id) {}
+
+  [[nodiscard]] const std::string& name() const { return channel_.name(); }
 
   void send(WorkerContext& worker, WorkerId to, std::int64_t tag, std::span<const std::byte> bytes);
   /// Sends unless the receiver has no room for more; returns whether it did.

@@ -229,6 +229,15 @@ void Process::refuse(const std::string& problem) {
 }
 
 ChannelHandle& Process::create_channel(const std::string& name, const ChannelOptions& options) {
+  const auto same_name = [&](const auto& channel) { return channel->name() == name; };
+  if (std::any_of(channels_.begin(), channels_.end(), same_name)) {
+    throw Error(ErrorKind::kUsage, "channel '" + name + "' exists already: choose another name");
+  }
+  if (workers_ran_) throw Error(ErrorKind::kUsage, "channel '" + name + "' is made too late: before run_workers");
+  return make_channel(name, options);
+}
+
+ChannelHandle& Process::make_channel(const std::string& name, const ChannelOptions& options) {
   check_creation("channel '" + name + "'", channels_.size(), limits::kChannelsMax,
                  wire::check_channel(name, options.capacity));
   const auto id = static_cast<std::uint32_t>(channels_.size());

@@ -124,6 +124,7 @@ class Process {
  private:
   void join();
   void start_embedded();
+  ChannelHandle& make_channel(const std::string& name, const ChannelOptions& options);
   void make_actors();
   [[noreturn]] void refuse(const std::string& problem);
   template <class Core>

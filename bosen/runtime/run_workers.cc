@@ -45,10 +45,10 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
                 "worker.barrier() between its parts");
   }
   if (spec_.options.tunes_staleness && !tuned_tables_.empty()) {
-    ChannelHandle& orders = create_channel(kStalenessChannel, {.capacity = 16});
+    ChannelHandle& orders = make_channel(kStalenessChannel, {.capacity = 16});
     staleness_control_ = std::make_unique<StalenessControl>(*this, orders);
   }
-  ChannelHandle& channel = create_channel(kStatisticsChannel, {.capacity = 1});
+  ChannelHandle& channel = make_channel(kStatisticsChannel, {.capacity = 1});
   std::exception_ptr failure;
   std::mutex failure_mutex;  // guards failure while the workers run
   platform_.run_side_by_side(local_workers(), [&](int local_id) {

@@ -71,6 +71,16 @@ TEST_F(ProcessTest, FailsWhereAnUpdaterThrowsThoughNobodyWaitsForIt) {
   EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
 }
 
+TEST_F(ProcessTest, RefusesAChannelMadeTwiceOrTooLate) {
+  const auto make_channel = [this](const std::string& name) {
+    return error_message([&] { process_.create_channel(name, {}); });
+  };
+  EXPECT_EQ(make_channel("letters"), "no error");
+  EXPECT_THAT(make_channel("letters"), HasSubstr("channel 'letters' exists already"));
+  process_.run_workers([](WorkerContext&) {});
+  EXPECT_THAT(make_channel("late"), HasSubstr("channel 'late' is made too late: before run_workers"));
+}
+
 TEST_F(ProcessTest, RefusesTheTableBeyondTheLast) {
   for (int i = 0; i < limits::kTablesMax; ++i) make_table("table " + std::to_string(i));
   EXPECT_THAT(error_message([&] { make_table("the last straw"); }),
