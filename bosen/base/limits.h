@@ -11,7 +11,7 @@ namespace bosen::limits {
 inline constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 /// Largest body of a frame; a longer one is refused before memory is taken.
 inline constexpr std::size_t kFrameBodyBytesMax = std::size_t{1} << 30;
-/// Largest row of a dense table.
+/// Largest row, and largest update of one.
 inline constexpr std::size_t kRowBytesMax = kFrameBodyBytesMax / 4;
 
 inline constexpr int kProcessesMax = 4096;

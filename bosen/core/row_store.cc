@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "bosen/base/assert.h"
+#include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 
 namespace bosen::core {
@@ -131,7 +133,12 @@ bool RowStore::add_in_place_sparse(StoredRow& row, const std::byte* update) {
 }
 
 std::byte* RowStore::merge_sparse(const StoredRow& row, const std::byte* update) {
-  return wire::merge_records(builder_, row.id, row.data, update, ops_.bytes, ops_.add);
+  std::byte* merged = wire::merge_records(builder_, row.id, row.data, update, ops_.bytes, ops_.add);
+  const std::size_t bytes = SparseRecord::bytes(SparseRecord::count(merged), ops_.bytes);
+  if (bytes <= limits::kRowBytesMax) return merged;
+  throw Error(ErrorKind::kUsage, "row " + std::to_string(row.id) + " of a sparse table has grown to " +
+                                     std::to_string(bytes) + " bytes, but a row has at most " +
+                                     std::to_string(limits::kRowBytesMax) + ": spread its columns over several rows");
 }
 
 std::byte* RowStore::writable(StoredRow& row) {

@@ -51,6 +51,7 @@ class RowStore {
   [[nodiscard]] const wire::RowShape& shape() const { return shape_; }
 
   /// Applies a block of updates. Where the caller holds the only reference, the block's memory may become the rows'.
+  /// Throws Error(kUsage) where a sparse row grows beyond limits::kRowBytesMax; the store is of no use then.
   void apply(const BufferRef& block);
 
   /// A row of zeros (dense) or without elements (sparse) to answer reads of rows that were never written.

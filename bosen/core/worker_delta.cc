@@ -75,6 +75,16 @@ void WorkerDelta::inc_dense_at(std::uint32_t slot, RowId row, ShardId shard, std
   ops_.add_at(delta->dense, columns.data(), updates, columns.size());
 }
 
+bool WorkerDelta::has_room(std::uint32_t slot, std::size_t columns) {
+  const auto fits = [&](std::size_t count) { return SparseRecord::bytes(count, ops_.bytes) <= limits::kRowBytesMax; };
+  const Row* delta = find(slot);
+  if (delta == nullptr) return fits(columns);
+  Sparse& sparse = sparse_[delta->sparse];
+  if (fits(sparse.columns.size() + columns)) return true;
+  order(sparse);  // columns that came several times may make room
+  return fits(sparse.columns.size() + columns);
+}
+
 void WorkerDelta::inc_sparse(std::uint32_t slot, RowId row, ShardId shard, std::span<const Column> columns,
                              const std::byte* updates) {
   Row* delta = find(slot);

@@ -38,6 +38,9 @@ class WorkerDelta {
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
+  /// Whether a sparse row's delta stays within limits::kRowBytesMax with so many columns more.
+  [[nodiscard]] bool has_room(std::uint32_t slot, std::size_t columns);
+
   void inc_dense(std::uint32_t slot, RowId row, ShardId shard, const std::byte* updates);
   void inc_dense_at(std::uint32_t slot, RowId row, ShardId shard, std::span<const Column> columns,
                     const std::byte* updates);

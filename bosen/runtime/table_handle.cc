@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bosen/base/error.h"
+#include "bosen/base/limits.h"
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
@@ -75,6 +76,10 @@ void TableHandle::inc_columns(WorkerContext& worker, RowId row, std::span<const 
   auto& part = table_.part(worker.local_id());
   if (shape().kind == RowKind::kSparse) {
     const std::uint32_t slot = slot_to_inc(part, row);
+    if (!part.delta.has_room(slot, columns.size())) {
+      refuse(row, "updates of more than " + std::to_string(limits::kRowBytesMax) +
+                      " bytes in one clock: spread the columns over several rows");
+    }
     part.delta.inc_sparse(slot, row, table_.shard(slot), columns, updates);
     return;
   }

@@ -4,22 +4,28 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <numeric>
 #include <utility>
 
+#include "bosen/base/limits.h"
+#include "tests/support/error_message.h"
 #include "tests/support/row_blocks.h"
 #include "tests/support/sim_random.h"
 
 namespace bosen::core {
 namespace {
 
+using ::testing::AllOf;
 using testing::dense_block;
 using testing::dense_shape;
 using testing::dense_values;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::IsEmpty;
 using testing::sparse_block;
 using testing::sparse_shape;
 using testing::sparse_values;
+using ::testing::StartsWith;
 
 const wire::RowShape kDense = dense_shape(ElementType::kFloat, 2);
 const wire::RowShape kSparse = sparse_shape(ElementType::kDouble);
@@ -114,6 +120,21 @@ TEST_F(RowStoreTest, KeepsSparseReadersVersionsThoughTheColumnsAreThere) {
   store.apply(sparse_block(pool_, kSparse, {{1, {{3, 1}}}}));
   EXPECT_EQ(sparse_values(kSparse, seen).front().second, 30);
   EXPECT_EQ(sparse_values(kSparse, store.row(1).data).front().second, 31);
+}
+
+TEST_F(RowStoreTest, RefusesASparseRowThatGrowsTooLarge) {
+  constexpr auto kColumns = static_cast<Column>(limits::kRowBytesMax / (sizeof(Column) + sizeof(double)) / 2 + 1);
+  const auto block_from = [this](Column first) {
+    wire::BlockBuilder builder(pool_, kSparse, limits::kBlockBytes);
+    std::byte* record = builder.append_sparse(7, kColumns);
+    std::iota(wire::SparseRecord::columns(record), wire::SparseRecord::columns(record) + kColumns, first);
+    return builder.take().front();
+  };
+  RowStore store(pool_, kSparse, nullptr);
+  store.apply(block_from(0));
+  EXPECT_THAT(
+      error_message([&] { store.apply(block_from(kColumns)); }),
+      AllOf(StartsWith("row 7 of a sparse table has grown to "), EndsWith("spread its columns over several rows")));
 }
 
 TEST_F(RowStoreTest, ReadsMakeRowsOfZeros) {

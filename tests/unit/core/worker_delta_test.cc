@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "bosen/base/limits.h"
 #include "tests/support/row_blocks.h"
 #include "tests/support/sim_random.h"
 
@@ -81,6 +82,16 @@ TEST_F(WorkerDeltaTest, OrdersSparseColumnsAndAddsEqualOnes) {
   EXPECT_THAT(sparse_values(kSparseRow, blocks[0]->data + view.offset(0)),
               ElementsAre(Pair(2, 20), Pair(5, 50), Pair(9, 91)));
   EXPECT_TRUE(wire::RowBlockView::check(kSparseRow, {blocks[0]->data, blocks[0]->size}, blocks[0]->rows));
+}
+
+TEST_F(WorkerDeltaTest, KnowsHowManyColumnsASparseRowHasRoomFor) {
+  WorkerDelta delta(pool_, kSparseRow, 1);
+  constexpr std::size_t kColumnsMax = (limits::kRowBytesMax - 16) / (sizeof(Column) + sizeof(double));
+  EXPECT_TRUE(delta.has_room(0, kColumnsMax));
+  EXPECT_FALSE(delta.has_room(0, kColumnsMax + 8));
+  inc_sparse(delta, 0, 7, {3, 3, 3, 3, 3, 3, 3, 3, 3}, std::vector<double>(9));
+  EXPECT_TRUE(delta.has_room(0, kColumnsMax - 1)) << "it is only one column";
+  EXPECT_FALSE(delta.has_room(0, kColumnsMax + 7));
 }
 
 TEST_F(WorkerDeltaTest, FoldsWithTheSharedRow) {
