@@ -12,15 +12,21 @@
 namespace bosen {
 namespace {
 
-using WallClock = std::chrono::system_clock;
-
 constexpr std::chrono::milliseconds kReportEvery{250};
+
+std::chrono::milliseconds wall_time() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since_1970);
+}
 
 /// Moments that all processes have in common, as far as their hosts' clocks agree.
 std::chrono::milliseconds last_moment() {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch());
+  const std::chrono::milliseconds now = wall_time();
   return now - now % kReportEvery;
 }
+
+/// A duration and no time of day, which may be set back by hours meanwhile.
+std::chrono::milliseconds until_next_moment() { return kReportEvery - wall_time() % kReportEvery; }
 
 }  // namespace
 
@@ -47,10 +53,9 @@ StatusReporter::StatusReporter(runtime::Process& process, JobReport& report, Job
     std::mutex mutex;
     std::condition_variable_any until_stopped;
     std::unique_lock lock(mutex);
-    const auto next_moment = [] { return WallClock::time_point(last_moment() + kReportEvery); };
     do {
       tell();
-    } while (!until_stopped.wait_until(lock, stop, next_moment(), [&] { return stop.stop_requested(); }));
+    } while (!until_stopped.wait_for(lock, stop, until_next_moment(), [&] { return stop.stop_requested(); }));
   });
 }
 
