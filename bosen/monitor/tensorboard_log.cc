@@ -55,6 +55,9 @@ std::string event_at(double wall_time) {
   return event;
 }
 
+/// Files of runs that began in the same second in one folder.
+constexpr int kFilesMax = 10'000;
+
 /// Masked, so that a checksum of bytes that hold checksums is as good as any.
 std::uint32_t masked_crc(std::string_view bytes) {
   const std::uint32_t crc = wire::crc32c(std::as_bytes(std::span(bytes)));
@@ -74,7 +77,14 @@ TensorboardLog::TensorboardLog(const std::string& folder, const std::string& hos
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) refuse(folder, error.message());
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  // Two runs may begin in the same second, and all simulated ones do.
+  const std::string first = path_;
+  const auto try_open = [this] { file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); };
+  try_open();
+  for (int number = 1; file_ < 0 && errno == EEXIST && number < kFilesMax; ++number) {
+    path_ = first + '.' + std::to_string(number);
+    try_open();
+  }
   if (file_ < 0) refuse(path_, std::strerror(errno));
   std::string event = event_at(epoch_s);
   put_bytes(event, kEventFileVersion, "brain.Event:2");

@@ -13,7 +13,8 @@ namespace bosen::monitor {
 /// Appends scalars to one event file. Single-threaded. What can't be written throws Error(kStorage).
 class TensorboardLog {
  public:
-  /// Makes the folder where there is none, and a new file in it. `epoch_s`: seconds since 1970 at the run's start.
+  /// Makes the folder where there is none, and a new file in it, with a number where its name is taken. `epoch_s`:
+  /// seconds since 1970 at the run's start.
   TensorboardLog(const std::string& folder, const std::string& host, double epoch_s);
   ~TensorboardLog();
   TensorboardLog(const TensorboardLog&) = delete;

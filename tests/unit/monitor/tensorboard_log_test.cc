@@ -75,6 +75,16 @@ TEST_F(TensorboardLogTest, WritesWhatTheFormatSays) {
   EXPECT_EQ(events[1], wall_time(1002.75) + "\x10\xAC\x02" + "\x2A\x1E" + "\x0A\x0B" + loss + "\x0A\x0F" + accuracy);
 }
 
+TEST_F(TensorboardLogTest, LeavesTheFileOfAnEarlierRunAlone) {
+  const std::string name = folder_ + "/events.out.tfevents.0.node0";
+  for (const char* ending : {"", ".1", ".2"}) {
+    TensorboardLog log(folder_, "node0", 0);
+    EXPECT_EQ(log.path(), name + ending);
+    log.scalars(1, 0, {{"loss", 0.5}});
+  }
+  EXPECT_EQ(read_events(name).size(), 2U);
+}
+
 TEST_F(TensorboardLogTest, SaysWhereItCannotWrite) {
   std::ofstream(folder_) << "in the way";
   try {
