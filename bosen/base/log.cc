@@ -1,9 +1,12 @@
 #include "bosen/base/log.h"
 
+#include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <climits>
 #include <ostream>
 #include <utility>
 
@@ -27,5 +30,14 @@ Log::Log(const std::string& name, std::ostream& out)
 void Log::info(std::string_view line) { logger_->info("{}", line); }
 void Log::warning(std::string_view line) { logger_->warn("warning: {}", line); }
 void Log::error(std::string_view line) { logger_->error("error: {}", line); }
+
+bool try_write_line(int fd, std::string_view line) {
+  pollfd output{.fd = fd, .events = POLLOUT, .revents = 0};
+  if (::poll(&output, 1, 0) <= 0 || output.revents != POLLOUT) return false;
+  // A pipe that takes anything takes as much as this, at once.
+  std::string text(line.substr(0, PIPE_BUF - 1));
+  text += '\n';
+  return ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
 
 }  // namespace bosen

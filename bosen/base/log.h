@@ -29,4 +29,8 @@ class Log {
   std::shared_ptr<spdlog::logger> logger_;
 };
 
+/// Writes a line and its end to a file descriptor if that takes no waiting, and returns whether it did: for threads
+/// that others rely on, while nobody reads what the process says. A long line is cut.
+bool try_write_line(int fd, std::string_view line);
+
 }  // namespace bosen

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -20,6 +19,7 @@
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
+#include "bosen/base/log.h"
 #include "bosen/runtime/control_protocol.h"
 #include "bosen/runtime/coordinator_link.h"
 #include "bosen/runtime/local_coordinator.h"
@@ -92,10 +92,8 @@ std::unique_ptr<CoordinatorLink> open_remote(const JobSpec& spec, Hello hello, s
 
 std::function<void(const std::string&)> notice_of(const JobSpec& spec, const Member& own) {
   if (spec.notice) return spec.notice;
-  return [who = describe(own)](const std::string& text) {
-    const std::string line = "bosen: " + who + ' ' + text + '\n';
-    std::fwrite(line.data(), 1, line.size(), stderr);
-  };
+  return
+      [who = describe(own)](const std::string& text) { try_write_line(STDERR_FILENO, "bosen: " + who + ' ' + text); };
 }
 
 }  // namespace

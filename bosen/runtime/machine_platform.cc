@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -16,6 +15,7 @@
 
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
+#include "bosen/base/log.h"
 #include "bosen/base/version.h"
 #include "bosen/net/address.h"
 #include "bosen/net/zmq/zmq_transport.h"
@@ -121,7 +121,8 @@ void MachinePlatform::expect_end(const Error& cause) {
     const auto never = [] { return false; };
     end_expected_or_due_.wait_for(own, stop, std::chrono::nanoseconds(limits::kEndWaitNs), never);
     if (stop.stop_requested()) return;
-    std::fprintf(stderr, "bosen: %s (workers of this process computed on, so it ended without them)\n", cause.what());
+    try_write_line(STDERR_FILENO, std::string("bosen: ") + cause.what() +
+                                      " (workers of this process computed on, so it ended without them)");
     std::_Exit(exit_code(cause.kind()));
   });
 }
