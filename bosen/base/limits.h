@@ -39,6 +39,8 @@ inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytes / 4;
 inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
 /// Bytes that wait for one peer before a worker that advances has to wait too.
 inline constexpr std::size_t kSendQueueBytesMax = std::size_t{256} << 20;
+/// Messages that wait for a shard or a client before whoever receives more has them handled first.
+inline constexpr std::size_t kInboxMessages = 256;
 /// An acknowledgement is sent after so many frames, or after so long.
 inline constexpr std::size_t kAcknowledgeEveryFrames = 64;
 inline constexpr std::int64_t kAcknowledgeDelayNs = 20'000'000;

@@ -7,10 +7,11 @@ namespace bosen::runtime {
 Actor::Actor(Handler handler, AfterBatch after_batch)
     : handler_(std::move(handler)), after_batch_(std::move(after_batch)) {}
 
-void Actor::post(wire::Envelope envelope) {
+std::size_t Actor::post(wire::Envelope envelope) {
   const std::lock_guard lock(inbox_mutex_);
   inbox_.push_back(std::move(envelope));
   has_mail_.store(true);
+  return inbox_.size();
 }
 
 void Actor::drive() {

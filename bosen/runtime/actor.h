@@ -7,6 +7,7 @@
 // order in which they were posted. Handlers may post to other actors but must not drive them.
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -23,7 +24,8 @@ class Actor {
 
   explicit Actor(Handler handler, AfterBatch after_batch = {});
 
-  void post(wire::Envelope envelope);
+  /// Returns how many messages wait now.
+  std::size_t post(wire::Envelope envelope);
 
   /// Handles what was posted, unless another thread is at it: then that thread handles it too. Never waits.
   void drive();

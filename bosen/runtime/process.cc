@@ -131,7 +131,9 @@ void Process::deliver(std::vector<wire::Envelope>& envelopes) {
       shapes_.add(create->table, create->spec.shape);  // before the next frame is looked at
     }
     Actor& receiver = actor_of(envelope.to);
-    receiver.post(std::move(envelope));
+    // Where nobody waits for anybody (asp), peers may send faster than a shard takes it. While this thread waits for
+    // the shard, nothing is received and nothing acknowledged, and the peers' windows close.
+    if (receiver.post(std::move(envelope)) >= limits::kInboxMessages) receiver.settle();
   }
   pump();
   waiter_->wake_all();
