@@ -120,7 +120,7 @@ TEST_F(SchemeTunerTest, GoesBackWhereTheTrialWasNoFaster) {
     EXPECT_THAT(course.last, ElementsAre(Scheme::kSfb, Scheme::kSfb));
     EXPECT_EQ(course.trials, 1);
   }
-  EXPECT_THAT(courses[0].conclusion, HasSubstr("schemes stay as bytes have it, 1.1e+04 ms an iteration"));
+  EXPECT_THAT(courses[0].conclusion, HasSubstr("keeping the schemes chosen by bytes, 1.1e+04 ms an iteration"));
 }
 
 TEST_F(SchemeTunerTest, LeavesTheTrialToTheLayerThatSaves) {
