@@ -97,7 +97,8 @@ RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::stri
   }
   RawCorpus corpus;
   for (const std::string& word : words) {
-    if (corpus.number_of(word) + 1 != corpus.texts.size()) {
+    const std::size_t next = corpus.texts.size();
+    if (corpus.number_of(word) != next) {
       line.refuse(fmt::format("the vocabulary has '{}' twice", apps::shown(word)));
     }
   }
@@ -119,7 +120,21 @@ RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::stri
   return corpus;
 }
 
-std::vector<std::string> read_word_list(const std::string& path) {
+/// A vocabulary's word is its whole line but for the blanks around it: "new york" is one.
+std::vector<std::string> read_vocabulary(const std::string& path) {
+  const std::string text = apps::read_text(path);
+  std::vector<std::string> words;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = next_line(rest);
+    const std::size_t begin = line.find_first_not_of(kBlanks);
+    if (begin == std::string_view::npos) continue;
+    words.emplace_back(line.substr(begin, line.find_last_not_of(kBlanks) + 1 - begin));
+  }
+  return words;
+}
+
+/// The first word of every line.
+std::vector<std::string> read_stop_words(const std::string& path) {
   const std::string text = apps::read_text(path);
   std::vector<std::string> words;
   apps::LineReader line(path, text);
@@ -131,7 +146,7 @@ std::vector<std::string> read_word_list(const std::string& path) {
 }
 
 RawCorpus read_existing(const CorpusOptions& options) {
-  if (!options.vocabulary.empty()) return read_bag_of_words(options.data, read_word_list(options.vocabulary));
+  if (!options.vocabulary.empty()) return read_bag_of_words(options.data, read_vocabulary(options.vocabulary));
   return std::filesystem::is_directory(options.data) ? read_folder(options.data) : read_lines(options.data);
 }
 
@@ -171,7 +186,7 @@ Corpus select_words(const RawCorpus& raw, Vocabulary vocabulary) {
 Vocabulary find_vocabulary(const RawCorpus& raw, const CorpusOptions& options) {
   std::unordered_set<std::string> stop_words;
   if (!options.stop_words.empty()) {
-    for (std::string& word : read_word_list(options.stop_words)) stop_words.insert(std::move(word));
+    for (std::string& word : read_stop_words(options.stop_words)) stop_words.insert(std::move(word));
   }
   std::vector<std::int64_t> counts(raw.texts.size(), 0);
   for (const Word word : raw.words) ++counts[word];

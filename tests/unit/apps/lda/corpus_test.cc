@@ -1,5 +1,6 @@
 #include "apps/lda/corpus.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 namespace lda {
 namespace {
 
+using testing::HasSubstr;
 using Texts = std::vector<std::string>;
 
 class CorpusTest : public ::testing::Test {
@@ -97,6 +99,21 @@ TEST_F(CorpusTest, SaysWhereABagOfWordsIsWrong) {
   EXPECT_EQ(problem("2\n2\n1\n1 1 0\n"), "docword.txt:4:5: count '0' is not a whole number from 1 to 100000000");
   EXPECT_EQ(problem("2\n2\n1\n1 1 3900000000\n"),
             "docword.txt:4:5: count '3900000000' is not a whole number from 1 to 100000000");
+}
+
+TEST_F(CorpusTest, RefusesAVocabularyThatRepeatsAWord) {
+  const std::string data = write("docword.txt", "2\n4\n3\n1 4 300\n2 3 4\n2 1 5\n");
+  for (const char* words : {"a\na\nd\nz\n", "a\nd\na\nz\n", "a\nd\nz\n z \n"}) {
+    EXPECT_THAT(problem_of({.data = data, .vocabulary = write("vocab.txt", words), .stop_words = {}}),
+                HasSubstr("' twice"));
+  }
+}
+
+TEST_F(CorpusTest, TakesTheWholeLineOfAVocabularyForAWord) {
+  const std::string vocabulary = write("vocab.txt", "new jersey\n\tnew york \r\n");
+  const std::string data = write("docword.txt", "1\n2\n2\n1 1 1\n1 2 1\n");
+  const Corpus corpus = read_corpus({.data = data, .vocabulary = vocabulary, .stop_words = {}});
+  EXPECT_EQ(texts(corpus, 0), (Texts{"new jersey", "new york"}));
 }
 
 TEST_F(CorpusTest, SaysWhatIsMissing) {
