@@ -247,13 +247,23 @@ class Solving {
     reports_.send(worker, 0, kReportTag, bytes_of(reports));
   }
 
-  // A round that diverges shows here long before the next evaluation.
+  /// Under bsp those of the whole round in the workers' order, so that what is scheduled next repeats; else what is
+  /// here.
   void take_reports(bosen::Worker& worker, Schedule& schedule, bosen::Clock done) {
-    while (const auto message = reports_.try_receive(worker, kReportTag)) {
-      for (const Report& report : values_of<Report>(message->bytes)) {
-        if (!std::isfinite(report.priority)) refuse_divergence(done);
-        schedule.report(report);
+    if (cluster_.options().consistency == bosen::Consistency::kBsp) {
+      for (bosen::WorkerId from = 0; from < worker.count(); ++from) {
+        take(reports_.receive(worker, kReportTag, from), schedule, done);
       }
+      return;
+    }
+    while (const auto message = reports_.try_receive(worker, kReportTag)) take(*message, schedule, done);
+  }
+
+  // A round that diverges shows here long before the next evaluation.
+  static void take(const bosen::ChannelMessage& message, Schedule& schedule, bosen::Clock done) {
+    for (const Report& report : values_of<Report>(message.bytes)) {
+      if (!std::isfinite(report.priority)) refuse_divergence(done);
+      schedule.report(report);
     }
   }
 

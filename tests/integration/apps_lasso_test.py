@@ -54,6 +54,16 @@ class LassoTest(AppTest):
         self.assertEqual(bench.returncode, 1, bench.stderr)
         self.assertEqual(len(bench.stdout.splitlines()), 4, bench.stderr)
 
+    def test_finds_the_same_from_the_same_seed_under_bsp(self):
+        output = self.folder / "result"
+        found = []
+        for processes in (1, 1, 3):
+            self.train("lasso", "--generate", "2000,5000,40,60", "--workers", 3 // processes, "--consistency", "bsp", "--rounds-max",
+                       40, "--evaluate-every", 10, "--tolerance", 0, "--output", output, processes=processes)
+            found.append((output / "coefficients.npy").read_bytes())
+        self.assertEqual(found[1], found[0])
+        self.assertEqual(found[2], found[0])
+
     def test_writes_the_coefficients(self):
         output = self.folder / "result"
         data = self.write("line.svm", "2 1:1\n4 1:2\n6 1:3 2:0.001\n")
