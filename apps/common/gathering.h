@@ -1,7 +1,7 @@
 #pragma once
 
-// What all workers find in a round, added up on worker 0: exact, and nobody waits for anybody before the end, so that
-// measuring doesn't change what staleness does.
+// What all workers find in a round, added up on worker 0 in the order of the workers: the same sums give the same
+// total, and nobody waits for anybody before the end, so that measuring doesn't change what staleness does.
 
 #include <array>
 #include <cstddef>
@@ -34,7 +34,7 @@ class Gathering {
   /// Worker 0: takes what has arrived of the first round that is not whole; true where it is whole then.
   bool poll(bosen::Worker& worker) {
     while (arrived_ < worker.count()) {
-      const std::optional<bosen::ChannelMessage> message = channel_.try_receive(worker, round_);
+      const std::optional<bosen::ChannelMessage> message = channel_.try_receive(worker, round_, arrived_);
       if (!message) return false;
       take(*message);
     }
@@ -43,7 +43,7 @@ class Gathering {
 
   /// Worker 0: waits until that round is whole.
   void wait(bosen::Worker& worker) {
-    while (arrived_ < worker.count()) take(channel_.receive(worker, round_));
+    while (arrived_ < worker.count()) take(channel_.receive(worker, round_, arrived_));
   }
 
   /// Worker 0: the sums of the round that is whole; goes on to the next.
@@ -68,7 +68,7 @@ class Gathering {
   // Worker 0's alone.
   std::int64_t round_ = 0;
   Sums total_;
-  int arrived_ = 0;  ///< workers whose sums are in total_
+  bosen::WorkerId arrived_ = 0;  ///< workers below it have their sums in total_
 };
 
 }  // namespace apps
