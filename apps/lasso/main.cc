@@ -119,14 +119,8 @@ class Schedule {
         correlations_(problem, settings.correlation_max),
         takes_all_(settings.schedule == "random"),
         workers_(static_cast<std::uint32_t>(workers)) {
-    const auto examples = static_cast<double>(problem.examples());
     for (std::size_t j = 0; j < problem.columns(); ++j) {
-      double correlation = 0;
-      for (const Entry& entry : problem.column(j))
-        correlation += entry.value * problem.targets[entry.example] / examples;
-      const double norm = problem.squared_norms[j] / examples;
-      scheduler_.report(static_cast<std::uint32_t>(j),
-                        std::sqrt(norm) * std::abs(best_coefficient(0, correlation, norm, lambda)));
+      scheduler_.report(static_cast<std::uint32_t>(j), start_priority(problem, j, lambda));
     }
   }
 
@@ -168,6 +162,7 @@ class Solving {
         lead_(Schedule::lead_of(cluster.options())),
         rounds_(cluster.create_channel("rounds", {.capacity = 64})),
         reports_(cluster.create_channel("reports", {.capacity = 64})) {
+    check_magnitude(problem_, lambda_);
     residual_ = {cluster.create_table<double>("residual", {.width = kWidth}), problem_.examples()};
     coefficients_ = {cluster.create_table<double>("coefficients", {.width = kWidth}), problem_.columns()};
     if (cluster.rank() == 0) {

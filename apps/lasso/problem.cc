@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "apps/common/input_file.h"
 #include "apps/common/libsvm.h"
@@ -137,6 +138,33 @@ double best_coefficient(double coefficient, double correlation, double squared_n
   const double pulled = coefficient * squared_norm_per_example + correlation;
   if (std::abs(pulled) <= lambda) return 0;
   return (pulled > 0 ? pulled - lambda : pulled + lambda) / squared_norm_per_example;
+}
+
+double start_priority(const Problem& problem, std::size_t column, double lambda) {
+  const auto examples = static_cast<double>(problem.examples());
+  double correlation = 0;
+  for (const Entry& entry : problem.column(column)) {
+    correlation += entry.value * problem.targets[entry.example] / examples;
+  }
+  const double norm = problem.squared_norms[column] / examples;
+  return std::sqrt(norm) * std::abs(best_coefficient(0, correlation, norm, lambda));
+}
+
+void check_magnitude(const Problem& problem, double lambda) {
+  const auto refuse = [](const std::string& what) {
+    throw bosen::Error(
+        bosen::ErrorKind::kData,
+        fmt::format("{} are too large to compute with: scale the data, so that targets and values are nearer to 1",
+                    what));
+  };
+  double squares = 0;
+  for (const double target : problem.targets) squares += target * target;
+  if (!std::isfinite(squares)) refuse("the targets");
+  for (std::size_t j = 0; j < problem.columns(); ++j) {
+    // Priorities travel as float.
+    if (start_priority(problem, j, lambda) <= double{std::numeric_limits<float>::max()}) continue;
+    refuse(fmt::format("the values of column {}", j + 1));
+  }
 }
 
 Objective evaluate(const Problem& problem, std::span<const double> coefficients, std::span<const double> residual,

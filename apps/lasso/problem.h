@@ -52,6 +52,13 @@ double lambda_max(const Problem& problem);
 /// The best value for one coefficient, where `correlation` = x_j . residual / n, the others staying as they are.
 double best_coefficient(double coefficient, double correlation, double squared_norm_per_example, double lambda);
 
+/// A column's priority while all coefficients are zero: the root mean square of what its best coefficient would change
+/// in the residual.
+double start_priority(const Problem& problem, std::size_t column, double lambda);
+
+/// Throws bosen::Error(kData) where the numbers are so large that what is computed from them overflows.
+void check_magnitude(const Problem& problem, double lambda);
+
 struct Objective {
   double value = 0;
   double gap = 0;  ///< at most so much above the minimum

@@ -90,6 +90,8 @@ class LassoTest(AppTest):
         self.assert_refuses("lasso", [], "--data FILE", "--generate")
         self.assert_refuses("lasso", ["--data", self.folder / "nowhere"], "nowhere: is not there")
         self.assert_refuses("lasso", ["--data", self.write("bad.svm", "1 1:1\n2 x\n")], "bad.svm:2:3: 'x' is not of the form")
+        large = self.write("large.svm", "1e308 1:1e10 2:1\n2 1:2 2:1\n")
+        self.assert_refuses("lasso", ["--data", large, "--lambda", 1], "the targets are too large", "scale the data")
         self.assert_refuses("lasso", ["--generate", "1,2,3"], "--generate", "ROWS,COLUMNS,ENTRIES,TRUE")
 
 

@@ -51,6 +51,18 @@ TEST_F(ReadProblemTest, SaysWhereItIsWrong) {
   EXPECT_EQ(problem_of("1\n"), ": has no example with a feature: lines are TARGET INDEX:VALUE ...");
 }
 
+TEST_F(ReadProblemTest, SaysWhenItsNumbersOverflow) {
+  const auto problem_of = [this](const std::string& text) {
+    const Problem problem = read(text);
+    return error_message([&] { check_magnitude(problem, 1); });
+  };
+  const std::string advice =
+      " are too large to compute with: scale the data, so that targets and values are nearer to 1";
+  EXPECT_EQ(problem_of("1e308 1:1e10 2:1\n2 1:2 2:1\n"), "the targets" + advice);
+  EXPECT_EQ(problem_of("1e150 1:1\n2 1:2 2:1\n"), "the values of column 1" + advice);
+  EXPECT_EQ(problem_of("1e30 1:3e38 2:3e38\n1e30 1:-3e38 2:3e38\n"), "no error");
+}
+
 TEST(GeneratorTest, RefusesWhatCannotBe) {
   EXPECT_EQ(parse_generator("10,20,3,4").columns, 20);
   for (const char* text : {"", "1,2,3", "1,2,3,4,5", "0,2,1,1", "a,b,c,d", "5,4,5,1", "5,4,1,5", "1,2,3,"}) {
