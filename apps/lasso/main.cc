@@ -341,18 +341,21 @@ void declare(bosen::App& app, Settings& settings) {
       .check([&settings](const bosen::Options&) { check(settings); });
 }
 
+/// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the result is kept.
 void conclude(const Solving& solving, const bosen::Options& options) {
-  bosen::say(fmt::format(
-      "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
-      solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates()));
+  if (!options.output.empty()) {
+    apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
+                            {static_cast<std::int64_t>(solving.coefficients().size())});
+  }
+  fmt::print(stderr,
+             "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
+             solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates());
   if (options.output.empty()) {
     bosen::say(fmt::format("lasso: next, keep the coefficients: add --output DIR\n"));
     return;
   }
-  apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
-                          {static_cast<std::int64_t>(solving.coefficients().size())});
-  bosen::say(fmt::format("lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
-                         options.output));
+  fmt::print(stderr, "lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
+             options.output);
 }
 
 int run(int argc, char** argv) {

@@ -254,7 +254,9 @@ void declare(bosen::App& app, Settings& settings) {
       .option("mh-steps", &settings.mh_steps, "pairs of proposals a word under mh", {.minimum = 1, .maximum = 1000});
 }
 
+/// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the model is kept.
 void conclude(const Model& model, const bosen::Options& options, const Settings& settings) {
+  if (!options.output.empty()) write_model(options.output, model);
   const std::vector<TopicSummary> topics = summarize(model, kWordsShown);
   for (std::size_t i = 0; i < std::min(kTopicsShown, topics.size()); ++i) {
     bosen::say(fmt::format("lda: topic {}, {:.1f}%: {}\n", topics[i].topic, 100 * topics[i].share,
@@ -264,9 +266,8 @@ void conclude(const Model& model, const bosen::Options& options, const Settings&
     bosen::say(fmt::format("lda: next, keep the model: lda --data {} --output results\n", settings.corpus.data));
     return;
   }
-  write_model(options.output, model);
-  bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
-  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", options.output));
+  fmt::print(stderr, "lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output);
+  fmt::print(stderr, "lda: next, all topics: lda topics --model {}\n", options.output);
 }
 
 int run(int argc, char** argv) {

@@ -75,6 +75,13 @@ class LassoTest(AppTest):
         self.assertAlmostEqual(found[0], (28 / 3 - 0.01) / (14 / 3), delta=1e-6)
         self.assertEqual(found[1], 0)
 
+    def test_writes_before_it_concludes(self):
+        (self.folder / "result/coefficients.npy/in the way").mkdir(parents=True)
+        run = self.run_app("lasso", *GENERATED, "--output", self.folder / "result")
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertIn("cannot write", run.stderr.splitlines()[-1])
+        self.assertNotIn("coefficients are not zero", run.stderr)
+
     def test_says_that_it_diverged(self):
         """Forty equal columns, all changed at once by workers that don't see each other."""
         line = " ".join(f"{column}:1" for column in range(1, 41))

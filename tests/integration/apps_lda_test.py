@@ -64,6 +64,13 @@ class LdaTest(AppTest):
         self.learn(*flags)
         self.assertEqual(self.counts(), first)
 
+    def test_writes_before_it_concludes(self):
+        (self.model / "counts.npy/in the way").mkdir(parents=True)
+        run = self.run_app("lda", "--data", self.data, "--topics", 4, "--sweeps", 2, "--output", self.model)
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertIn("cannot write", run.stderr.splitlines()[-1])
+        self.assertNotIn("lda: topic", run.stderr)
+
     def test_infers_the_topics_of_unseen_documents(self):
         self.learn("--consistency", "bsp")
         unseen = self.write("unseen.txt", "iron gold zinc tin\nwolf bear unheard fox\n\n")
