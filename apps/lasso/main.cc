@@ -202,10 +202,11 @@ class Solving {
   [[nodiscard]] std::int64_t updates() const { return updates_; }
 
  private:
-  /// Up to the next evaluation, which may be the last.
+  /// Up to the next evaluation, which may be the last, and no further than the rounds that there will be.
   void send_rounds(bosen::Worker& worker, Schedule& schedule, bosen::Clock round, bosen::Clock& sent) {
     const bosen::Clock evaluation = (round / settings_.evaluate_every + 1) * settings_.evaluate_every;
-    for (; sent <= round + lead_ && sent < evaluation; ++sent) {
+    const bosen::Clock end = std::min({round + lead_ + 1, evaluation, rounds_max_});
+    for (; sent < end; ++sent) {
       const auto by_owner = schedule.next();
       for (bosen::WorkerId owner = 0; owner < worker.count(); ++owner) {
         const auto& columns = by_owner[static_cast<std::size_t>(owner)];

@@ -30,6 +30,11 @@ class LassoTest(AppTest):
                                 for schedule in ["priority", "random"])
         self.assertLess(2 * scheduled, at_random)
 
+    def test_counts_the_updates_of_rounds_that_are_run(self):
+        flags = ["--generate", "2000,5000,40,60", "--consistency", "ssp", "--staleness", 8, "--rounds-max", 5]
+        counted = [self.train("lasso", *flags, "--evaluate-every", every).last("eval")["updates"] for every in (5, 50)]
+        self.assertEqual(counted[1], counted[0])
+
     def test_agrees_with_scikit_learn(self):
         python = "/usr/bin/python3"
         if subprocess.run([python, "-c", "import sklearn"], capture_output=True).returncode != 0:
