@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/common/number.h"
+
 namespace apps {
 namespace {
 

@@ -3,25 +3,14 @@
 // Text in libsvm's format: an example a line, LABEL INDEX:VALUE INDEX:VALUE ..., indices from 1 and ascending. What
 // stands after "#" is a comment.
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "apps/common/input_file.h"
 
 namespace apps {
-
-/// Reads a whole word as a number, a plus in front of it allowed; false where it is none.
-template <class T>
-bool parse_number(std::string_view text, T& value) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
-}
 
 /// One INDEX:VALUE.
 struct LibsvmFeature {

@@ -9,6 +9,7 @@
 
 #include "apps/common/input_file.h"
 #include "apps/common/libsvm.h"
+#include "apps/common/number.h"
 #include "bosen/error.h"
 #include "bosen/random.h"
 

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "apps/common/input_file.h"
+#include "apps/common/number.h"
 #include "bosen/error.h"
 #include "bosen/random.h"
 
@@ -30,9 +31,7 @@ template <class T>
 T parse_column(apps::LineReader& line, std::string_view text, const char* what, const char* kind) {
   if (text.empty()) line.refuse(fmt::format("{} is missing: a line is USER ITEM RATING", what));
   T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || !std::isfinite(static_cast<double>(value))) {
+  if (!apps::parse_number(text, value) || !std::isfinite(static_cast<double>(value))) {
     line.refuse(fmt::format("{} '{}' is not a {}: a line is USER ITEM RATING", what, apps::shown(text), kind));
   }
   return value;

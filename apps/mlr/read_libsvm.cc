@@ -6,6 +6,7 @@
 
 #include "apps/common/input_file.h"
 #include "apps/common/libsvm.h"
+#include "apps/common/number.h"
 #include "apps/mlr/data_set.h"
 
 namespace mlr {

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <type_traits>
@@ -44,7 +45,10 @@ T parse_number(const std::string& text, const OptionRule& rule) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   const bool whole = std::is_integral_v<T>;
-  if (error == std::errc::result_out_of_range) refuse(fmt::format("{} is too large a number", text));
+  if (error == std::errc::result_out_of_range) {
+    const bool tiny = !whole && std::abs(std::strtod(text.c_str(), nullptr)) < 1;
+    refuse(fmt::format("{} is too {} a number", text, tiny ? "small" : "large"));
+  }
   if (text.empty() || error != std::errc{} || stop != end || !std::isfinite(static_cast<double>(value))) {
     refuse(fmt::format("'{}' is not a {}number", text, whole ? "whole " : ""));
   }

@@ -92,6 +92,8 @@ class BadInputTest(AppTest):
         self.assert_refuses("mf", ["--generate", "2,2,1,9"], "9 ratings don't fit into 2 x 2")
         self.assert_refuses("mf", ["--generate", "9,9,1,9", "--rnk", 3], "--rnk", "did you mean '--rank'?")
         self.assert_refuses("mf", ["--generate", "9,9,1,9", "--test-every", 1], "leaves nothing to learn from")
+        self.assert_refuses("mf", ["--generate", "9,9,1,9", "--learning-rate", "1e-400"], "1e-400 is too small a number")
+        self.assert_refuses("mf", ["--generate", "9,9,1,9", "--learning-rate", "1e400"], "1e400 is too large a number")
 
     def test_files(self):
         self.assert_refuses("mf", ["--data", "/nowhere"], "/nowhere: is not there")

@@ -42,6 +42,13 @@ TEST_F(ReadProblemTest, BecomesColumns) {
   EXPECT_EQ(problem.squared_norms, (std::vector<double>{4, 0, 17}));
 }
 
+TEST_F(ReadProblemTest, TakesAValueBelowTheSmallestFloatForZero) {
+  const Problem problem = read("1e-400 1:1e-46 2:1\n");
+  EXPECT_EQ(problem.targets, std::vector<double>{0});
+  EXPECT_TRUE(problem.column(0).empty());
+  EXPECT_EQ(problem.column(1).size(), 1U);
+}
+
 TEST_F(ReadProblemTest, SaysWhereItIsWrong) {
   EXPECT_EQ(problem_of("y 1:1\n"), ":1:1: the target 'y' is not a number: a line is TARGET INDEX:VALUE ...");
   EXPECT_EQ(problem_of("1 1:1\n2 0:1\n"), ":2:3: index 0 is out of range: indices are 1 to 268435456");

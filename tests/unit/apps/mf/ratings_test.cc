@@ -82,6 +82,8 @@ TEST_F(RatingsTest, RefusesWhatIsNoRatingWithItsPlace) {
             "1:1: the user '99999999999999999999' is not a whole number: a line is USER ITEM RATING");
 }
 
+TEST_F(RatingsTest, TakesARatingBelowTheSmallestFloatForZero) { EXPECT_EQ(read("1 2 1e-46\n").train.at(0).value, 0); }
+
 TEST_F(RatingsTest, RefusesAnEmptyFile) {
   EXPECT_THAT(error(""), HasSubstr("is empty"));
   EXPECT_THAT(error("\n\n"), HasSubstr("is empty"));
