@@ -3,10 +3,12 @@
 // What all workers find in a round, added up on worker 0 in the order of the workers: the same sums give the same
 // total, and nobody waits for anybody before the end, so that measuring doesn't change what staleness does.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -21,7 +23,8 @@ template <class Sums>
 class Gathering {
  public:
   Gathering(bosen::Cluster& cluster, const std::string& name, std::int64_t rounds)
-      : channel_(cluster.create_channel(name, {.capacity = static_cast<int>(rounds) + 1})) {}
+      : channel_(cluster.create_channel(
+            name, {.capacity = static_cast<int>(std::clamp(rounds, std::int64_t{1}, kRoundsMax))})) {}
 
   /// Any worker, once a round.
   void send(bosen::Worker& worker, std::int64_t round, const Sums& sums) const {
@@ -57,6 +60,9 @@ class Gathering {
   [[nodiscard]] std::int64_t round() const { return round_; }
 
  private:
+  /// Sums that may wait for worker 0: more than any memory holds.
+  static constexpr std::int64_t kRoundsMax = std::numeric_limits<int>::max();
+
   void take(const bosen::ChannelMessage& message) {
     Sums sums;
     std::memcpy(&sums, message.bytes.data(), sizeof sums);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -161,7 +162,8 @@ class Training {
       : cluster_(cluster), settings_(settings), seed_(cluster.options().seed), ratings_(read(settings, seed_)) {
     check_workers(cluster.workers());
     owners_ = assign_users(ratings_, cluster.workers());
-    epoch_clocks_ = settings.clocks_per_epoch;
+    // With more there would be clocks in which nobody has a rating.
+    epoch_clocks_ = std::min(settings.clocks_per_epoch, static_cast<std::int64_t>(ratings_.train.size()));
     if (epoch_clocks_ == 0) epoch_clocks_ = clocks_per_epoch(ratings_, settings.sgd.learning_rate);
     clocks_ = settings.epochs * epoch_clocks_;
     if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
@@ -227,6 +229,7 @@ class Training {
   void report() {
     const bosen::Clock clock = kStartClocks + std::min(clocks_, (gathering_->round() + 1) * epoch_clocks_);
     const EpochSums sums = gathering_->next();
+    if (sums.train_count == 0) return;  // --clocks ended the epoch before anybody's first rating
     const double train_rmse = std::sqrt(sums.train_error / sums.train_count);
     if (!std::isfinite(train_rmse)) {
       throw bosen::Error(bosen::ErrorKind::kUsage,
@@ -289,8 +292,8 @@ void declare(bosen::App& app, Settings& settings) {
               {.minimum = 0, .maximum = 1e9, .value_name = "K"})
       .option("rank", &settings.rank, "factors of a user and of an item", {.minimum = 1, .maximum = 4096})
       .option("epochs", &settings.epochs, "how often to go through the ratings", {.minimum = 1, .maximum = 1e6})
-      .option("clocks-per-epoch", &settings.clocks_per_epoch, "clocks of an epoch; 0: as the data needs",
-              {.minimum = 0, .maximum = 1e9})
+      .option("clocks-per-epoch", &settings.clocks_per_epoch,
+              "clocks of an epoch, at most one for each rating; 0: as the data needs", {.minimum = 0, .maximum = 1e9})
       .option("learning-rate", &settings.sgd.learning_rate, "step of SGD", {.minimum = 1e-9, .maximum = 10})
       .option("regularization", &settings.sgd.regularization, "weight of the squared norm of factors and biases",
               {.minimum = 0, .maximum = 100})

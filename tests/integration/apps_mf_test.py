@@ -56,6 +56,12 @@ class MetricsTest(AppTest):
         self.assertEqual([each["clock"] for each in run.of_kind("eval")], [11, 21, 26])
         self.assertEqual(run.last("end")["clocks"], 26)
 
+    def test_a_clock_of_no_ratings_is_no_divergence(self):
+        run = self.train("mf", "--generate", "10,10,2,20", "--clocks-per-epoch", 1000, "--clocks", 2, "--workers", 2)
+        self.assertEqual(run.of_kind("eval"), [])
+        run = self.train("mf", "--generate", "10,10,2,20", "--clocks-per-epoch", 1000, "--epochs", 2, "--workers", 2)
+        self.assertEqual([each["clock"] for each in run.of_kind("eval")], [19, 37])
+
     def test_learns_the_same_from_the_same_seed_under_bsp(self):
         flags = [*GENERATED, "--epochs", 2, "--workers", 2, "--consistency", "bsp"]
         errors = [self.train("mf", *flags, "--seed", seed).last("eval")["rmse"] for seed in (1, 1, 2)]

@@ -64,5 +64,12 @@ TEST(GatheringTest, IsNotWholeBeforeAllHaveSent) {
   });
 }
 
+TEST(GatheringTest, MayHaveMoreRoundsThanAnIntCounts) {
+  bosen::App app("gathering", "");
+  const std::array argv{"gathering"};
+  const auto body = [](bosen::Cluster& cluster) { Gathering<Sum>(cluster, "sums", std::int64_t{1} << 33); };
+  EXPECT_EQ(app.run(1, argv.data(), body), 0);
+}
+
 }  // namespace
 }  // namespace apps
