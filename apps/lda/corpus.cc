@@ -116,6 +116,10 @@ RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::stri
     for (; current < document; ++current) corpus.document_begins.push_back(corpus.words.size());
     corpus.words.insert(corpus.words.end(), static_cast<std::size_t>(count), word);
   }
+  while (line.next()) {
+    if (!line.word(kBlanks).empty())
+      line.refuse(fmt::format("goes beyond the header's number of lines, which is {}", lines));
+  }
   for (; current <= documents; ++current) corpus.document_begins.push_back(corpus.words.size());
   return corpus;
 }

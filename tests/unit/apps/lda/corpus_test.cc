@@ -93,6 +93,9 @@ TEST_F(CorpusTest, SaysWhereABagOfWordsIsWrong) {
   EXPECT_EQ(problem("x\n"), "docword.txt:1:1: number of documents 'x' is not a whole number from 1 to 100000000");
   EXPECT_EQ(problem("2\n3\n1\n1 1 1\n"), "docword.txt:2:1: says that there are 3 words, but the vocabulary has 2");
   EXPECT_EQ(problem("2\n2\n2\n1 1 1\n"), "docword.txt: ends after 1 of 2 lines");
+  EXPECT_EQ(problem("2\n2\n1\n1 1 1\n\n 2 1 1\n"),
+            "docword.txt:6:2: goes beyond the header's number of lines, which is 1");
+  EXPECT_EQ(problem("2\n2\n1\n1 1 1\n \n\n"), "no error");
   EXPECT_EQ(problem("2\n2\n1\n3 1 1\n"), "docword.txt:4:1: document '3' is not a whole number from 1 to 2");
   EXPECT_EQ(problem("2\n2\n1\n1 3 1\n"), "docword.txt:4:3: word '3' is not a whole number from 1 to 2");
   EXPECT_EQ(problem("2\n2\n2\n2 1 1\n1 1 1\n"), "docword.txt:5:1: document 1 follows 2: they must ascend");
