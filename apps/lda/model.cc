@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 
@@ -14,7 +16,14 @@
 namespace lda {
 namespace {
 
+constexpr const char* kCounts = "counts.npy";
+constexpr const char* kVocabulary = "vocabulary.txt";
+constexpr const char* kPriors = "model.yaml";
+/// In the order in which they are replaced: read_model begins with the last.
+constexpr std::array kFiles{kCounts, kVocabulary, kPriors};
+
 std::string join(const std::string& folder, const char* name) { return folder + "/" + name; }
+std::string partial(const std::string& folder, const char* name) { return join(folder, name) + ".partial"; }
 
 void write_text(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -22,34 +31,52 @@ void write_text(const std::string& path, const std::string& text) {
   if (!file.flush()) throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write '{}'", path));
 }
 
+void write_partial(const std::string& folder, const Model& model) {
+  const auto words = static_cast<std::int64_t>(model.vocabulary.size());
+  apps::write_npy<std::int32_t>(partial(folder, kCounts), model.word_topic, {words, model.topics});
+  std::string vocabulary;
+  for (const std::string& word : model.vocabulary.texts()) vocabulary += word + '\n';
+  write_text(partial(folder, kVocabulary), vocabulary);
+  write_text(partial(folder, kPriors),
+             fmt::format("topics: {}\nalpha: {}\nbeta: {}\n", model.topics, model.alpha, model.beta));
+}
+
+void replace(const std::string& path, const std::string& by) {
+  std::error_code error;
+  std::filesystem::rename(by, path, error);
+  if (!error) return;
+  throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write '{}': {}", path, error.message()));
+}
+
 }  // namespace
 
 void write_model(const std::string& folder, const Model& model) {
-  const auto words = static_cast<std::int64_t>(model.vocabulary.size());
-  apps::write_npy<std::int32_t>(join(folder, "counts.npy"), model.word_topic, {words, model.topics});
-  std::string vocabulary;
-  for (const std::string& word : model.vocabulary.texts()) vocabulary += word + '\n';
-  write_text(join(folder, "vocabulary.txt"), vocabulary);
-  write_text(join(folder, "model.yaml"),
-             fmt::format("topics: {}\nalpha: {}\nbeta: {}\n", model.topics, model.alpha, model.beta));
+  try {
+    write_partial(folder, model);
+    for (const char* name : kFiles) replace(join(folder, name), partial(folder, name));
+  } catch (...) {
+    std::error_code ignored;
+    for (const char* name : kFiles) std::filesystem::remove(partial(folder, name), ignored);
+    throw;
+  }
 }
 
 Model read_model(const std::string& folder) {
   Model model;
-  bosen::SpecFields fields(bosen::SpecNode::read_file(join(folder, "model.yaml")), "model");
+  bosen::SpecFields fields(bosen::SpecNode::read_file(join(folder, kPriors)), "model");
   model.topics = static_cast<int>(fields.integer("topics", {}, {.minimum = 1, .maximum = kTopicsMax}));
   model.alpha = fields.number("alpha", {}, {.minimum = kPriorMin, .maximum = kPriorMax});
   model.beta = fields.number("beta", {}, {.minimum = kPriorMin, .maximum = kPriorMax});
   fields.finish();
   std::vector<std::string> words;
-  const std::string path = join(folder, "vocabulary.txt");
+  const std::string path = join(folder, kVocabulary);
   const std::string text = apps::read_text(path);
   apps::LineReader line(path, text);
   while (line.next()) words.emplace_back(line.word("\r"));
   model.vocabulary = Vocabulary(std::move(words));
-  const auto counts = apps::read_npy<std::int32_t>(join(folder, "counts.npy"));
+  const auto counts = apps::read_npy<std::int32_t>(join(folder, kCounts));
   if (counts.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(model.vocabulary.size()), model.topics}) {
-    apps::refuse_file(join(folder, "counts.npy"), "does not fit the vocabulary and topics beside it");
+    apps::refuse_file(join(folder, kCounts), "does not fit the vocabulary and topics beside it");
   }
   model.word_topic = counts.values;
   return model;

@@ -25,7 +25,8 @@ struct Model {
   [[nodiscard]] TopicWords topic_words() const { return {word_topic, topics, beta}; }
 };
 
-/// Throws bosen::Error(kStorage).
+/// Writes all files beside those of the model that is there before it replaces one of them. Throws
+/// bosen::Error(kStorage).
 void write_model(const std::string& folder, const Model& model);
 /// Throws bosen::Error(kData), naming the file.
 Model read_model(const std::string& folder);

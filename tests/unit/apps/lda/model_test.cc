@@ -43,6 +43,22 @@ TEST_F(ModelTest, IsReadAsItWasWritten) {
   EXPECT_EQ(model.word_topic, fruit_and_metals().word_topic);
 }
 
+TEST_F(ModelTest, StaysWhereAnotherCannotBeWrittenWhole) {
+  write_model(folder_, fruit_and_metals());
+  Model other = fruit_and_metals();
+  other.word_topic.front() = 77;
+  for (const char* name : {"vocabulary.txt", "model.yaml"}) {
+    const std::string in_the_way = folder_ + "/" + name + ".partial";
+    std::filesystem::create_directories(in_the_way + "/folder");
+    EXPECT_EQ(error_message([&] { write_model(folder_, other); }), "cannot write '" + in_the_way + "'");
+    EXPECT_EQ(read_model(folder_).word_topic, fruit_and_metals().word_topic);
+    EXPECT_FALSE(std::filesystem::exists(folder_ + "/counts.npy.partial"));
+    std::filesystem::remove_all(in_the_way);
+  }
+  write_model(folder_, other);
+  EXPECT_EQ(read_model(folder_).word_topic, other.word_topic);
+}
+
 TEST_F(ModelTest, SaysWhichOfItsFilesIsWrong) {
   EXPECT_NE(problem().find("model.yaml"), std::string::npos);
   write_model(folder_, fruit_and_metals());
