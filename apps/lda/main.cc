@@ -249,9 +249,11 @@ void declare(bosen::App& app, Settings& settings) {
       .option("clocks-per-sweep", &settings.clocks_per_sweep, "clocks of a sweep", {.minimum = 1, .maximum = 1e6})
       .option("evaluate-every", &settings.evaluate_every, "sweeps between two evaluations; 0: only at the end",
               {.minimum = 0, .maximum = 1e6})
-      .option("sampler", &settings.sampler, "exact with sparse sums, or Metropolis-Hastings with alias tables",
+      .option("sampler", &settings.sampler,
+              "exact with sparse sums, or nearly so by Metropolis-Hastings with alias tables",
               {.choices = {"sparse", "mh"}})
-      .option("mh-steps", &settings.mh_steps, "pairs of proposals a word under mh", {.minimum = 1, .maximum = 1000});
+      .option("mh-steps", &settings.mh_steps, "pairs of proposals a word under mh; more are nearer to exact",
+              {.minimum = 1, .maximum = 1000});
 }
 
 /// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the model is kept.

@@ -10,6 +10,11 @@ namespace lda {
 /// Constant time a token: two cheap proposals in turns, each corrected by a Metropolis-Hastings step (Yuan et al.,
 /// LightLDA, WWW 2015). The word's proposal (n_wk + beta) / (n_k + V beta) comes from alias tables made once a slice,
 /// and so is stale; the document's, n_dk + alpha, is a look at a random token of it.
+///
+/// Approximate, as LightLDA is: both proposals count the token itself as of the topic that it had, which the way back
+/// from a new topic would not. What many steps draw hardly depends on that. In sampler_test's corpus, with priors 0.1
+/// and 0.01, how probable it is that two words are of one topic is off by up to 0.10 with one pair of proposals a
+/// token, by 0.07 with two and by 0.015 with eight.
 class MhSampler final : public Sampler {
  public:
   /// `steps`: pairs of proposals a token.

@@ -18,6 +18,8 @@ namespace {
 constexpr int kTopics = 3;
 constexpr int kSweeps = 200'000;
 constexpr Prior kPrior{.alpha = 1, .beta = 0.8, .vocabulary = 3};
+/// With the program's defaults.
+constexpr Prior kSparsePrior{.alpha = 0.1, .beta = 0.01, .vocabulary = 3};
 
 /// Two documents of four words, of three kinds.
 Slice tiny_slice() {
@@ -41,15 +43,15 @@ Counts counts_of(const Slice& slice) {
 }
 
 /// log p(topics, words) but for a constant (Griffiths and Steyvers, PNAS 2004, equations 2 and 3).
-double log_joint(Slice& slice) {
+double log_joint(Slice& slice, const Prior& prior) {
   const Counts counts = counts_of(slice);
   double sum = 0;
-  for (const std::int32_t n : counts.word_topic) sum += std::lgamma(n + kPrior.beta);
-  for (const std::int64_t n : counts.total) sum -= std::lgamma(static_cast<double>(n) + kPrior.beta_sum());
+  for (const std::int32_t n : counts.word_topic) sum += std::lgamma(n + prior.beta);
+  for (const std::int64_t n : counts.total) sum -= std::lgamma(static_cast<double>(n) + prior.beta_sum());
   for (std::size_t document = 0; document < slice.documents(); ++document) {
     std::vector<int> of_document(kTopics, 0);
     for (const Slice::Token& token : slice.document(document)) ++of_document[token.topic];
-    for (const int n : of_document) sum += std::lgamma(n + kPrior.alpha);
+    for (const int n : of_document) sum += std::lgamma(n + prior.alpha);
   }
   return sum;
 }
@@ -66,7 +68,7 @@ void add_pairs(const Slice& slice, double weight, Pairs& pairs) {
   }
 }
 
-Pairs exact_pairs() {
+Pairs exact_pairs(const Prior& prior) {
   Slice slice = tiny_slice();
   Pairs pairs;
   double total = 0;
@@ -77,7 +79,7 @@ Pairs exact_pairs() {
       token.topic = static_cast<Topic>(rest % kTopics);
       rest /= kTopics;
     }
-    const double weight = std::exp(log_joint(slice));
+    const double weight = std::exp(log_joint(slice, prior));
     total += weight;
     add_pairs(slice, weight, pairs);
   }
@@ -85,7 +87,8 @@ Pairs exact_pairs() {
   return pairs;
 }
 
-void expect_posterior(Sampler& sampler) {
+/// Expects that each pair is within `tolerance` of the posterior.
+void expect_posterior(Sampler& sampler, const Prior& prior, double tolerance) {
   Slice slice = tiny_slice();
   Counts counts = counts_of(slice);
   bosen::Random random(3);
@@ -94,8 +97,8 @@ void expect_posterior(Sampler& sampler) {
     sampler.sample(slice, counts, random);
     add_pairs(slice, 1.0 / kSweeps, pairs);
   }
-  for (const auto& [pair, probability] : exact_pairs()) {
-    EXPECT_NEAR(pairs[pair], probability, 0.008) << pair.first << ' ' << pair.second;
+  for (const auto& [pair, probability] : exact_pairs(prior)) {
+    EXPECT_NEAR(pairs[pair], probability, tolerance) << pair.first << ' ' << pair.second;
   }
   const Counts recounted = counts_of(slice);
   EXPECT_EQ(counts.word_topic, recounted.word_topic);
@@ -103,13 +106,24 @@ void expect_posterior(Sampler& sampler) {
 }
 
 TEST(SparseSamplerTest, DrawsFromThePosterior) {
-  SparseSampler sampler(kPrior, kTopics);
-  expect_posterior(sampler);
+  for (const Prior& prior : {kPrior, kSparsePrior}) {
+    SparseSampler sampler(prior, kTopics);
+    expect_posterior(sampler, prior, 0.008);
+  }
 }
 
-TEST(MhSamplerTest, DrawsFromThePosterior) {
-  MhSampler sampler(kPrior, kTopics, 2);
-  expect_posterior(sampler);
+TEST(MhSamplerTest, DrawsNearThePosteriorTheNearerTheMoreItsSteps) {
+  struct Case {
+    Prior prior;
+    int steps;
+    double tolerance;
+  };
+  for (const Case& each : {Case{kPrior, 2, 0.008}, Case{kSparsePrior, 1, 0.12}, Case{kSparsePrior, 2, 0.08},
+                           Case{kSparsePrior, 8, 0.02}}) {
+    SCOPED_TRACE(each.steps);
+    MhSampler sampler(each.prior, kTopics, each.steps);
+    expect_posterior(sampler, each.prior, each.tolerance);
+  }
 }
 
 TEST(SamplerTest, TakesAStaleNegativeCountForZero) {
