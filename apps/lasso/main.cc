@@ -348,15 +348,15 @@ void conclude(const Solving& solving, const bosen::Options& options) {
     apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
                             {static_cast<std::int64_t>(solving.coefficients().size())});
   }
-  fmt::print(stderr,
-             "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
-             solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates());
+  bosen::say(fmt::format(
+      "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
+      solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates()));
   if (options.output.empty()) {
-    bosen::say(fmt::format("lasso: next, keep the coefficients: add --output DIR\n"));
+    bosen::say("lasso: next, keep the coefficients: add --output DIR\n");
     return;
   }
-  fmt::print(stderr, "lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
-             options.output);
+  bosen::say(fmt::format("lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
+                         options.output));
 }
 
 int run(int argc, char** argv) {

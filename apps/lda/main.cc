@@ -268,8 +268,8 @@ void conclude(const Model& model, const bosen::Options& options, const Settings&
     bosen::say(fmt::format("lda: next, keep the model: lda --data {} --output results\n", settings.corpus.data));
     return;
   }
-  fmt::print(stderr, "lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output);
-  fmt::print(stderr, "lda: next, all topics: lda topics --model {}\n", options.output);
+  bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
+  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", options.output));
 }
 
 int run(int argc, char** argv) {
