@@ -1,10 +1,12 @@
 """mf: its error on MovieLens and on made-up ratings under every model, what it writes, and what it says to bad input."""
 
+import json
 import os
 import pathlib
+import subprocess
 import unittest
 
-from apps_support import SOURCE, AppTest
+from apps_support import BIN, SOURCE, TIMEOUT_S, AppTest
 
 MOVIELENS = next((path for path in (pathlib.Path(os.environ.get("BOSEN_ML100K", "/nowhere")),
                                     SOURCE.parent / "shared/data/ml-100k/u.data") if path.exists()), None)
@@ -120,6 +122,17 @@ class BadInputTest(AppTest):
         run = self.run_app("mf", *GENERATED, "--learning-rate", 5)
         self.assertEqual(run.code, 2)
         self.assertIn("training diverged", run.stderr.splitlines()[-1])
+
+    def test_learns_on_where_stderr_is_full_or_closed(self):
+        for redirection in ("2>/dev/full", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(redirection):
+                output = self.folder / "out"
+                command = f"exec {BIN / 'mf'} --generate 60,80,4,2000 --output {output} {redirection}"
+                done = subprocess.run(["/bin/sh", "-c", command], timeout=TIMEOUT_S, check=False)
+                self.assertEqual(done.returncode, 0)
+                events = [json.loads(line)["event"] for line in (output / "metrics.jsonl").read_text().splitlines()]
+                self.assertEqual(events[-1], "end")
+                self.assertTrue((output / "users.npy").exists())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 // Activations: backward, and forward where it is costly, by oneDNN, whose forward makes numbers of what is none. That
 // would hide it from every check behind it, so it is kept here.
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "poseidon/backend/cpu/operations.h"
@@ -32,12 +30,29 @@ POSEIDON_VECTORISED bool are_numbers(const float* x, std::size_t count) {
   return others == 0;
 }
 
-class Relu final : public UnaryOperation {
+/// Backward is the primitive's.
+class Activation : public UnaryOperation {
+ public:
+  explicit Activation(std::unique_ptr<UnaryOperation> primitive) : primitive_(std::move(primitive)) {}
+
+  [[nodiscard]] const TensorDescription& output() const final { return primitive_->output(); }
+
+  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                Tensor& input_gradient) final {
+    primitive_->backward(input, output, output_gradient, input_gradient);
+  }
+
+ protected:
+  [[nodiscard]] UnaryOperation& primitive() { return *primitive_; }
+
+ private:
+  const std::unique_ptr<UnaryOperation> primitive_;
+};
+
+class Relu final : public Activation {
  public:
   Relu(std::unique_ptr<UnaryOperation> primitive, double slope)
-      : primitive_(std::move(primitive)), slope_(static_cast<float>(slope)) {}
-
-  [[nodiscard]] const TensorDescription& output() const override { return primitive_->output(); }
+      : Activation(std::move(primitive)), slope_(static_cast<float>(slope)) {}
 
   void forward(const Tensor& input, Tensor& output) override {
     const float* const x = input.data();
@@ -51,41 +66,27 @@ class Relu final : public UnaryOperation {
     });
   }
 
-  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override {
-    primitive_->backward(input, output, output_gradient, input_gradient);
-  }
-
  private:
-  const std::unique_ptr<UnaryOperation> primitive_;
   const float slope_;
 };
 
 /// Sigmoid or tanh.
-class Squashing final : public UnaryOperation {
+class Squashing final : public Activation {
  public:
   Squashing(std::unique_ptr<UnaryOperation> primitive, ActivationKind kind)
-      : primitive_(std::move(primitive)), kind_(kind) {}
-
-  [[nodiscard]] const TensorDescription& output() const override { return primitive_->output(); }
+      : Activation(std::move(primitive)), kind_(kind) {}
 
   void forward(const Tensor& input, Tensor& output) override {
     const std::size_t count = stored_elements(output.description());
     const float* const x = input.data();
-    if (are_numbers(x, count)) return primitive_->forward(input, output);
+    if (are_numbers(x, count)) return primitive().forward(input, output);
     float* const y = output.data();  // rare, and may be slow
     for (std::size_t i = 0; i < count; ++i) {
       y[i] = kind_ == ActivationKind::kTanh ? std::tanh(x[i]) : 1 / (1 + std::exp(-x[i]));
     }
   }
 
-  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
-                Tensor& input_gradient) override {
-    primitive_->backward(input, output, output_gradient, input_gradient);
-  }
-
  private:
-  const std::unique_ptr<UnaryOperation> primitive_;
   const ActivationKind kind_;
 };
 
