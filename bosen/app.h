@@ -35,8 +35,8 @@ class App {
   App(std::string name, std::string description);
 
   /// Adds a flag; its default is the value that `target` holds now. A target is a pointer to bool, int, std::int64_t,
-  /// std::uint64_t, double or std::string, or a function that reads the text itself and throws Error(kUsage) with the
-  /// reason alone. Throws Error(kUsage) where the name is taken.
+  /// std::uint64_t, double, std::string or std::vector<std::string>, or a function that reads the text itself and
+  /// throws Error(kUsage) with the reason alone. Throws Error(kUsage) where the name is taken.
   App& option(std::string name, OptionTarget target, std::string help, OptionRule rule = {});
 
   /// Adds a check of flags that depend on each other, made before anything starts, in every process that has workers.

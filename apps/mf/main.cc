@@ -329,7 +329,7 @@ int run(int argc, char** argv) {
                  made ? fmt::format("--generate {},{},{},{}", made->users, made->items, made->rank, made->ratings)
                       : "--data " + settings.data);
   });
-  if (code == 0) bosen::say(fmt::format("{}", conclusion));
+  if (code == 0) bosen::say(conclusion);
   return code;
 }
 

@@ -174,7 +174,7 @@ int run(int argc, char** argv) {
     training.run();
     if (cluster.rank() == 0) conclusion = conclude(training, cluster.options(), settings);
   });
-  if (code == 0) bosen::say(fmt::format("{}", conclusion));
+  if (code == 0) bosen::say(conclusion);
   return code;
 }
 

@@ -18,8 +18,8 @@ namespace bosen {
 /// Reads the text of a value itself. Throws Error(kUsage) with the reason alone ("must be ..."): the place is added.
 using OptionParser = std::function<void(const std::string& text)>;
 
-/// Where the value of an option goes. It has to live as long as the option can be read. Texts are as many as the option
-/// is given times.
+/// Where the value of an option goes. It has to live as long as the option can be read. A vector gets a text for each
+/// time that the option is given.
 using OptionTarget = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*,
                                   std::vector<std::string>*, OptionParser>;
 

@@ -132,7 +132,7 @@ int run_sweep(const SweepFlags& flags) {
   }
   lab::SweepRunner runner(std::move(runs), spec.parallel);
   if (!runner.run(show)) {
-    say(fmt::format("\nbosen sweep: stopped; the same call again goes on where it was\n"));
+    say("\nbosen sweep: stopped; the same call again goes on where it was\n");
     return kStopped;
   }
   return conclude(spec, runner, output);

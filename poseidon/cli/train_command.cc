@@ -133,7 +133,7 @@ int train_command(int argc, const char* const* argv) {
     const TrainingResult result = train(cluster, settings, make_backend);
     if (cluster.rank() == 0) conclusion = conclude(result, cluster, settings);
   });
-  if (code == 0) bosen::say(fmt::format("{}", conclusion));
+  if (code == 0) bosen::say(conclusion);
   return code;
 }
 
