@@ -281,6 +281,8 @@ class OutOfMemory final : public bosen::Error {
       : Error(bosen::ErrorKind::kDevice, message + ": take a smaller batch") {}
 };
 
+class DeviceGroup;
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -321,6 +323,9 @@ class Backend {
   virtual void follow(Ticket ticket);
   [[nodiscard]] virtual bool is_past(Ticket ticket);
   virtual void await(Ticket ticket);
+
+  /// The devices of the workers of this process, where they add up among themselves; else nullptr.
+  [[nodiscard]] virtual DeviceGroup* group() { return nullptr; }
 
   // For measuring.
   [[nodiscard]] virtual std::unique_ptr<Stopwatch> stopwatch();

@@ -1,8 +1,8 @@
 #pragma once
 
 // What a shard does with the updates of a table. The default adds them; sgd, adagrad and adam take them as gradients;
-// clock_sum, for `bsp` and workers that all update a row in every clock, keeps the sum of the last clock alone, so that
-// workers can add up what they computed and each go on from the same sum.
+// clock_sum, for `bsp`, keeps the sum of the last clock's updates of a row alone, so that workers can add up what they
+// computed and each go on from the same sum.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,11 +27,12 @@ struct UpdaterOptions {
 /// One update of one row, as an updater sees it.
 template <class T>
 struct RowUpdate {
-  std::span<T> values;        ///< the row; to be changed in place
-  std::span<const T> update;  ///< what a worker handed to `inc` in one clock, summed; as wide as the row
-  std::span<T> state;         ///< the updater's own memory of the row, state_per_element() * width, zero at first
-  std::int64_t step = 0;      ///< how many updates of this row came before
-  int workers = 1;            ///< of the whole job
+  std::span<T> values;         ///< the row; to be changed in place
+  std::span<const T> update;   ///< what a worker handed to `inc` in one clock, summed; as wide as the row
+  std::span<T> state;          ///< the updater's own memory of the row, state_per_element() * width, zero at first
+  std::int64_t step = 0;       ///< how many updates of this row came before
+  bool first_of_clock = true;  ///< no update of this row with the same timestamp came before
+  int workers = 1;             ///< of the whole job
 };
 
 /// Applies updates to rows. A shard calls its updater from one thread at a time.

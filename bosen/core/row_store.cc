@@ -54,9 +54,9 @@ std::uint32_t RowStore::find_or_add(RowId id) {
 
 StoredRow& RowStore::row(RowId id) { return rows_[find_or_add(id)]; }
 
-void RowStore::apply(const BufferRef& block) {
+void RowStore::apply(const BufferRef& block, Clock timestamp) {
   if (updater_) {
-    apply_updater(block);
+    apply_updater(block, timestamp);
   } else if (shape_.kind == RowKind::kDense) {
     apply_dense(block);
   } else {
@@ -88,14 +88,16 @@ void RowStore::apply_dense(const BufferRef& block) {
   }
 }
 
-void RowStore::apply_updater(const BufferRef& block) {
+void RowStore::apply_updater(const BufferRef& block, Clock timestamp) {
   const RowBlockView view(shape_, *block);
   const auto width = static_cast<std::size_t>(shape_.width);
   for (std::size_t i = 0; i < view.size(); ++i) {
     const std::uint32_t number = find_or_add(view.id(i));
     StoredRow& row = rows_[number];
     if (!row.updater_state) row.updater_state = std::make_unique<std::byte[]>(updater_->state_bytes(width) + 1);
-    updater_->apply(writable(row), block->data + view.offset(i), row.updater_state.get(), width, row.steps++);
+    const bool first_of_clock = std::exchange(row.last_timestamp, timestamp) != timestamp;
+    updater_->apply(writable(row), block->data + view.offset(i), row.updater_state.get(), width, row.steps++,
+                    first_of_clock);
     log_change(row, number);
   }
 }

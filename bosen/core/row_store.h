@@ -32,7 +32,9 @@ struct StoredRow {
   std::byte* data = nullptr;    ///< none: all zero, or empty
   Buffer* block = nullptr;      ///< holds `data`
   std::uint64_t logged_at = 0;  ///< its latest entry in the log of changes; 0: none
-  std::int64_t steps = 0;       ///< updates applied, counted for updaters
+  // For updaters.
+  std::int64_t steps = 0;           ///< updates applied
+  Clock last_timestamp = kNoClock;  ///< of these
   std::unique_ptr<std::byte[]> updater_state;
   Subscribers subscribers;
 };
@@ -50,9 +52,10 @@ class RowStore {
   [[nodiscard]] std::size_t size() const { return index_.size(); }
   [[nodiscard]] const wire::RowShape& shape() const { return shape_; }
 
-  /// Applies a block of updates. Where the caller holds the only reference, the block's memory may become the rows'.
+  /// Applies a block of updates with that timestamp. Where the caller holds the only reference, the block's memory may
+  /// become the rows'.
   /// Throws Error(kUsage) where a sparse row grows beyond limits::kRowBytesMax; the store is of no use then.
-  void apply(const BufferRef& block);
+  void apply(const BufferRef& block, Clock timestamp);
 
   /// A row of zeros (dense) or without elements (sparse) to answer reads of rows that were never written.
   [[nodiscard]] const BufferRef& zero_block() const { return zero_block_; }
@@ -75,7 +78,7 @@ class RowStore {
  private:
   void apply_dense(const BufferRef& block);
   void apply_sparse(const BufferRef& block);
-  void apply_updater(const BufferRef& block);
+  void apply_updater(const BufferRef& block, Clock timestamp);
   bool add_in_place_sparse(StoredRow& row, const std::byte* update);
   std::byte* merge_sparse(const StoredRow& row, const std::byte* update);
   std::byte* writable(StoredRow& row);

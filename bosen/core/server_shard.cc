@@ -187,7 +187,7 @@ void ServerShard::on_update(Rank client, Update& update, Outbox& outbox) {
   if (table->model.exact) {
     if (update.block) table->held[worker].push_back(std::move(update));
   } else if (update.block) {
-    table->store.apply(update.block);
+    table->store.apply(update.block, update.clock);
     update.block = {};
   }
   if (closes) close_clock(id, *table, client, worker, closed, outbox);
@@ -245,7 +245,7 @@ void ServerShard::apply_held(Table& table) {
     if (oldest >= minimum) return;
     for (auto& updates : table.held) {
       while (!updates.empty() && updates.front().clock == oldest) {
-        table.store.apply(updates.front().block);
+        table.store.apply(updates.front().block, updates.front().clock);
         updates.pop_front();
       }
     }

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "bosen/app.h"
+#include "bosen/cluster.h"
 #include "poseidon/backend.h"
+#include "poseidon/solver/train_settings.h"
 
 namespace poseidon {
 
@@ -22,6 +24,11 @@ struct DeviceChoice {
   /// `worker` is its number in the job, by which the GPUs of a host are dealt out where none is named.
   [[nodiscard]] std::unique_ptr<Backend> make(int threads, int worker = 0) const;
 };
+
+/// The backends of this process's workers for a training. Where they exchange gradients and have a GPU each, these add
+/// up among themselves; says so, or why not. Throws as DeviceChoice::make.
+[[nodiscard]] std::unique_ptr<BackendFactory> make_backend_factory(const DeviceChoice& choice,
+                                                                   const bosen::Cluster& cluster);
 
 /// Whether this program can compute on GPUs, and whether there are any here.
 [[nodiscard]] std::string gpu_support();

@@ -127,10 +127,10 @@ int train_command(int argc, const char* const* argv) {
   bosen::App app(kName, "Trains a net as a solver's file says");
   DeviceChoice device;
   declare(app, settings, device);
-  const auto make_backend = [&device](int worker, int threads) { return device.make(threads, worker); };
   std::string conclusion;
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
-    const TrainingResult result = train(cluster, settings, make_backend);
+    const std::unique_ptr<BackendFactory> backends = make_backend_factory(device, cluster);
+    const TrainingResult result = train(cluster, settings, *backends);
     if (cluster.rank() == 0) conclusion = conclude(result, cluster, settings);
   });
   if (code == 0) bosen::say(conclusion);

@@ -3,7 +3,6 @@
 // What a training is told beside its solver's file: the flags of `poseidon train`.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +12,15 @@
 
 namespace poseidon {
 
-/// Makes a worker's backend, in the worker's thread: the worker's number in the job, and threads to compute with.
-using BackendFactory = std::function<std::unique_ptr<Backend>(int worker, int threads)>;
+/// Makes the backends of a process's workers. Outlives them.
+class BackendFactory {
+ public:
+  virtual ~BackendFactory() = default;
+  /// In the worker's thread: its number in the job, and threads to compute with. Throws bosen::Error.
+  [[nodiscard]] virtual std::unique_ptr<Backend> make(int worker, int threads) = 0;
+  /// A worker has failed: devices wait for its device no more. Any thread.
+  virtual void give_up() noexcept {}
+};
 
 struct TrainSettings {
   std::string solver;      ///< file

@@ -37,16 +37,21 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, const WorkerResult& w
 
 }  // namespace
 
-TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend) {
+TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, BackendFactory& backends) {
   if (!settings.trace.empty()) {
     expect_writable(trace_path(settings.trace, cluster), "name another file with --trace");
   }
-  const TrainingJob job(cluster, settings, make_backend);
+  const TrainingJob job(cluster, settings, backends);
   cluster.expect_clocks(job.iterations, job.snapshot ? job.snapshot->state.iteration : 0);
   std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));
   cluster.run_workers([&](bosen::Worker& worker) {
-    WorkerTraining training(job, worker);
-    results[static_cast<std::size_t>(worker.local_id())] = training.run();
+    try {
+      WorkerTraining training(job, worker);
+      results[static_cast<std::size_t>(worker.local_id())] = training.run();
+    } catch (...) {
+      backends.give_up();
+      throw;
+    }
   });
   TrainingResult result{.net = job.solver.net,
                         .snapshot = results[0].snapshot,

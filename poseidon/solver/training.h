@@ -32,6 +32,6 @@ struct TrainingResult {
 };
 
 /// Called in every process of the job that has workers. Throws bosen::Error.
-TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, const BackendFactory& make_backend);
+TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, BackendFactory& backends);
 
 }  // namespace poseidon

@@ -56,10 +56,10 @@ SolverSpec read_solver(const std::string& file, std::int64_t clocks) {
 
 }  // namespace
 
-TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings, BackendFactory backend)
+TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings, BackendFactory& the_backends)
     : cluster(the_cluster),
       settings(std::move(the_settings)),
-      make_backend(std::move(backend)),
+      backends(the_backends),
       solver(read_solver(settings.solver, cluster.options().clocks)),
       net(read_net_spec(solver.net)) {
   settle_start();

@@ -18,14 +18,14 @@ namespace poseidon {
 
 struct TrainingJob {
   /// Reads the files, opens the data and decides how layers travel. Every process makes the same. Throws bosen::Error.
-  TrainingJob(bosen::Cluster& cluster, TrainSettings settings, BackendFactory backend);
+  TrainingJob(bosen::Cluster& cluster, TrainSettings settings, BackendFactory& backends);
 
   /// Images that all workers together take for one update.
   [[nodiscard]] std::int64_t images_per_iteration() const { return batch * cluster.workers() * solver.iter_size; }
 
   bosen::Cluster& cluster;
   const TrainSettings settings;
-  const BackendFactory make_backend;
+  BackendFactory& backends;
   const SolverSpec solver;
   const NetSpec net;
   std::optional<Snapshot> snapshot;  ///< where training goes on

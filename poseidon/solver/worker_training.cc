@@ -61,7 +61,7 @@ std::unique_ptr<BatchSource> WorkerTraining::open_source(const TrainingJob& job,
 WorkerTraining::WorkerTraining(const TrainingJob& job, bosen::Worker& worker)
     : job_(job),
       worker_(worker),
-      backend_(job.make_backend(worker.id(), job.cluster.options().threads)),
+      backend_(job.backends.make(worker.id(), job.cluster.options().threads)),
       source_(open_source(job, worker)),
       net_(job.net, net_options(job, worker), *backend_, source_.get()),
       updater_(net_.layers(), *backend_, updater_options(job, worker)),

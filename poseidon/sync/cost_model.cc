@@ -13,12 +13,12 @@ constexpr std::int64_t kFactorBytesMax = std::int64_t{256} << 20;
 
 std::int64_t ps_bytes(const LayerSize& layer, const Party& party) {
   const std::int64_t bytes = layer.parameters * kFloatBytes;
-  const std::int64_t workers = party.workers_per_process;
-  if (party.dedicated_servers) return bytes * (workers + 1);
+  const std::int64_t gradients = party.adds_up ? 1 : party.workers_per_process;
+  if (party.dedicated_servers) return bytes * (gradients + 1);
   // As worker: gradients to the shards of others, sums from them. As shard of a part: the others' gradients, sums to
   // them.
   const double others = party.processes - 1;
-  return std::llround(static_cast<double>(bytes) * others / party.processes * 2 * static_cast<double>(workers + 1));
+  return std::llround(static_cast<double>(bytes) * others / party.processes * 2 * static_cast<double>(gradients + 1));
 }
 
 std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party) {

@@ -15,6 +15,7 @@ struct Party {
   int processes = 1;  ///< that have workers
   int workers_per_process = 1;
   bool dedicated_servers = false;  ///< shards are in other processes
+  bool adds_up = true;             ///< a process sends the sum of its workers' gradients (bsp); else each its own
 
   [[nodiscard]] int workers() const { return processes * workers_per_process; }
 };
@@ -27,7 +28,7 @@ struct LayerSize {
   std::int64_t batch = 0;           ///< K: examples of a worker
 };
 
-/// Gradients of every worker go to their shards, one sum for the process comes back.
+/// The gradients of a process go to their shards, one sum for it comes back.
 [[nodiscard]] std::int64_t ps_bytes(const LayerSize& layer, const Party& party);
 
 /// Every worker sends batch x (M + N) floats to every worker of other processes. Nothing where there are no factors, or

@@ -5,16 +5,28 @@
 
 namespace poseidon {
 
-GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend,
-                             std::vector<Tensor*> gradients)
+GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> table, LocalGradients& local,
+                             bosen::Worker& worker, Backend& backend, std::vector<Tensor*> gradients)
     : rows_(rows),
       table_(table),
       gradients_(backend, std::move(gradients)),
-      scratch_(static_cast<std::size_t>(rows.width())) {}
+      sum_(rows, local, worker, gradients_.data()) {}
+
+bool GradientTable::is_fetched() {
+  if (!gradients_.is_fetched()) return false;
+  sum_.show();
+  return sum_.is_complete();
+}
+
+void GradientTable::await_fetch() {
+  gradients_.await_fetch();
+  sum_.show();
+  sum_.await();
+}
 
 void GradientTable::start(bosen::Worker& worker) {
-  for (std::size_t row = 0; row < rows_.ids().size(); ++row) {
-    table_.inc(worker, rows_.ids()[row], rows_.gather(row, gradients_.data(), scratch_));
+  for (std::size_t row = sum_.share().begin; row < sum_.share().end; ++row) {
+    table_.inc(worker, rows_.ids()[row], sum_.row(row));
   }
   table_.advance(worker);
 }

@@ -1,12 +1,14 @@
 #pragma once
 
-// Scheme `ps` under bsp: gradients up to the shards, their sum down. The table keeps the last clock's sum alone
-// (clock_sum), so every worker reads the same sum, formed once, in the order of the workers.
+// Scheme `ps` under bsp: gradients up to the shards, their sum down. The workers of a process add theirs up first. The
+// table keeps the last clock's sum alone (clock_sum), so every worker reads the same sum, formed once: in the order of
+// the workers of a process, and of the processes.
 
 #include <vector>
 
 #include "bosen/table.h"
 #include "poseidon/sync/host_tensors.h"
+#include "poseidon/sync/local_sum.h"
 #include "poseidon/sync/parameter_rows.h"
 #include "poseidon/sync/synchronizer.h"
 
@@ -14,12 +16,15 @@ namespace poseidon {
 
 class GradientTable final : public Synchronizer {
  public:
-  GradientTable(const ParameterRows& rows, bosen::Table<float> table, Backend& backend, std::vector<Tensor*> gradients);
+  /// All but the tensors outlive it.
+  GradientTable(const ParameterRows& rows, bosen::Table<float> table, LocalGradients& local, bosen::Worker& worker,
+                Backend& backend, std::vector<Tensor*> gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
   void fetch() override { gradients_.begin_fetch(); }
-  [[nodiscard]] bool is_fetched() override { return gradients_.is_fetched(); }
-  void await_fetch() override { gradients_.await_fetch(); }
+  /// Those of the other workers of the process as well.
+  [[nodiscard]] bool is_fetched() override;
+  void await_fetch() override;
   void start(bosen::Worker& worker) override;
   void await(bosen::Worker& worker) override;
   Outcome finish() override;
@@ -28,7 +33,7 @@ class GradientTable final : public Synchronizer {
   const ParameterRows& rows_;
   const bosen::Table<float> table_;
   HostTensors gradients_;
-  std::vector<float> scratch_;
+  LocalSum sum_;
   std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
 };
 

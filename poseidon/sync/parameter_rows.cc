@@ -28,6 +28,27 @@ ParameterRows::ParameterRows(std::vector<std::int64_t> sizes, int shards, int la
   for (std::int64_t row = 0; row < rows; ++row) ids_.push_back(first + row);
 }
 
+RowRange ParameterRows::share(int place, int workers) const {
+  const auto begin_of = [&](int worker) {
+    return ids_.size() * static_cast<std::size_t>(worker) / static_cast<std::size_t>(workers);
+  };
+  return {begin_of(place), begin_of(place + 1)};
+}
+
+std::vector<TensorPart> ParameterRows::parts(RowRange rows) const {
+  std::vector<TensorPart> parts;
+  std::int64_t begin = static_cast<std::int64_t>(rows.begin) * width_;  // within the tensor that comes next
+  std::int64_t end = static_cast<std::int64_t>(rows.end) * width_;
+  for (std::size_t tensor = 0; tensor < sizes_.size(); ++tensor) {
+    const std::int64_t first = std::max<std::int64_t>(begin, 0);
+    const std::int64_t last = std::min(end, sizes_[tensor]);
+    if (first < last) parts.push_back({tensor, first, last - first});
+    begin -= sizes_[tensor];
+    end -= sizes_[tensor];
+  }
+  return parts;
+}
+
 std::span<const float> ParameterRows::gather(std::size_t row, std::span<float* const> tensors,
                                              std::span<float> scratch) const {
   std::int64_t first = static_cast<std::int64_t>(row) * width_;

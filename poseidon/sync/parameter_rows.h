@@ -11,6 +11,19 @@
 
 namespace poseidon {
 
+/// Some rows that follow each other: indices into ParameterRows::ids.
+struct RowRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// Some elements of a tensor that follow each other.
+struct TensorPart {
+  std::size_t tensor = 0;
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
 class ParameterRows {
  public:
   /// Elements of each tensor; shards of the whole job; the layer's number, by which the rows of small layers spread.
@@ -20,6 +33,11 @@ class ParameterRows {
   [[nodiscard]] std::int64_t width() const { return width_; }
   [[nodiscard]] const std::vector<bosen::RowId>& ids() const { return ids_; }
   [[nodiscard]] std::int64_t elements() const { return elements_; }
+
+  /// The rows of worker `place` of as many as share the layer's out: as many for each as can be, perhaps none.
+  [[nodiscard]] RowRange share(int place, int workers) const;
+  /// What the rows carry of each tensor that they carry anything of.
+  [[nodiscard]] std::vector<TensorPart> parts(RowRange rows) const;
 
   /// What row `row` (an index into ids) carries of `tensors`: they themselves where the row lies inside one, else
   /// copied to `scratch`, which is as wide as a row.

@@ -12,7 +12,8 @@ namespace {
 Party party_of(const bosen::Cluster& cluster) {
   return {.processes = cluster.size(),
           .workers_per_process = cluster.local_workers(),
-          .dedicated_servers = cluster.options().servers > 0};
+          .dedicated_servers = cluster.options().servers > 0,
+          .adds_up = cluster.options().consistency == bosen::Consistency::kBsp};
 }
 
 /// Of a layer that has `scheme`, where what is cheaper is to be found out.
@@ -75,9 +76,20 @@ void SyncPlan::open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme schem
     bosen::TableOptions options{.width = planned.rows->width()};
     if (exchanges_gradients_) options.updater = {.name = "clock_sum"};
     planned.table = cluster.create_table<float>(planned.layer.name, options);
+    if (exchanges_gradients_) open_local(cluster, planned);
   } else if (scheme == Scheme::kSfb) {
     // A worker may be an iteration ahead of one that has not received yet.
     planned.channel = cluster.create_channel(planned.layer.name, {.capacity = 4});
+  }
+}
+
+void SyncPlan::open_local(bosen::Cluster& cluster, PlannedLayer& planned) const {
+  planned.local = std::make_unique<LocalGradients>();
+  planned.local->workers = party_.workers_per_process;
+  planned.local->tensors.resize(static_cast<std::size_t>(cluster.local_workers()));
+  // A worker may be an iteration ahead of one that has not looked yet.
+  if (party_.workers_per_process > 1) {
+    planned.local->channel = cluster.create_channel(planned.layer.name + ".local", {.capacity = 4});
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "bosen/cluster.h"
 #include "poseidon/sync/cost_model.h"
+#include "poseidon/sync/local_sum.h"
 #include "poseidon/sync/parameter_rows.h"
 
 namespace poseidon {
@@ -37,8 +38,9 @@ struct PlannedLayer {
   std::optional<Scheme> other;    ///< to which it may change, as measured (SchemeTuner)
   bool is_settled = false;        ///< by an earlier run's measuring
   std::optional<ParameterRows> rows;
-  bosen::Table<float> table;  ///< ps
-  bosen::Channel channel;     ///< sfb
+  bosen::Table<float> table;              ///< ps
+  std::unique_ptr<LocalGradients> local;  ///< ps under bsp
+  bosen::Channel channel;                 ///< sfb
 
   [[nodiscard]] bool has(Scheme candidate) const { return scheme == candidate || other == candidate; }
 };
@@ -71,6 +73,7 @@ class SyncPlan {
  private:
   void choose_for(PlannedLayer& planned, Scheme wanted, const SettledSchemes& settled) const;
   void open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const;
+  void open_local(bosen::Cluster& cluster, PlannedLayer& planned) const;
 
   const Party party_;
   const bool exchanges_gradients_;

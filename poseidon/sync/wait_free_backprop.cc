@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bosen/worker.h"
+#include "poseidon/sync/device_gradient_table.h"
 #include "poseidon/sync/factor_broadcast.h"
 #include "poseidon/sync/gradient_table.h"
 #include "poseidon/sync/parameter_table.h"
@@ -71,7 +72,12 @@ std::unique_ptr<Synchronizer> WaitFreeBackprop::make_synchronizer(const LayerSta
     gradients.push_back(&parameter.gradient);
   }
   if (plan_.exchanges_gradients()) {
-    return std::make_unique<GradientTable>(*planned.rows, planned.table, backend_, std::move(gradients));
+    if (backend_.group() != nullptr) {
+      return std::make_unique<DeviceGradientTable>(*planned.rows, planned.table, plan_.party().processes, backend_,
+                                                   gradients);
+    }
+    return std::make_unique<GradientTable>(*planned.rows, planned.table, *planned.local, worker_, backend_,
+                                           std::move(gradients));
   }
   return std::make_unique<ParameterTable>(*planned.rows, planned.table, backend_, std::move(values), updater_,
                                           state.layer);

@@ -1,5 +1,5 @@
-# CUDA, where it is: poseidon's backend for GPUs is built where nvcc, cuBLASLt and cuDNN 9 are found, and left out elsewhere.
-# Sets BOSEN_HAS_CUDA, and says which of the two it is.
+# CUDA, where it is: poseidon's backend for GPUs is built where nvcc, cuBLASLt and cuDNN 9 are found, and left out elsewhere;
+# NCCL is used where it is beside them. Sets BOSEN_HAS_CUDA, and says what it has found.
 
 set(BOSEN_CUDA AUTO CACHE STRING "Build poseidon's backend for GPUs: AUTO (where CUDA is found), ON or OFF")
 set(BOSEN_HAS_CUDA OFF)
@@ -42,5 +42,16 @@ else()
   add_library(BosenCudnn::cudnn UNKNOWN IMPORTED GLOBAL)
   set_target_properties(BosenCudnn::cudnn PROPERTIES IMPORTED_LOCATION "${BOSEN_CUDNN_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${BOSEN_CUDNN_INCLUDE}")
-  message(STATUS "GPUs: CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  find_path(BOSEN_NCCL_INCLUDE nccl.h HINTS "${cuda_folder}/include")
+  find_library(BOSEN_NCCL_LIBRARY nccl HINTS "${cuda_folder}/lib64" "${cuda_folder}/lib")
+  mark_as_advanced(BOSEN_NCCL_INCLUDE BOSEN_NCCL_LIBRARY)
+  set(nccl "with NCCL")
+  if(BOSEN_NCCL_INCLUDE AND BOSEN_NCCL_LIBRARY)
+    add_library(BosenNccl::nccl UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(BosenNccl::nccl PROPERTIES IMPORTED_LOCATION "${BOSEN_NCCL_LIBRARY}"
+      INTERFACE_INCLUDE_DIRECTORIES "${BOSEN_NCCL_INCLUDE}")
+  else()
+    set(nccl "without NCCL (those of a process add up through the host)")
+  endif()
+  message(STATUS "GPUs: CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}, ${nccl}")
 endif()

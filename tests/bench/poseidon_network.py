@@ -2,9 +2,9 @@
 """Training speed over a slow network by scheme: nodes are network namespaces whose links `tc tbf` holds to a rate.
 
 Usage: tests/bench/poseidon_network.py [--rates 1gbit] [--nodes 2] [--width 4096] [--layers 3] [--batch 32]
-                                       [--iterations 10] [--figure FILE.png]
+                                       [--iterations 10] [--workers 1] [--figure FILE.png]
 
-Needs root, iproute2 and build/bin/poseidon. An MLP of square layers trains on synthetic data under bsp, one worker a node:
+Needs root, iproute2 and build/bin/poseidon. An MLP of square layers trains on synthetic data under bsp, by `--workers` of a node:
 `ps` without overlap, `ps` with it (wait-free backprop), and `auto`. All nodes share this machine's cores.
 """
 
@@ -47,14 +47,14 @@ def write_solver(path, net, iterations):
         file.write(f"net: {net}\nbase_lr: 0.001\nlr_policy: fixed\nmomentum: 0.9\nmax_iter: {iterations}\ndisplay: 0\n")
 
 
-def train(nodes, solver, scheme, folder, port):
+def train(nodes, solver, flags, folder, port):
     """Images a second of all nodes together."""
     metrics = os.path.join(folder, "metrics.jsonl")
     ranks = []
     for rank in range(len(nodes.names)):
         ranks.append(subprocess.Popen(
             [*nodes.inside(rank, f"bench-{port}", port), POSEIDON, "train", solver, "--data", "synthetic", "--metrics",
-             metrics, "--transport", "tcp", *scheme], stderr=subprocess.PIPE, text=True))
+             metrics, "--transport", "tcp", *flags], stderr=subprocess.PIPE, text=True))
     for rank in ranks:
         _, errors = rank.communicate(timeout=120)
         if rank.returncode != 0:
@@ -88,7 +88,8 @@ def measure(rate, arguments):
         speeds = {name: [] for name in SCHEMES}
         for turn in range(arguments.rounds):
             for number, (name, scheme) in enumerate(SCHEMES.items()):
-                speeds[name].append(train(nodes, solver, scheme, folder, 20000 + turn * 10 + number))
+                speeds[name].append(train(nodes, solver, [*scheme, "--workers", str(arguments.workers)], folder,
+                                          20000 + turn * 10 + number))
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
@@ -101,12 +102,13 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="of each node")
     parser.add_argument("--figure", help="PNG, of the last rate")
     arguments = parser.parse_args()
     for rate in arguments.rates.split(","):
         figures = measure(None if rate == "full" else rate, arguments)
         title = (f"{arguments.layers} layers of {arguments.width} x {arguments.width}, batch {arguments.batch}, "
-                 f"{arguments.nodes} nodes at {rate}" + (" speed" if rate == "full" else ""))
+                 f"{arguments.nodes} nodes of {arguments.workers} at {rate}" + (" speed" if rate == "full" else ""))
         print(title)
         for name, figure in figures.items():
             print(f"{name:<16}{figure:>10.1f} images/s{figure / figures['ps, no overlap']:>8.2f}x", flush=True)

@@ -1,4 +1,5 @@
-"""What travels for each layer is what the cost model says, plus framing: by every scheme, on two and four processes."""
+"""What travels for each layer is what the cost model says, plus framing: by every scheme, on two and four processes,
+and however many workers a process has."""
 
 import json
 import unittest
@@ -10,26 +11,35 @@ TOLERANCE = 0.03
 
 
 class BytesTest(PoseidonTest):
-    def layers(self, scheme, processes):
-        output = self.folder / f"{scheme}-{processes}"
+    def layers(self, scheme, processes, workers=1):
+        output = self.folder / f"{scheme}-{processes}-{workers}"
         self.solver.write_text(f"net: {SOURCE}/config/nets/lenet.yaml\nbase_lr: 0.001\nmax_iter: 10\ntest_iter: 1\n"
                                "display: 0\nsnapshot_after_train: false\n")
         self.succeed("train", self.solver, "--data", "synthetic", "--batch", 8, "--scheme", scheme, "--output", output,
-                     processes=processes)
+                     "--workers", workers, processes=processes)
         return json.loads((output / "layers.json").read_text())["layers"]
+
+    def expect_what_the_model_predicts(self, layers):
+        self.assertEqual([layer["layer"] for layer in layers], ["conv1", "conv2", "ip1", "ip2"])
+        for layer in layers:
+            with self.subTest(layer=layer["layer"]):
+                predicted = layer["predicted_bytes"]
+                content = layer["measured_bytes"] - layer["framing_bytes"]
+                print(layer)
+                self.assertGreater(layer["framing_bytes"], 0)
+                self.assertLessEqual(abs(content - predicted), TOLERANCE * predicted)
 
     def test_every_layer_costs_what_the_model_predicts(self):
         for scheme in ("ps", "sfb", "auto"):
             for processes in (2, 4):
-                layers = self.layers(scheme, processes)
-                self.assertEqual([layer["layer"] for layer in layers], ["conv1", "conv2", "ip1", "ip2"])
-                for layer in layers:
-                    with self.subTest(scheme=scheme, processes=processes, layer=layer["layer"]):
-                        predicted = layer["predicted_bytes"]
-                        content = layer["measured_bytes"] - layer["framing_bytes"]
-                        print(scheme, processes, layer)
-                        self.assertGreater(layer["framing_bytes"], 0)
-                        self.assertLessEqual(abs(content - predicted), TOLERANCE * predicted)
+                with self.subTest(scheme=scheme, processes=processes):
+                    self.expect_what_the_model_predicts(self.layers(scheme, processes))
+
+    def test_a_process_sends_the_sum_of_its_workers_gradients(self):
+        alone = self.layers("ps", processes=2)
+        three = self.layers("ps", processes=2, workers=3)
+        self.expect_what_the_model_predicts(three)
+        self.assertEqual([layer["predicted_bytes"] for layer in three], [layer["predicted_bytes"] for layer in alone])
 
     def test_the_table_tells_framing_apart(self):
         run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, "--workers", 2)

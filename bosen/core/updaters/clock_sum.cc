@@ -11,7 +11,7 @@ class ClockSum final : public Updater<T> {
   [[nodiscard]] std::size_t state_per_element() const override { return 0; }
 
   void apply(const RowUpdate<T>& row) override {
-    if (row.step % row.workers == 0) {
+    if (row.first_of_clock) {
       std::copy(row.update.begin(), row.update.end(), row.values.begin());
     } else {
       for (std::size_t i = 0; i < row.values.size(); ++i) row.values[i] += row.update[i];

@@ -18,8 +18,8 @@ std::unique_ptr<Updater<T>> make_adagrad(const UpdaterOptions& options);
 template <class T>
 std::unique_ptr<Updater<T>> make_adam(const UpdaterOptions& options);
 
-/// The first of every `workers` updates replaces the row, the others are added. Under bsp, where every worker updates
-/// the row once a clock, the row shows the last clock's sum.
+/// The first update of a clock replaces the row, the others are added. Under bsp, whose updates are applied clock by
+/// clock, the row shows the sum of the last clock in which anybody updated it.
 template <class T>
 std::unique_ptr<Updater<T>> make_clock_sum(const UpdaterOptions& options);
 

@@ -17,12 +17,13 @@ class TypedRowUpdater final : public RowUpdater {
     return count * updater_->state_per_element() * sizeof(T);
   }
 
-  void apply(std::byte* values, const std::byte* update, std::byte* state, std::size_t count,
-             std::int64_t step) override {
+  void apply(std::byte* values, const std::byte* update, std::byte* state, std::size_t count, std::int64_t step,
+             bool first_of_clock) override {
     updater_->apply({.values = {reinterpret_cast<T*>(values), count},
                      .update = {reinterpret_cast<const T*>(update), count},
                      .state = {reinterpret_cast<T*>(state), count * updater_->state_per_element()},
                      .step = step,
+                     .first_of_clock = first_of_clock,
                      .workers = workers_});
   }
 

@@ -19,8 +19,8 @@ class RowUpdater {
  public:
   virtual ~RowUpdater() = default;
   [[nodiscard]] virtual std::size_t state_bytes(std::size_t count) const = 0;
-  virtual void apply(std::byte* values, const std::byte* update, std::byte* state, std::size_t count,
-                     std::int64_t step) = 0;
+  virtual void apply(std::byte* values, const std::byte* update, std::byte* state, std::size_t count, std::int64_t step,
+                     bool first_of_clock) = 0;
 };
 
 /// The updaters that a program knows by name, those of the app included. "add" is not among them: it needs no updater.

@@ -148,7 +148,9 @@ CudaBackend::CudaBackend(const CudaOptions& options)
       tell_(options.tell),
       context_{device_, options.precision, activations_of(options.precision)},
       products_(std::make_unique<Products>(context_)),
-      sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double))) {}
+      sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double))) {
+  if (options.collective) group_.emplace(device_, options.collective, options.member);
+}
 
 CudaBackend::~CudaBackend() = default;
 
@@ -236,9 +238,15 @@ std::vector<DeviceCopy> CudaBackend::take_copies() { return recorder_ ? recorder
 
 void CudaBackend::follow(Ticket ticket) { device_.follow(cuda::Lane::kCompute, mark_of(ticket)); }
 
-bool CudaBackend::is_past(Ticket ticket) { return device_.is_past(mark_of(ticket)); }
+bool CudaBackend::is_past(Ticket ticket) {
+  if (group_) group_->expect_all();
+  return device_.is_past(mark_of(ticket));
+}
 
-void CudaBackend::await(Ticket ticket) { device_.await(mark_of(ticket)); }
+void CudaBackend::await(Ticket ticket) {
+  device_.await(mark_of(ticket));
+  if (group_) group_->expect_all();  // else it may have ended without what it waited for
+}
 
 void CudaBackend::fill(Tensor& tensor, float value) { cuda::fill(device_, tensor, value); }
 

@@ -4,9 +4,12 @@
 // queued and return before they are done.
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "poseidon/backend.h"
+#include "poseidon/backend/cuda/cuda_group.h"
 #include "poseidon/backend/cuda/operations.h"
 
 namespace poseidon {
@@ -17,6 +20,9 @@ struct CudaOptions {
   std::string plan_folder;  ///< where the fastest ways to compute are remembered; empty: nowhere
   /// Is told what makes the device slower than it could be; may be empty.
   std::function<void(const std::string&)> tell = {};
+  /// Of the devices of all workers of the process, where they add up among themselves, and which this one is there.
+  std::shared_ptr<cuda::Collective> collective = nullptr;
+  int member = 0;
 };
 
 /// fp32, tf32 or bf16. Throws bosen::Error(kUsage) with the reason alone.
@@ -46,6 +52,7 @@ class CudaBackend final : public Backend {
   void follow(Ticket ticket) override;
   [[nodiscard]] bool is_past(Ticket ticket) override;
   void await(Ticket ticket) override;
+  [[nodiscard]] DeviceGroup* group() override { return group_ ? &*group_ : nullptr; }
   [[nodiscard]] std::unique_ptr<Stopwatch> stopwatch() override;
   [[nodiscard]] bool works_beside_host() const override { return true; }
   void record_copies() override;
@@ -91,6 +98,7 @@ class CudaBackend final : public Backend {
   const std::function<void(const std::string&)> tell_;
   bool told_of_recording_ = false;
   const cuda::Context context_;
+  std::optional<cuda::Group> group_;
   std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
   std::shared_ptr<cuda::DeviceMemory> sum_;
   std::unique_ptr<CopyRecorder> recorder_;  ///< where somebody asked for it

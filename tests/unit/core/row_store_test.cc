@@ -29,6 +29,7 @@ using ::testing::StartsWith;
 
 const wire::RowShape kDense = dense_shape(ElementType::kFloat, 2);
 const wire::RowShape kSparse = sparse_shape(ElementType::kDouble);
+constexpr Clock kClock = 0;
 
 class RowStoreTest : public ::testing::Test {
  protected:
@@ -45,7 +46,7 @@ class RowStoreTest : public ::testing::Test {
 TEST_F(RowStoreTest, TakesTheMemoryOfTheFirstUpdate) {
   RowStore store(pool_, kDense, nullptr);
   BufferRef block = dense_block(pool_, kDense, {{1, {10, 11}}, {2, {20, 21}}});
-  store.apply(block);
+  store.apply(block, kClock);
   EXPECT_EQ(store.row(1).block, block.get());
   EXPECT_THAT(values(store, 1), ElementsAre(10, 11));
   EXPECT_THAT(values(store, 2), ElementsAre(20, 21));
@@ -54,24 +55,24 @@ TEST_F(RowStoreTest, TakesTheMemoryOfTheFirstUpdate) {
 
 TEST_F(RowStoreTest, AddsInPlaceWhereNobodyElseLooks) {
   RowStore store(pool_, kDense, nullptr);
-  store.apply(dense_block(pool_, kDense, {{1, {10, 11}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {10, 11}}}), kClock);
   const std::byte* place = store.row(1).data;
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);
   EXPECT_EQ(store.row(1).data, place);
   EXPECT_THAT(values(store, 1), ElementsAre(11, 12));
 }
 
 TEST_F(RowStoreTest, NeverChangesWhatSomebodyElseMayLookAt) {
   RowStore store(pool_, kDense, nullptr);
-  store.apply(dense_block(pool_, kDense, {{1, {10, 11}}, {2, {20, 21}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {10, 11}}, {2, {20, 21}}}), kClock);
   const std::byte* seen = store.row(1).data;
   const BufferRef reader = BufferRef::share(store.row(1).block);
   const BufferRef kept_by_link = dense_block(pool_, kDense, {{1, {1, 1}}});
-  store.apply(BufferRef(kept_by_link));                    // neither may be written
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));  // the store's own copy may
+  store.apply(BufferRef(kept_by_link), kClock);                    // neither may be written
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);  // the store's own copy may
   const BufferRef second_reader = BufferRef::share(store.row(1).block);
   const std::byte* seen_later = store.row(1).data;
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));  // becomes the row
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);  // becomes the row
   EXPECT_THAT(dense_values(kDense, seen), ElementsAre(10, 11));
   EXPECT_THAT(dense_values(kDense, seen_later), ElementsAre(12, 13));
   EXPECT_THAT(dense_values(kDense, kept_by_link->data), ElementsAre(1, 1));
@@ -82,9 +83,9 @@ TEST_F(RowStoreTest, NeverChangesWhatSomebodyElseMayLookAt) {
 TEST_F(RowStoreTest, AddsARowThatABlockNamesTwiceTwice) {
   for (const bool is_new : {true, false}) {
     RowStore store(pool_, kDense, nullptr);
-    if (!is_new) store.apply(dense_block(pool_, kDense, {{1, {100, 100}}}));
+    if (!is_new) store.apply(dense_block(pool_, kDense, {{1, {100, 100}}}), kClock);
     const BufferRef reader = is_new ? BufferRef() : BufferRef::share(store.row(1).block);
-    store.apply(dense_block(pool_, kDense, {{1, {1, 2}}, {1, {10, 20}}}));
+    store.apply(dense_block(pool_, kDense, {{1, {1, 2}}, {1, {10, 20}}}), kClock);
     const double before = is_new ? 0 : 100;
     EXPECT_THAT(values(store, 1), ElementsAre(before + 11, before + 22));
   }
@@ -95,18 +96,18 @@ TEST_F(RowStoreTest, AddsAllElementTypes) {
        {ElementType::kFloat, ElementType::kDouble, ElementType::kInt32, ElementType::kInt64}) {
     const wire::RowShape shape = dense_shape(element, 3);
     RowStore store(pool_, shape, nullptr);
-    for (int i = 0; i < 3; ++i) store.apply(dense_block(pool_, shape, {{-5, {1, -2, 3}}}));
+    for (int i = 0; i < 3; ++i) store.apply(dense_block(pool_, shape, {{-5, {1, -2, 3}}}), kClock);
     EXPECT_THAT(dense_values(shape, store.row(-5).data), ElementsAre(3, -6, 9));
   }
 }
 
 TEST_F(RowStoreTest, MergesSparseUpdates) {
   RowStore store(pool_, kSparse, nullptr);
-  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 30}, {7, 70}}}}));
+  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 30}, {7, 70}}}}), kClock);
   const BufferRef reader = BufferRef::share(store.row(1).block);
   const std::byte* seen = store.row(1).data;
-  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 1}, {4, 40}}}}));  // a new column
-  store.apply(sparse_block(pool_, kSparse, {{1, {{7, 1}}}}));           // in place
+  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 1}, {4, 40}}}}), kClock);  // a new column
+  store.apply(sparse_block(pool_, kSparse, {{1, {{7, 1}}}}), kClock);           // in place
   using Elements = std::vector<std::pair<Column, double>>;
   EXPECT_EQ(sparse_values(kSparse, store.row(1).data), (Elements{{3, 31}, {4, 40}, {7, 71}}));
   EXPECT_EQ(sparse_values(kSparse, seen), (Elements{{3, 30}, {7, 70}}));
@@ -114,10 +115,10 @@ TEST_F(RowStoreTest, MergesSparseUpdates) {
 
 TEST_F(RowStoreTest, KeepsSparseReadersVersionsThoughTheColumnsAreThere) {
   RowStore store(pool_, kSparse, nullptr);
-  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 30}}}}));
+  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 30}}}}), kClock);
   const BufferRef reader = BufferRef::share(store.row(1).block);
   const std::byte* seen = store.row(1).data;
-  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 1}}}}));
+  store.apply(sparse_block(pool_, kSparse, {{1, {{3, 1}}}}), kClock);
   EXPECT_EQ(sparse_values(kSparse, seen).front().second, 30);
   EXPECT_EQ(sparse_values(kSparse, store.row(1).data).front().second, 31);
 }
@@ -131,9 +132,9 @@ TEST_F(RowStoreTest, RefusesASparseRowThatGrowsTooLarge) {
     return builder.take().front();
   };
   RowStore store(pool_, kSparse, nullptr);
-  store.apply(block_from(0));
+  store.apply(block_from(0), kClock);
   EXPECT_THAT(
-      error_message([&] { store.apply(block_from(kColumns)); }),
+      error_message([&] { store.apply(block_from(kColumns), kClock); }),
       AllOf(StartsWith("row 7 of a sparse table has grown to "), EndsWith("spread its columns over several rows")));
 }
 
@@ -147,12 +148,12 @@ TEST_F(RowStoreTest, ReadsMakeRowsOfZeros) {
 TEST_F(RowStoreTest, LogsEveryChangeOnceForTheFurthestReader) {
   RowStore store(pool_, kDense, nullptr);
   store.keep_log(true);
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}, {2, {1, 1}}}));
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}, {2, {1, 1}}}), kClock);
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);
   EXPECT_THAT(changed_since(store, 1), ElementsAre(1, 2));
   const std::uint64_t read_up_to = store.log_end();
   store.trim_log(1, read_up_to);  // one reader has read all, another nothing
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);
   EXPECT_THAT(changed_since(store, read_up_to), ElementsAre(1));
   EXPECT_THAT(changed_since(store, 1), ElementsAre(2, 1)) << "once for the one who has not read, too";
 }
@@ -161,7 +162,7 @@ TEST_F(RowStoreTest, AlogThatNobodyReadsStaysAsShortAsTheTable) {
   RowStore store(pool_, kDense, nullptr);
   store.keep_log(true);
   for (int clock = 0; clock < 1000; ++clock) {
-    store.apply(dense_block(pool_, kDense, {{1, {1, 1}}, {2, {1, 1}}}));
+    store.apply(dense_block(pool_, kDense, {{1, {1, 1}}, {2, {1, 1}}}), kClock);
     if (clock % 10 == 0) store.trim_log(store.log_end(), store.log_end());
   }
   EXPECT_LE(changed_since(store, 0).size(), 2U);
@@ -169,7 +170,7 @@ TEST_F(RowStoreTest, AlogThatNobodyReadsStaysAsShortAsTheTable) {
 
 TEST_F(RowStoreTest, LogsNothingWithoutReaders) {
   RowStore store(pool_, kDense, nullptr);
-  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}));
+  store.apply(dense_block(pool_, kDense, {{1, {1, 1}}}), kClock);
   EXPECT_THAT(changed_since(store, 0), IsEmpty());
 }
 
@@ -191,11 +192,11 @@ TEST_F(RowStoreTest, FreesBlocksOfWhichFewRowsAreCurrent) {
     std::vector<BufferRef> old;  // readers: every update needs a new version
     for (RowId block = 0; block < 10; ++block) {
       old.push_back(update(block * 100, block * 100 + 99, 1));
-      store.apply(old.back());
+      store.apply(old.back(), kClock);
     }
     const std::uint64_t position = store.log_end();
     store.trim_log(position, position);
-    for (RowId block = 0; block < 10; ++block) store.apply(update(block * 100, block * 100 + 80, 1));
+    for (RowId block = 0; block < 10; ++block) store.apply(update(block * 100, block * 100 + 80, 1), kClock);
     for (const BufferRef& block : old) {
       EXPECT_EQ(block->live_in_store, 0U);
       EXPECT_TRUE(block->unique());
@@ -241,7 +242,7 @@ TEST_F(RowStoreTest, AgreesWithAMapWhateverIsSharedMeanwhile) {
                             std::vector<std::byte>(buffer->data, buffer->data + buffer->size));
       };
       if (random.chance(0.3)) share(block.get());
-      store.apply(block);
+      store.apply(block, kClock);
       block = {};
       StoredRow& any = store.row(random.between(0, 30));
       if (any.block != nullptr && random.chance(0.5)) share(any.block);

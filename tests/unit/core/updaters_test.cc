@@ -20,6 +20,7 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t kWidth = 3;
 constexpr RowId kRow = 4;
+constexpr Clock kFirstClock = 0;
 
 // Gradients of some size and sign, different in every step.
 std::vector<double> gradient(int step) {
@@ -39,7 +40,7 @@ void expect_formula(const UpdaterOptions& options, const Formula& formula) {
     Formula plain = formula;
     std::vector<double> expected(kWidth, 0.0);
     for (int step = 0; step < 50; ++step) {
-      store.apply(dense_block(pool, shape, {{kRow, gradient(step)}}));
+      store.apply(dense_block(pool, shape, {{kRow, gradient(step)}}), kFirstClock);
       plain.step(expected, gradient(step), step);
       const auto values = dense_values(shape, store.row(kRow).data);
       for (std::size_t i = 0; i < kWidth; ++i) EXPECT_NEAR(values[i], expected[i], tolerance) << "step " << step;
@@ -118,8 +119,8 @@ TEST(Updaters, StateBelongsToARowAlone) {
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
   RowStore store(pool, shape, catalog.make({.name = "adagrad", .learning_rate = 1, .epsilon = 0}, shape.element, 1));
-  store.apply(dense_block(pool, shape, {{1, {2}}}));
-  store.apply(dense_block(pool, shape, {{2, {3}}}));
+  store.apply(dense_block(pool, shape, {{1, {2}}}), kFirstClock);
+  store.apply(dense_block(pool, shape, {{2, {3}}}), kFirstClock);
   EXPECT_DOUBLE_EQ(dense_values(shape, store.row(2).data)[0], -1);
 }
 
@@ -128,10 +129,10 @@ TEST(Updaters, NeverChangeAVersionThatSomebodyLooksAt) {
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
   RowStore store(pool, shape, catalog.make({.name = "sgd", .learning_rate = 1}, shape.element, 1));
-  store.apply(dense_block(pool, shape, {{1, {2}}}));
+  store.apply(dense_block(pool, shape, {{1, {2}}}), kFirstClock);
   const BufferRef reader = BufferRef::share(store.row(1).block);
   const std::byte* seen = store.row(1).data;
-  store.apply(dense_block(pool, shape, {{1, {2}}}));
+  store.apply(dense_block(pool, shape, {{1, {2}}}), kFirstClock);
   EXPECT_EQ(dense_values(shape, seen)[0], -2);
   EXPECT_EQ(dense_values(shape, store.row(1).data)[0], -4);
 }
@@ -143,10 +144,13 @@ TEST(Updaters, ClockSumShowsTheLastClockAlone) {
   RowStore store(pool, shape, catalog.make({.name = "clock_sum"}, shape.element, 3));
   for (int clock = 1; clock <= 4; ++clock) {
     for (int worker = 1; worker <= 3; ++worker) {
-      store.apply(dense_block(pool, shape, {{kRow, {1.0 * clock, 10.0 * worker * clock}}}));
+      store.apply(dense_block(pool, shape, {{kRow, {1.0 * clock, 10.0 * worker * clock}}}), clock);
     }
     EXPECT_EQ(dense_values(shape, store.row(kRow).data), (std::vector<double>{3.0 * clock, 60.0 * clock}));
   }
+  // However many update it.
+  store.apply(dense_block(pool, shape, {{kRow, {7, 8}}}), 5);
+  EXPECT_EQ(dense_values(shape, store.row(kRow).data), (std::vector<double>{7, 8}));
 }
 
 TEST(UpdaterCatalog, SaysWhatItKnowsWhenAskedForWhatItDoesNot) {
@@ -181,7 +185,7 @@ TEST(UpdaterCatalog, AppliesWhatAnAppRegistered) {
   BufferPool pool;
   const wire::RowShape shape = dense_shape(ElementType::kDouble, 1);
   RowStore store(pool, shape, catalog.make({.name = "double"}, shape.element, 1));
-  for (int i = 0; i < 3; ++i) store.apply(dense_block(pool, shape, {{1, {1}}}));
+  for (int i = 0; i < 3; ++i) store.apply(dense_block(pool, shape, {{1, {1}}}), kFirstClock);
   EXPECT_EQ(dense_values(shape, store.row(1).data)[0], 7);
 }
 

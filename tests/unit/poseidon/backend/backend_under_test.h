@@ -20,4 +20,16 @@ struct BackendUnderTest {
 /// Ends the program with ctest's code for skipped tests, and says why, where there is no such device.
 [[nodiscard]] BackendUnderTest make_backend_under_test();
 
+/// Backends whose devices add up among themselves.
+class GroupUnderTest {
+ public:
+  virtual ~GroupUnderTest() = default;
+  /// In the member's thread; the group outlives it.
+  [[nodiscard]] virtual BackendUnderTest join(int place) = 0;
+  virtual void give_up() = 0;
+};
+
+/// nullptr where there are not as many such devices.
+[[nodiscard]] std::unique_ptr<GroupUnderTest> make_group_under_test(int members);
+
 }  // namespace poseidon::test

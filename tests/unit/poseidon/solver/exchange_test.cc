@@ -87,11 +87,13 @@ std::vector<SyncLayer> layers_to_exchange() {
 
 struct Course {
   int workers = 1;
+  int workers_per_process = 1;  ///< as far as they know; they are all in one
   std::string consistency = "bsp";
   Scheme scheme = Scheme::kPs;
   int iterations = 1;
   bool overlap = true;
   bool same_images = false;  ///< of worker 0, for all
+  bool devices_add_up = false;
   float image_scale = 0.1F;
   ParameterUpdater::Options solver = {};
   std::function<void(const std::string&)> tell = {};
@@ -113,14 +115,16 @@ Weights weights_of(const Net& net, Backend& backend) {
 
 /// What one worker computes with.
 struct Desk {
-  Desk(int first_worker, int workers, const Course& course)
-      : source(images_of(first_worker, workers, course.image_scale)),
+  Desk(int first_worker, int workers, const Course& course,
+       test::BackendUnderTest backend = test::make_backend_under_test())
+      : under_test(std::move(backend)),
+        source(images_of(first_worker, workers, course.image_scale)),
         net(two_layers(), {.batch = workers * kBatch}, *under_test.backend, &source),
         updater(net.layers(), *under_test.backend, course.solver) {}
 
   [[nodiscard]] Weights weights() const { return weights_of(net, *under_test.backend); }
 
-  test::BackendUnderTest under_test = test::make_backend_under_test();
+  test::BackendUnderTest under_test;
   FixedSource source;
   Net net;
   ParameterUpdater updater;
@@ -149,11 +153,21 @@ class ExchangeTest : public testing::Test {
                                         "2",    "--consistency", course.consistency.c_str()};
     // bsp has no staleness.
     const int argc = static_cast<int>(argv.size());
+    std::vector<std::unique_ptr<test::GroupUnderTest>> groups;  // by process
+    for (int process = 0; course.devices_add_up && process < course.workers / course.workers_per_process; ++process) {
+      groups.push_back(test::make_group_under_test(course.workers_per_process));
+    }
     testing::internal::CaptureStderr();
     const int code = app.run(argc, argv.data(), [&](bosen::Cluster& cluster) {
-      // As if workers were in processes of their own, so that there is a choice.
-      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme, {}, {.processes = cluster.workers()});
-      cluster.run_workers([&](bosen::Worker& worker) { work(course, plan, worker, body); });
+      // As if workers were in several processes, so that there is a choice.
+      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme, {},
+                          {.processes = cluster.workers() / course.workers_per_process,
+                           .workers_per_process = course.workers_per_process});
+      cluster.run_workers([&](bosen::Worker& worker) {
+        test::GroupUnderTest* const group =
+            groups.empty() ? nullptr : groups[static_cast<std::size_t>(worker.id() / course.workers_per_process)].get();
+        work(course, plan, worker, group, body);
+      });
     });
     EXPECT_EQ(code, 0) << testing::internal::GetCapturedStderr();
     if (code == 0) testing::internal::GetCapturedStderr();
@@ -171,8 +185,11 @@ class ExchangeTest : public testing::Test {
   }
 
  private:
-  static void work(const Course& course, const SyncPlan& plan, bosen::Worker& worker, const Body& body) {
-    Desk desk(course.same_images ? 0 : worker.id(), 1, course);
+  static void work(const Course& course, const SyncPlan& plan, bosen::Worker& worker, test::GroupUnderTest* group,
+                   const Body& body) {
+    Desk desk(
+        course.same_images ? 0 : worker.id(), 1, course,
+        group == nullptr ? test::make_backend_under_test() : group->join(worker.id() % course.workers_per_process));
     WaitFreeBackprop sync(plan, worker, desk.net, *desk.under_test.backend, desk.updater,
                           {.overlap = course.overlap, .tell = course.tell});
     body(worker, sync, desk);
@@ -207,6 +224,40 @@ TEST_F(ExchangeTest, LearnsUnderBspWhatOneWorkerLearnsOfAllImages) {
           train({.workers = 2, .scheme = scheme, .iterations = 3, .overlap = overlap, .solver = solver});
       EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), expected));
       EXPECT_EQ(ours[1], ours[0]);
+    }
+  }
+}
+
+TEST_F(ExchangeTest, LearnsTheSameWhereWorkersOfAProcessAddUpFirst) {
+  const ParameterUpdater::Options solver{.rule = {.momentum = 0.9}, .rate = {.base = 0.1}, .clip_gradients = 0.5};
+  const Weights expected = alone(4, 3, solver);
+  for (const int workers_per_process : {2, 4}) {
+    for (const bool overlap : {true, false}) {
+      const std::vector<Weights> ours = train({.workers = 4,
+                                               .workers_per_process = workers_per_process,
+                                               .iterations = 3,
+                                               .overlap = overlap,
+                                               .solver = solver});
+      EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), expected));
+      EXPECT_THAT(ours, Each(ours[0]));
+    }
+  }
+}
+
+TEST_F(ExchangeTest, LearnsTheSameWhereDevicesOfAProcessAddUp) {
+  const ParameterUpdater::Options solver{.rule = {.momentum = 0.9}, .rate = {.base = 0.1}, .clip_gradients = 0.5};
+  const Weights expected = alone(4, 3, solver);
+  for (const int workers_per_process : {1, 2, 4}) {
+    if (!test::make_group_under_test(workers_per_process)) GTEST_SKIP() << "there are no devices that add up";
+    for (const bool overlap : {true, false}) {
+      const std::vector<Weights> ours = train({.workers = 4,
+                                               .workers_per_process = workers_per_process,
+                                               .iterations = 3,
+                                               .overlap = overlap,
+                                               .devices_add_up = true,
+                                               .solver = solver});
+      EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), expected));
+      EXPECT_THAT(ours, Each(ours[0]));
     }
   }
 }

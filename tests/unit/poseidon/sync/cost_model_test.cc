@@ -51,8 +51,10 @@ TEST(CostModelTest, ObeysAForcedSchemeWhereItIsPossible) {
 
 TEST(CostModelTest, CountsEveryWorkerOfAProcess) {
   const LayerSize layer = fully_connected(100, 10, 4);
-  // Two gradients and one sum each way between two processes that have half of the shards each.
-  EXPECT_EQ(ps_bytes(layer, {.processes = 2, .workers_per_process = 2}), 4000 / 2 * 2 * 3);
+  // One gradient of both workers and one sum, each way, between two processes that have half of the shards each.
+  EXPECT_EQ(ps_bytes(layer, {.processes = 2, .workers_per_process = 2}), 4000 / 2 * 2 * 2);
+  // Two updates and one sum.
+  EXPECT_EQ(ps_bytes(layer, {.processes = 2, .workers_per_process = 2, .adds_up = false}), 4000 / 2 * 2 * 3);
   // Two workers send to two elsewhere and hear from them.
   EXPECT_EQ(*sfb_bytes(layer, {.processes = 2, .workers_per_process = 2}), 2 * 2 * 2 * 4 * 110 * 4);
   EXPECT_EQ(ps_bytes(layer, {.processes = 4, .dedicated_servers = true}), 2 * 4000);

@@ -68,6 +68,31 @@ TEST(ParameterRowsTest, EveryShardCarriesAsMuchOfALargeLayer) {
   }
 }
 
+TEST(ParameterRowsTest, WorkersShareRowsOutAndEveryElementIsInOneShare) {
+  for (const std::vector<std::int64_t>& sizes : {std::vector<std::int64_t>{5}, {20'000, 10}, {600'000, 300'001, 3}}) {
+    for (const int workers : {1, 2, 3, 8}) {
+      const ParameterRows rows(sizes, 2, 0);
+      std::size_t next_row = 0;
+      std::vector<std::int64_t> covered(sizes.size());
+      for (int place = 0; place < workers; ++place) {
+        const RowRange share = rows.share(place, workers);
+        EXPECT_EQ(share.begin, next_row);
+        next_row = share.end;
+        EXPECT_LE(share.end - share.begin, rows.ids().size() / std::size_t(workers) + 1);
+        std::int64_t elements = 0;
+        for (const TensorPart& part : rows.parts(share)) {
+          EXPECT_EQ(part.first, covered.at(part.tensor));
+          covered[part.tensor] += part.count;
+          elements += part.count;
+        }
+        EXPECT_LE(elements, std::int64_t(share.end - share.begin) * rows.width());
+      }
+      EXPECT_EQ(next_row, rows.ids().size());
+      EXPECT_EQ(covered, sizes);
+    }
+  }
+}
+
 TEST(ParameterRowsTest, SmallLayersAreOneRowEachWithConsecutiveIds) {
   const ParameterRows first({400, 20}, 4, 1);
   const ParameterRows second({500}, 4, 2);

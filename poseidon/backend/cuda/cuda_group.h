@@ -1,0 +1,36 @@
+#pragma once
+
+// A worker's GPU among those of its process. Sums leave on the lane to the host, before the copies that bring them
+// there; what others hand out comes on the lane to the device, behind the copies that brought it.
+
+#include <memory>
+
+#include "poseidon/backend/cuda/collective.h"
+#include "poseidon/device_group.h"
+
+namespace poseidon::cuda {
+
+class Group final : public DeviceGroup {
+ public:
+  /// The device outlives it.
+  Group(Device& device, std::shared_ptr<Collective> collective, int place)
+      : device_(device), collective_(std::move(collective)), place_(place) {}
+
+  [[nodiscard]] int size() const override { return collective_->size(); }
+  [[nodiscard]] int place() const override { return place_; }
+  void reduce(std::span<const GroupPart> parts) override;
+  Ticket reduce_for_all(std::span<const GroupPart> parts) override;
+  Ticket hand_out(std::span<const GroupPart> parts) override;
+
+  /// Throws bosen::Error(kDevice) where a worker has failed, so that what was waited for is of no use.
+  void expect_all() const { collective_->expect_all(); }
+
+ private:
+  void ask(Lane lane, Collective::Kind kind, std::span<const GroupPart> parts);
+
+  Device& device_;
+  const std::shared_ptr<Collective> collective_;
+  const int place_;
+};
+
+}  // namespace poseidon::cuda

@@ -1,0 +1,147 @@
+// Devices of one process that add up among themselves, a thread each: as many as there are, one at least.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <latch>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "bosen/error.h"
+#include "poseidon/device_group.h"
+#include "tests/unit/poseidon/backend/backend_under_test.h"
+
+namespace poseidon {
+namespace {
+
+using testing::Each;
+using testing::HasSubstr;
+
+constexpr std::int64_t kElements = 1000;
+
+/// Calls `body` in a thread of each member's.
+void run_members(test::GroupUnderTest& group, int members, const std::function<void(Backend&)>& body) {
+  std::vector<std::thread> threads;
+  for (int place = 0; place < members; ++place) {
+    threads.emplace_back([&, place] {
+      const test::BackendUnderTest member = group.join(place);
+      body(*member.backend);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+/// A vector of the device's, all `value`.
+Tensor filled(Backend& backend, float value) {
+  Tensor tensor = backend.make(TensorDescription::row_major({kElements}));
+  backend.fill(tensor, value);
+  return tensor;
+}
+
+/// A quarter for the first member and the rest for the last.
+std::vector<GroupPart> two_parts(const Tensor& tensor, int members) {
+  constexpr std::int64_t kFirst = kElements / 4;
+  return {{tensor.part({kFirst}, 0), 0}, {tensor.part({kElements - kFirst}, kFirst), members - 1}};
+}
+
+/// Pinned memory, so that copies are made beside the computation.
+class HostVector {
+ public:
+  HostVector(Backend& backend, std::int64_t elements)
+      : memory_(backend.allocate_host(static_cast<std::size_t>(elements) * sizeof(float))),
+        values_(reinterpret_cast<float*>(memory_->data()), static_cast<std::size_t>(elements)) {}
+  [[nodiscard]] std::span<float> values() const { return values_; }
+
+ private:
+  std::shared_ptr<Memory> memory_;
+  std::span<float> values_;
+};
+
+class GroupTest : public testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    group_ = test::make_group_under_test(GetParam());
+    if (!group_) GTEST_SKIP() << "there are not as many GPUs, or no NCCL";
+  }
+  /// Of what members fill theirs with: 1, 2, ...
+  [[nodiscard]] static float sum() { return static_cast<float>(GetParam() * (GetParam() + 1) / 2); }
+
+  std::unique_ptr<test::GroupUnderTest> group_;
+};
+
+TEST_P(GroupTest, BringsSumsToTheirOwnersBeforeTheirDownloads) {
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    const Tensor tensor = filled(backend, static_cast<float>(group.place() + 1));
+    const std::vector<GroupPart> parts = two_parts(tensor, group.size());
+    group.reduce(parts);
+    for (const GroupPart& part : parts) {
+      if (part.owner != group.place()) continue;
+      const HostVector host(backend, part.elements.count());
+      backend.await(backend.begin_download(part.elements, host.values()));
+      EXPECT_THAT(host.values(), Each(sum()));
+    }
+  });
+}
+
+TEST_P(GroupTest, BringsSumsToAll) {
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    Tensor tensor = filled(backend, static_cast<float>(group.place() + 1));
+    const std::vector<GroupPart> parts = two_parts(tensor, group.size());
+    backend.follow(group.reduce_for_all(parts));
+    backend.add_scaled(1, filled(backend, 1), tensor);  // comes after
+    std::vector<float> values(kElements);
+    backend.download(tensor, values);
+    EXPECT_THAT(values, Each(sum() + 1));
+  });
+}
+
+TEST_P(GroupTest, HandsOutWhatItsOwnersHaveUploaded) {
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    const Tensor tensor = filled(backend, -1);
+    std::vector<GroupPart> parts = two_parts(tensor, group.size());
+    backend.synchronize();
+    std::vector<HostVector> hosts;
+    for (GroupPart& part : parts) {
+      if (part.owner != group.place()) continue;
+      hosts.emplace_back(backend, part.elements.count());
+      std::ranges::fill(hosts.back().values(), 7.0F);
+      (void)backend.begin_upload(hosts.back().values(), part.elements, UploadOrder::kAtOnce);
+    }
+    backend.follow(group.hand_out(parts));
+    std::vector<float> values(kElements);
+    backend.download(tensor, values);
+    EXPECT_THAT(values, Each(7.0F));
+  });
+}
+
+class GroupThatFailsTest : public GroupTest {};
+
+TEST_P(GroupThatFailsTest, ReleasesThoseThatWaitForTheOne) {
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    if (group.place() == 0) {
+      group_->give_up();
+      return;
+    }
+    const Tensor tensor = filled(backend, 1);
+    const HostVector host(backend, kElements);
+    try {
+      group.reduce(two_parts(tensor, group.size()));
+      backend.await(backend.begin_download(tensor, host.values()));
+      ADD_FAILURE() << "nobody has failed";
+    } catch (const bosen::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("another worker of this process has failed"));
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Members, GroupTest, testing::Values(1, 2, 4));
+INSTANTIATE_TEST_SUITE_P(Members, GroupThatFailsTest, testing::Values(2, 4));
+
+}  // namespace
+}  // namespace poseidon
