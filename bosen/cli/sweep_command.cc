@@ -108,6 +108,14 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
   return failed > 0 || !missing.empty() ? 1 : 0;
 }
 
+void tell_of_other_builds(const lab::SweepSpec& spec, const std::vector<lab::SweepRun>& runs) {
+  const auto repeated = std::count_if(runs.begin(), runs.end(), lab::is_of_another_build);
+  if (repeated == 0) return;
+  say(fmt::format("bosen sweep: {} of an earlier call {} by another build of {}, and {} repeated\n",
+                  counted(repeated, "run"), repeated == 1 ? "was" : "were", spec.program,
+                  repeated == 1 ? "is" : "are"));
+}
+
 int run_sweep(const SweepFlags& flags) {
   lab::SweepSpec spec = lab::read_sweep_spec(flags.spec);
   if (flags.parallel > 0) spec.parallel = flags.parallel;
@@ -130,6 +138,7 @@ int run_sweep(const SweepFlags& flags) {
     throw Error(ErrorKind::kStorage,
                 fmt::format("cannot write to '{}': {}; name another folder with --output", output, error.message()));
   }
+  tell_of_other_builds(spec, runs);
   lab::SweepRunner runner(std::move(runs), spec.parallel);
   if (!runner.run(show)) {
     say("\nbosen sweep: stopped; the same call again goes on where it was\n");
@@ -155,7 +164,8 @@ int sweep_command(int argc, const char* const* argv) {
              {"parallel", &flags.parallel, "runs at a time; 0: as the file says", {.minimum = 0, .maximum = 1024}});
   reader.set_footer(
       "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
-      "Runs that are done are not repeated: call it again after an interruption. Exit code: 0, or 1 where a run "
+      "Runs that are done are not repeated, unless the app was built anew: call it again after an interruption. "
+      "Exit code: 0, or 1 where a run "
       "failed.");
   return read_flags(reader, argc, argv) ? run_sweep(flags) : 0;
 }

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 
 #include "bosen/base/limits.h"
@@ -13,6 +16,7 @@
 #include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/sim/sim_spec.h"
+#include "bosen/wire/checksum.h"
 
 namespace bosen::lab {
 namespace {
@@ -120,6 +124,14 @@ struct Point {
   }
 };
 
+/// Size and checksum of the program's file.
+std::string build_of(const std::string& program) {
+  std::ifstream file(program, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  return content.empty() ? ""
+                         : fmt::format("{}-{:08x}", content.size(), wire::crc32c(std::as_bytes(std::span(content))));
+}
+
 std::string folder_of(const SweepSpec& spec) { return std::filesystem::absolute(spec.file).parent_path().string(); }
 
 Point make_point(const SweepSpec& spec, std::size_t index) {
@@ -187,6 +199,7 @@ void check_program(const SweepSpec& spec, const std::string& programs) {
 
 std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs) {
   const std::string program = launch::program_beside(programs, spec.program);
+  const std::string build = build_of(program);
   std::vector<SweepRun> runs;
   for (std::size_t index = 0; index < spec.settings(); ++index) {
     const Point point = make_point(spec, index);
@@ -194,6 +207,7 @@ std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output
       SweepRun run;
       run.number = static_cast<int>(runs.size()) + 1;
       run.labels = point.labels;
+      run.build = build;
       run.seed = seed;
       run.folder = fmt::format("{}/runs/{:04}", output, run.number);
       if (spec.cluster) {

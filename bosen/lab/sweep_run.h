@@ -18,6 +18,7 @@ struct SweepRun {
   std::string folder;                ///< for its results
   std::vector<std::string> command;  ///< program and arguments
   std::string cluster;               ///< what cluster.yaml in its folder says; empty: a real run
+  std::string build;                 ///< tells builds of the program apart; empty where its file was not found
 
   /// "staleness 2, pattern slow, seed 1".
   [[nodiscard]] std::string title() const;

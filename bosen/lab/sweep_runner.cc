@@ -39,13 +39,33 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What has to be the same for a result to count again.
+/// Besides the build, what has to be the same for a result to count again.
 std::string fingerprint(const SweepRun& run) {
   return fmt::format("{}\n{}", fmt::join(run.command, "\n"), run.cluster);
 }
 
+/// What is known of a run that has ended well or diverged: three parts of its file.
+struct Record {
+  std::string status;
+  std::string build;
+  std::string fingerprint;
+};
+
 std::string done_file(const SweepRun& run) { return run.folder + "/done.txt"; }
 std::string log_file(const SweepRun& run) { return run.folder + "/log.txt"; }
+
+Record read_record(const SweepRun& run) {
+  std::ifstream file(done_file(run));
+  Record record;
+  std::getline(file, record.status);
+  std::getline(file, record.build);
+  record.fingerprint = {std::istreambuf_iterator<char>(file), {}};
+  return record;
+}
+
+void write_record(const SweepRun& run, const Record& record) {
+  write_file(done_file(run), fmt::format("{}\n{}\n{}", record.status, record.build, record.fingerprint));
+}
 
 std::string last_line(const std::string& text) {
   const std::size_t end = text.find_last_not_of('\n');
@@ -84,12 +104,16 @@ pid_t start(const SweepRun& run) {
 }  // namespace
 
 RunOutcome recorded_outcome(const SweepRun& run) {
-  const std::string text = read_file(done_file(run));
-  const std::size_t end = text.find('\n');
-  if (end == std::string::npos || text.substr(end + 1) != fingerprint(run)) return {};
-  const bool diverged = text.substr(0, end) == "diverged";
+  const Record record = read_record(run);
+  if (record.fingerprint != fingerprint(run) || record.build != run.build) return {};
+  const bool diverged = record.status == "diverged";
   if (!diverged && !std::filesystem::exists(run.folder + "/metrics.jsonl")) return {};
   return {.status = diverged ? RunStatus::kDiverged : RunStatus::kDone, .last_line = {}};
+}
+
+bool is_of_another_build(const SweepRun& run) {
+  const Record record = read_record(run);
+  return record.fingerprint == fingerprint(run) && record.build != run.build;
 }
 
 bool SweepRunner::run(const OnProgress& on_progress) {
@@ -130,7 +154,7 @@ bool SweepRunner::run(const OnProgress& on_progress) {
       if (stopped) continue;
       outcome = outcome_of(run, status);
       if (outcome.status != RunStatus::kFailed) {
-        write_file(done_file(run), (outcome.status == RunStatus::kDone ? "done\n" : "diverged\n") + fingerprint(run));
+        write_record(run, {outcome.status == RunStatus::kDone ? "done" : "diverged", run.build, fingerprint(run)});
       }
       ++progress.done;
       const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();

@@ -23,9 +23,9 @@ struct RunOutcome {
   std::string last_line;  ///< of what it said, where it failed
 };
 
-/// Carries out what has not been done yet: a run that has ended well in an earlier call, by the same command, is not
-/// repeated. Stops early at SIGINT, SIGTERM or SIGHUP, with the runs under way ended. Throws Error where a program
-/// can't be started or the folder can't be written.
+/// Carries out what has not been done yet: a run that has ended well in an earlier call, by the same command and the
+/// same build of the program, is not repeated. Stops early at SIGINT, SIGTERM or SIGHUP, with the runs under way ended.
+/// Throws Error where a program can't be started or the folder can't be written.
 class SweepRunner {
  public:
   struct Progress {
@@ -51,7 +51,10 @@ class SweepRunner {
   std::vector<RunOutcome> outcomes_;
 };
 
-/// What an earlier call found of this run; pending where it was not done, or by another command.
+/// What an earlier call found of this run; pending where it was not done, or by another command or build.
 RunOutcome recorded_outcome(const SweepRun& run);
+
+/// Whether all that keeps an earlier call's result from counting is that the program was another build.
+bool is_of_another_build(const SweepRun& run);
 
 }  // namespace bosen::lab

@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "public": {"base", "schedule"},
     "public sources": {"public", "base", "runtime", "sim", "monitor", "launch"},
     "sim": {"runtime", "core", "net", "wire", "base"},
-    "lab": {"public", "sim", "launch", "base"},
+    "lab": {"public", "sim", "launch", "wire", "base"},
     "cli": {"public", "sim", "lab", "launch", "monitor", "base"},
     "poseidon": {"public"},
     "apps": {"public"},

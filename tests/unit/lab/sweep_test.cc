@@ -280,6 +280,21 @@ TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {
   SweepRun other = first.runs()[0];
   other.command.emplace_back("--rank=3");
   EXPECT_EQ(recorded_outcome(other).status, RunStatus::kPending);
+  EXPECT_FALSE(is_of_another_build(other));
+}
+
+TEST_F(SweepResultsTest, WhatAnotherBuildHasDoneIsRepeated) {
+  script("0-1", 20, 30);
+  script("0-2", 20, 30);
+  const SweepSpec sweep = spec("grid: {staleness: [0]}\n");
+  const SweepRun done = run(sweep).runs()[0];
+  EXPECT_FALSE(is_of_another_build(done));
+  std::ofstream(folder_ / "app", std::ios::app) << "# changed\n";
+  const SweepRun now = plan_runs(sweep, (folder_ / "out").string(), "/nowhere")[0];
+  EXPECT_EQ(recorded_outcome(now).status, RunStatus::kPending);
+  EXPECT_TRUE(is_of_another_build(now));
+  run(sweep);
+  EXPECT_EQ(recorded_outcome(now).status, RunStatus::kDone);
 }
 
 }  // namespace
