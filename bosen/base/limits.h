@@ -31,10 +31,13 @@ inline constexpr std::uint64_t kConfirmEveryBatches = 16;
 
 /// Frames on their way to one peer before further ones wait.
 inline constexpr std::size_t kSendWindowFrames = 1024;
-/// Bytes of rows on their way to one peer before further frames wait, and after how many received an acknowledgement
-/// leaves.
-inline constexpr std::size_t kSendWindowBytes = std::size_t{64} << 20;
-inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytes / 4;
+/// Bytes of rows on their way to one peer before further frames wait: at first, and where the network is so slow that
+/// frames and their acknowledgements take longer than the delay.
+inline constexpr std::size_t kSendWindowBytesMax = std::size_t{64} << 20;
+inline constexpr std::size_t kSendWindowBytesMin = 2 * kBlockBytes;
+inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
+/// An acknowledgement leaves after so many received bytes of rows.
+inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytesMax / 16;
 /// Frames from one peer that may wait for an earlier one.
 inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
 /// Bytes that wait for one peer before a worker that advances has to wait too.

@@ -21,7 +21,11 @@ constexpr TimeNs kPromptNs = limits::kRetransmitNs / 8;
 }  // namespace
 
 Link::Link(std::uint64_t job, std::uint32_t epoch)
-    : job_(job), epoch_(epoch), timeout_(limits::kRetransmitNs), repeat_bytes_(limits::kBlockBytes) {}
+    : job_(job),
+      epoch_(epoch),
+      window_bytes_(limits::kSendWindowBytesMax),
+      timeout_(limits::kRetransmitNs),
+      repeat_bytes_(limits::kBlockBytes) {}
 
 void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
   if (!has_room() || !waiting_.empty()) {
@@ -33,7 +37,7 @@ void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& f
 }
 
 bool Link::has_room() const {
-  return in_flight_.size() < limits::kSendWindowFrames && in_flight_bytes_ < limits::kSendWindowBytes;
+  return in_flight_.size() < limits::kSendWindowFrames && in_flight_bytes_ < window_bytes_;
 }
 
 void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
@@ -49,18 +53,20 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
   unconfirmed_ = 0;
   unconfirmed_bytes_ = 0;
   in_flight_bytes_ += shared_bytes(*frame.message);
-  in_flight_.push_back(frame);
+  in_flight_.push_back({frame, now});
   frames.push_back(std::move(frame));
   if (begins) silent_since_ = now;
 }
 
 // What is sent again too soon only lengthens its own queue: a large frame takes its time, and acknowledgements stand
-// behind what the peer has to send, which may be as much as is under way here.
+// behind what the peer has to send, which may be as much as is under way here. Frames may take twice as long as they
+// lately have.
 TimeNs Link::patience() const {
   constexpr std::int64_t kNsPerByte = 1'000'000'000 / limits::kSlowestBytesPerS;
-  const auto oldest = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().message));
+  const auto oldest = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().frame.message));
   const auto all = static_cast<std::int64_t>(in_flight_bytes_);
-  return std::max({timeout_, oldest * kNsPerByte, std::min(all * kNsPerByte, limits::kQueueWaitMaxNs)});
+  return std::max({timeout_, oldest * kNsPerByte, std::min(all * kNsPerByte, limits::kQueueWaitMaxNs),
+                   std::min(2 * delay_, limits::kRetransmitMaxNs)});
 }
 
 void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered,
@@ -91,17 +97,35 @@ void Link::deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered) {
 
 void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames) {
   if (sequence > sent_) return;  // no honest peer says so
-  if (in_flight_.empty() || sequence < in_flight_.front().header.sequence) return;
-  while (!in_flight_.empty() && in_flight_.front().header.sequence <= sequence) {
-    in_flight_bytes_ -= shared_bytes(*in_flight_.front().message);
+  if (in_flight_.empty() || sequence < in_flight_.front().frame.header.sequence) return;
+  const std::size_t bytes_before = in_flight_bytes_;
+  TimeNs delay = 0;
+  while (!in_flight_.empty() && in_flight_.front().frame.header.sequence <= sequence) {
+    in_flight_bytes_ -= shared_bytes(*in_flight_.front().frame.message);
+    delay = now - in_flight_.front().sent_at;
     in_flight_.pop_front();
   }
+  if (sequence > repeated_) adapt_window(sequence, delay, bytes_before - in_flight_bytes_);
   recover(sequence, now, frames);
   silent_since_ = now;
   while (!waiting_.empty() && has_room()) {
     waiting_bytes_ -= shared_bytes(waiting_.front().message);
     transmit(std::move(waiting_.front()), now, frames);
     waiting_.pop_front();
+  }
+}
+
+// More in flight than a slow network carries in the meantime only waits there, and acknowledgements behind it. Delays
+// of frames that were sent into a larger window say nothing of the present one.
+void Link::adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknowledged_bytes) {
+  delay_ = std::max(delay, delay_ - (delay_ - delay) / 8);
+  if (delay > limits::kQueueDelayNs && sequence > window_set_at_) {
+    const double share = static_cast<double>(limits::kQueueDelayNs) / static_cast<double>(delay);
+    const auto bytes = static_cast<std::size_t>(share * static_cast<double>(window_bytes_));
+    window_bytes_ = std::max(bytes, limits::kSendWindowBytesMin);
+    window_set_at_ = sent_;
+  } else if (delay < limits::kQueueDelayNs / 2 && !waiting_.empty()) {
+    window_bytes_ = std::min(window_bytes_ + acknowledged_bytes, limits::kSendWindowBytesMax);
   }
 }
 
@@ -113,7 +137,7 @@ void Link::recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& 
     repeat_bytes_ = limits::kBlockBytes;
     return;
   }
-  repeat_bytes_ = std::min(2 * repeat_bytes_, limits::kSendWindowBytes);
+  repeat_bytes_ = std::min(2 * repeat_bytes_, limits::kSendWindowBytesMax);
   if (now - repeated_at_ <= kPromptNs) repeat(now, frames);
 }
 
@@ -130,7 +154,7 @@ void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
   if (in_flight_.empty() || now < silent_since_ + patience()) return;
   timeout_ = std::min(2 * patience(), limits::kRetransmitMaxNs);
   suspect_ = sent_;
-  repeated_ = in_flight_.front().header.sequence - 1;
+  repeated_ = in_flight_.front().frame.header.sequence - 1;
   repeat(now, frames);
   repeat_bytes_ = limits::kBlockBytes;
   silent_since_ = now;
@@ -138,7 +162,7 @@ void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
 
 void Link::repeat(TimeNs now, std::vector<wire::Frame>& frames) {
   std::size_t bytes = 0;
-  for (wire::Frame& frame : in_flight_) {
+  for (auto& [frame, sent_at] : in_flight_) {
     const std::uint64_t sequence = frame.header.sequence;
     if (sequence <= repeated_) continue;
     if (sequence > suspect_) break;

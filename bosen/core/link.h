@@ -4,9 +4,9 @@
 // sends it again after silence; delivers what it receives in order and once, whatever the transport loses, repeats or
 // reorders. docs/design/wire.md has the rules. Sans I/O: frames to send come out of every call. Single-threaded.
 //
-// Invariants: at most kSendWindowFrames, and kSendWindowBytes of rows but for the last frame, are unacknowledged; a
-// frame is delivered after all with lower sequence numbers; memory is bounded by both windows plus what waits to be
-// sent.
+// Invariants: at most kSendWindowFrames, and kSendWindowBytesMax of rows but for the last frame, are unacknowledged,
+// and fewer bytes where the network is slow; a frame is delivered after all with lower sequence numbers; memory is
+// bounded by both windows plus what waits to be sent.
 
 #include <cstdint>
 #include <deque>
@@ -52,6 +52,8 @@ class Link {
   void repeat(TimeNs now, std::vector<wire::Frame>& frames);
   /// All frames up to this one have arrived.
   void recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& frames);
+  /// Settles how much may be in flight: a frame that was sent once was acknowledged after so long.
+  void adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknowledged_bytes);
   void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
   void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
   wire::Frame acknowledgement();
@@ -59,8 +61,15 @@ class Link {
   const std::uint64_t job_;
   const std::uint32_t epoch_;
 
-  std::deque<wire::Frame> in_flight_;  // sent, not acknowledged; consecutive sequence numbers
+  struct InFlight {
+    wire::Frame frame;
+    TimeNs sent_at;  // for the first time
+  };
+  std::deque<InFlight> in_flight_;  // sent, not acknowledged; consecutive sequence numbers
   std::size_t in_flight_bytes_ = 0;
+  std::size_t window_bytes_;            // no new frame is sent once so many are in flight
+  std::uint64_t window_set_at_ = 0;     // frames up to this one were sent into a larger window
+  TimeNs delay_ = 0;                    // that frames have lately taken to their acknowledgements
   std::deque<wire::Envelope> waiting_;  // no room in the window yet
   std::size_t waiting_bytes_ = 0;
   std::uint64_t sent_ = 0;  // last sequence number given

@@ -49,7 +49,7 @@ class LinkWindowTest : public ::testing::Test {
   }
 
   static constexpr std::size_t kBlock = std::size_t{1} << 20;
-  static constexpr std::size_t kWindowBlocks = limits::kSendWindowBytes / kBlock;
+  static constexpr std::size_t kWindowBlocks = limits::kSendWindowBytesMax / kBlock;
 
   BufferPool pool_;
   Link sender_{7, 1};
@@ -66,7 +66,7 @@ TEST_F(LinkWindowTest, HoldsBackWhatExceedsTheWindowOfBytes) {
 
 TEST_F(LinkWindowTest, LetsOneFrameGoThatIsLargerThanTheWindow) {
   std::vector<Frame> frames;
-  sender_.send(block_of(2 * limits::kSendWindowBytes), 0, frames);
+  sender_.send(block_of(2 * limits::kSendWindowBytesMax), 0, frames);
   sender_.send(block_of(kBlock), 0, frames);
   EXPECT_EQ(frames.size(), 1U);
 }
@@ -116,7 +116,41 @@ TEST_F(LinkWindowTest, SendsNothingMoreAgainWhereTheFirstCopyMayHaveArrived) {
   EXPECT_EQ(acknowledge(1, late), std::vector<std::uint64_t>{});
   EXPECT_EQ(sender_.deadline(), late + 2 * limits::kQueueWaitMaxNs) << "it may go on like this";
   EXPECT_EQ(acknowledge(2, late), std::vector<std::uint64_t>{});
-  EXPECT_EQ(sender_.deadline(), late + limits::kQueueWaitMaxNs) << "a frame that was sent once has arrived";
+  EXPECT_EQ(sender_.deadline(), late + 2 * late) << "a frame that was sent once has arrived, after so long";
+}
+
+TEST_F(LinkWindowTest, KeepsLessInFlightWhereFramesTakeLong) {
+  fill_window();
+  for (int i = 0; i < 8; ++i) sender_.send(block_of(kBlock), 0, frames_);
+  constexpr TimeNs kLate = 4 * limits::kQueueDelayNs;  // so a quarter of the window is enough
+  EXPECT_TRUE(acknowledge(1, kLate).empty());
+  EXPECT_TRUE(acknowledge(2, 2 * kLate).empty()) << "it was sent into the larger window: that is known";
+  EXPECT_TRUE(acknowledge(kWindowBlocks - kWindowBlocks / 4, kLate).empty());
+  EXPECT_EQ(acknowledge(kWindowBlocks - kWindowBlocks / 4 + 1, kLate).size(), 1U);
+}
+
+TEST_F(LinkWindowTest, KeepsSomethingInFlightHoweverLongItTakes) {
+  fill_window();
+  for (int i = 0; i < 8; ++i) sender_.send(block_of(kBlock), 0, frames_);
+  acknowledge(1, 1000 * limits::kQueueDelayNs);
+  EXPECT_EQ(acknowledge(kWindowBlocks, 1000 * limits::kQueueDelayNs).size(), limits::kSendWindowBytesMin / kBlock);
+}
+
+TEST_F(LinkWindowTest, KeepsMoreInFlightAgainWhereFramesAreFast) {
+  fill_window();
+  TimeNs now = 1000 * limits::kQueueDelayNs;
+  acknowledge(1, now);
+  acknowledge(kWindowBlocks, now);
+  for (std::size_t i = 0; i < 3 * kWindowBlocks; ++i) sender_.send(block_of(kBlock), now, frames_);
+  std::size_t in_flight = take().size();
+  std::uint64_t last = kWindowBlocks + in_flight;
+  EXPECT_EQ(in_flight, limits::kSendWindowBytesMin / kBlock);
+  for (std::size_t expected = 2 * in_flight; expected <= kWindowBlocks; expected *= 2) {
+    in_flight = acknowledge(last, ++now).size();
+    last += in_flight;
+    EXPECT_EQ(in_flight, expected);
+  }
+  EXPECT_EQ(acknowledge(last, ++now).size(), kWindowBlocks) << "not more";
 }
 
 TEST_F(LinkWindowTest, SendsNothingAgainThatLeftAfterTheSilence) {
