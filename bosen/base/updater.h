@@ -31,7 +31,7 @@ struct RowUpdate {
   std::span<const T> update;   ///< what a worker handed to `inc` in one clock, summed; as wide as the row
   std::span<T> state;          ///< the updater's own memory of the row, state_per_element() * width, zero at first
   std::int64_t step = 0;       ///< how many updates of this row came before
-  bool first_of_clock = true;  ///< no update of this row with the same timestamp came before
+  bool first_of_clock = true;  ///< the update before had another timestamp; under bsp: none of this clock came before
   int workers = 1;             ///< of the whole job
 };
 

@@ -34,7 +34,7 @@ struct StoredRow {
   std::uint64_t logged_at = 0;  ///< its latest entry in the log of changes; 0: none
   // For updaters.
   std::int64_t steps = 0;           ///< updates applied
-  Clock last_timestamp = kNoClock;  ///< of these
+  Clock last_timestamp = kNoClock;  ///< of the last of them
   std::unique_ptr<std::byte[]> updater_state;
   Subscribers subscribers;
 };

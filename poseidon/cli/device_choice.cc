@@ -6,6 +6,7 @@
 #endif
 
 #include <charconv>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -68,43 +69,56 @@ std::unique_ptr<Backend> make_cuda(const DeviceChoice& choice, int worker,
                                                    .member = member});
 }
 
-/// GPUs that add up among themselves.
+/// GPUs that add up among themselves, where they can.
 class GpuGroup final : public BackendFactory {
  public:
-  GpuGroup(DeviceChoice choice, int first_worker, std::shared_ptr<cuda::Collective> collective)
-      : choice_(std::move(choice)), first_worker_(first_worker), collective_(std::move(collective)) {}
+  GpuGroup(DeviceChoice choice, const bosen::Cluster& cluster)
+      : choice_(std::move(choice)), first_worker_(cluster.rank() * cluster.local_workers()) {
+    for (int member = 0; member < cluster.local_workers(); ++member) {
+      gpus_.push_back(gpu_for(choice_.device, first_worker_ + member));
+    }
+  }
 
   [[nodiscard]] std::unique_ptr<Backend> make(int worker, int /*threads*/) override {
-    return make_cuda(choice_, worker, collective_, worker - first_worker_);
+    return make_cuda(choice_, worker, met(), worker - first_worker_);
   }
-  void give_up() noexcept override { collective_->give_up(); }
+  void give_up() noexcept override {
+    const std::lock_guard lock(mutex_);
+    if (collective_) collective_->give_up();
+  }
 
  private:
+  std::shared_ptr<cuda::Collective> met() {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(has_met_, true)) meet();
+    return collective_;
+  }
+
+  void meet() {
+    std::string why_not = cuda::why_no_collective(gpus_);
+    try {
+      if (why_not.empty()) collective_ = cuda::make_collective(gpus_);
+    } catch (const bosen::Error& error) {
+      why_not = error.what();
+    }
+    bosen::say(collective_ ? fmt::format("poseidon: GPUs {} add up among themselves ({})\n", fmt::join(gpus_, ", "),
+                                         cuda::collective_library())
+                           : fmt::format("poseidon: the {} workers of a process add up in the host's memory: {}\n",
+                                         gpus_.size(), why_not));
+  }
+
   const DeviceChoice choice_;
   const int first_worker_;
-  const std::shared_ptr<cuda::Collective> collective_;
+  std::vector<int> gpus_;  ///< by worker of the process
+  std::mutex mutex_;       ///< guards the rest
+  bool has_met_ = false;
+  std::shared_ptr<cuda::Collective> collective_;  ///< none where workers add up in the host's memory
 };
 
-/// nullptr where the workers' GPUs, or what they exchange, are not made for it.
-std::unique_ptr<BackendFactory> make_gpu_group(const DeviceChoice& choice, const bosen::Cluster& cluster) {
-  const int workers = cluster.local_workers();
-  const bool exchanges_gradients = cluster.options().consistency == bosen::Consistency::kBsp;
-  if (choice.device == "cpu" || workers == 1 || !exchanges_gradients || cuda::count_devices().count == 0)
-    return nullptr;
-  const int first_worker = cluster.rank() * workers;
-  std::vector<int> gpus;
-  for (int worker = first_worker; worker < first_worker + workers; ++worker) {
-    gpus.push_back(gpu_for(choice.device, worker));
-  }
-  const std::string why_not = cuda::why_no_collective(gpus);
-  if (!why_not.empty()) {
-    bosen::say(fmt::format("poseidon: workers of a process add up in the host's memory, as {}\n", why_not));
-    return nullptr;
-  }
-  auto collective = cuda::make_collective(gpus);
-  bosen::say(fmt::format("poseidon: GPUs {} add up among themselves ({})\n", fmt::join(gpus, ", "),
-                         cuda::collective_library()));
-  return std::make_unique<GpuGroup>(choice, first_worker, std::move(collective));
+/// Whether workers of a process exchange gradients, and have GPUs.
+bool wants_gpu_group(const DeviceChoice& choice, const bosen::Cluster& cluster) {
+  return choice.device != "cpu" && cluster.local_workers() > 1 &&
+         cluster.options().consistency == bosen::Consistency::kBsp && cuda::count_devices().count > 0;
 }
 
 }  // namespace
@@ -113,7 +127,7 @@ std::unique_ptr<BackendFactory> make_gpu_group(const DeviceChoice& choice, const
 std::unique_ptr<BackendFactory> make_backend_factory(const DeviceChoice& choice,
                                                      [[maybe_unused]] const bosen::Cluster& cluster) {
 #ifdef POSEIDON_HAS_CUDA
-  if (auto group = make_gpu_group(choice, cluster)) return group;
+  if (wants_gpu_group(choice, cluster)) return std::make_unique<GpuGroup>(choice, cluster);
 #endif
   class Separate final : public BackendFactory {
    public:

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+#include <memory>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "poseidon/solver/durable_file.h"
 #include "poseidon/solver/training_job.h"
@@ -35,6 +39,45 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, const WorkerResult& w
   return layers;
 }
 
+/// Keeps the first failure of a process's workers. What others meet afterwards is only what it has led to.
+class FirstFailure {
+ public:
+  /// The exception that is being handled.
+  void note() {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
+  [[noreturn]] void rethrow() const {
+    const std::lock_guard lock(mutex_);
+    std::rethrow_exception(failure_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::exception_ptr failure_;
+};
+
+std::vector<WorkerResult> run_workers(const TrainingJob& job) {
+  const auto count = static_cast<std::size_t>(job.cluster.local_workers());
+  std::vector<WorkerResult> results(count);
+  // Those of workers that fail stay until all have ended: others may still be reading their gradients.
+  std::vector<std::unique_ptr<WorkerTraining>> trainings(count);
+  FirstFailure failure;
+  job.cluster.run_workers([&](bosen::Worker& worker) {
+    const auto place = static_cast<std::size_t>(worker.local_id());
+    try {
+      trainings[place] = std::make_unique<WorkerTraining>(job, worker);
+      results[place] = trainings[place]->run();
+      trainings[place].reset();
+    } catch (...) {
+      failure.note();
+      job.backends.give_up();
+      failure.rethrow();
+    }
+  });
+  return results;
+}
+
 }  // namespace
 
 TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, BackendFactory& backends) {
@@ -43,16 +86,7 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, Bac
   }
   const TrainingJob job(cluster, settings, backends);
   cluster.expect_clocks(job.iterations, job.snapshot ? job.snapshot->state.iteration : 0);
-  std::vector<WorkerResult> results(static_cast<std::size_t>(cluster.local_workers()));
-  cluster.run_workers([&](bosen::Worker& worker) {
-    try {
-      WorkerTraining training(job, worker);
-      results[static_cast<std::size_t>(worker.local_id())] = training.run();
-    } catch (...) {
-      backends.give_up();
-      throw;
-    }
-  });
+  std::vector<WorkerResult> results = run_workers(job);
   TrainingResult result{.net = job.solver.net,
                         .snapshot = results[0].snapshot,
                         .trace = {},

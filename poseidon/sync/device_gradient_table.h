@@ -17,14 +17,16 @@ namespace poseidon {
 
 class DeviceGradientTable final : public Synchronizer {
  public:
-  /// All but the tensors outlive it. The backend has a group.
+  /// Table and backend outlive it. The backend has a group.
   DeviceGradientTable(const ParameterRows& rows, bosen::Table<float> table, int processes, Backend& backend,
                       const std::vector<Tensor*>& gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
   void fetch() override;
-  [[nodiscard]] bool is_fetched() override { return backend_.is_past(fetched_); }
-  void await_fetch() override { backend_.await(fetched_); }
+  [[nodiscard]] bool is_fetched() override { return !needs_table() || backend_.is_past(fetched_); }
+  void await_fetch() override {
+    if (needs_table()) backend_.await(fetched_);
+  }
   void start(bosen::Worker& worker) override;
   void await(bosen::Worker& worker) override;
   Outcome finish() override;
@@ -49,7 +51,7 @@ class DeviceGradientTable final : public Synchronizer {
   std::shared_ptr<Memory> own_memory_;  ///< the rows, one after another
   std::vector<OwnPart> own_parts_;
   std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
-  Ticket fetched_;
+  Ticket fetched_;                            ///< or, without a table, the sum over all devices
 };
 
 }  // namespace poseidon

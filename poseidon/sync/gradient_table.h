@@ -16,7 +16,7 @@ namespace poseidon {
 
 class GradientTable final : public Synchronizer {
  public:
-  /// All but the tensors outlive it.
+  /// All outlive it.
   GradientTable(const ParameterRows& rows, bosen::Table<float> table, LocalGradients& local, bosen::Worker& worker,
                 Backend& backend, std::vector<Tensor*> gradients);
 

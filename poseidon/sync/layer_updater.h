@@ -15,7 +15,7 @@ class LayerUpdater {
   /// changed, and looked at.
   virtual void gradients_ready(std::span<const int> layers) = 0;
 
-  /// Before they are sent: waits for what `gradients_ready` has begun. They may be refused by throwing.
+  /// Before they leave the process: waits for what `gradients_ready` has begun. They may be refused by throwing.
   virtual void check(int layer) = 0;
   /// Whether `check` need not wait.
   [[nodiscard]] virtual bool can_check(int layer) = 0;

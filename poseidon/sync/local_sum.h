@@ -16,7 +16,7 @@ namespace poseidon {
 
 /// Where the workers of a process see each other's gradients. One for a layer, shared by them.
 struct LocalGradients {
-  int workers = 1;                           ///< that add up: those with numbers from a multiple of this on
+  int workers = 1;                           ///< N: those numbered kN to kN + N - 1 in the job add up together
   bosen::Channel channel;                    ///< says that one's are there; none where each worker is alone
   std::vector<std::vector<float*>> tensors;  ///< of each worker of the process
 };

@@ -17,7 +17,9 @@ std::int64_t divided_up(std::int64_t value, std::int64_t divisor) { return (valu
 }  // namespace
 
 ParameterRows::ParameterRows(std::vector<std::int64_t> sizes, int shards, int layer)
-    : sizes_(std::move(sizes)), elements_(std::accumulate(sizes_.begin(), sizes_.end(), std::int64_t{0})) {
+    : sizes_(std::move(sizes)),
+      layer_(layer),
+      elements_(std::accumulate(sizes_.begin(), sizes_.end(), std::int64_t{0})) {
   std::int64_t rows = 1;
   bosen::RowId first = layer;  // consecutive ids lie on different shards
   if (elements_ >= shards * kElementsPerShardMin) {
@@ -32,7 +34,8 @@ RowRange ParameterRows::share(int place, int workers) const {
   const auto begin_of = [&](int worker) {
     return ids_.size() * static_cast<std::size_t>(worker) / static_cast<std::size_t>(workers);
   };
-  return {begin_of(place), begin_of(place + 1)};
+  const int turn = (place + layer_) % workers;
+  return {begin_of(turn), begin_of(turn + 1)};
 }
 
 std::vector<TensorPart> ParameterRows::parts(RowRange rows) const {

@@ -34,7 +34,8 @@ class ParameterRows {
   [[nodiscard]] const std::vector<bosen::RowId>& ids() const { return ids_; }
   [[nodiscard]] std::int64_t elements() const { return elements_; }
 
-  /// The rows of worker `place` of as many as share the layer's out: as many for each as can be, perhaps none.
+  /// The rows of worker `place` of as many as share the layer's out: as even as can be, perhaps none. Whose share is
+  /// larger differs from layer to layer.
   [[nodiscard]] RowRange share(int place, int workers) const;
   /// What the rows carry of each tensor that they carry anything of.
   [[nodiscard]] std::vector<TensorPart> parts(RowRange rows) const;
@@ -61,6 +62,7 @@ class ParameterRows {
 
  private:
   std::vector<std::int64_t> sizes_;
+  int layer_ = 0;
   std::int64_t elements_ = 0;
   std::int64_t width_ = 0;
   std::vector<bosen::RowId> ids_;

@@ -35,7 +35,7 @@ class Synchronizer {
 
   /// Begins to bring what this worker has for the others to the host.
   virtual void fetch() = 0;
-  /// Whether it is there, and waits until it is.
+  /// Whether it is there, and what the other workers of the process have where they add up first; waits until it is.
   [[nodiscard]] virtual bool is_fetched() = 0;
   virtual void await_fetch() = 0;
 

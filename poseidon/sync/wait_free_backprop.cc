@@ -196,18 +196,33 @@ void WaitFreeBackprop::fetch(LayerState& state) {
 void WaitFreeBackprop::start_fetched() {
   while (!leaving_.empty()) {
     LayerState& next = *leaving_.front();
-    if (!next.synchronizer->is_fetched() || !updater_.can_check(next.layer)) return;
+    if (!updater_.can_check(next.layer)) return;
+    check_gradients(next);
+    if (!next.synchronizer->is_fetched()) return;
     start(next);
   }
 }
 
+// Before workers of the process can see them.
+void WaitFreeBackprop::check_gradients(const LayerState& state) {
+  if (!state.synchronizer->makes_gradients()) updater_.check(state.layer);
+}
+
+void WaitFreeBackprop::await_fetch(const LayerState& state) {
+  const std::int64_t wait_ns = Timeline::now_ns();
+  state.synchronizer->await_fetch();
+  // A device may have been waited for; without one it was the other workers of the process.
+  if (plan_.party().workers_per_process == 1 || backend_.works_beside_host()) return;
+  waited_ns_ += Timeline::now_ns() - wait_ns;
+  note_host(Timeline::Activity::kWait, state.layer, wait_ns);
+}
+
 void WaitFreeBackprop::start(LayerState& state) {
   leaving_.pop_front();
-  state.synchronizer->await_fetch();
+  check_gradients(state);
+  await_fetch(state);
   if (state.synchronizer->makes_gradients()) {
     updater_.check_factors(state.layer, state.synchronizer->factors());
-  } else {
-    updater_.check(state.layer);
   }
   const std::int64_t begin_ns = Timeline::now_ns();
   state.synchronizer->start(worker_);

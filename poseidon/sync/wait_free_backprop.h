@@ -96,6 +96,8 @@ class WaitFreeBackprop final : public NetObserver {
   void fetch(LayerState& state);
   /// Starts what has been fetched, in the order in which it was asked for.
   void start_fetched();
+  void check_gradients(const LayerState& state);
+  void await_fetch(const LayerState& state);
   void start(LayerState& state);
   /// Waits; returns whether the update is still to be made.
   bool await(LayerState& state);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -24,6 +25,10 @@ namespace poseidon::cuda {
 
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
+/// How long GPUs of one host may take to reach each other.
+constexpr std::chrono::seconds kMeetMax{60};
 constexpr const char* kMeet = "let the GPUs of this host reach each other";
 constexpr const char* kAddUp = "add up on the GPUs of this host";
 
@@ -98,7 +103,8 @@ class NcclCollective final : public Collective {
       check_nccl(ncclCommInitRankConfig(&members_[i].communicator, size(), id, static_cast<int>(i), &config), kMeet);
     }
     group.end(kMeet);
-    for (Member& member : members_) settle(member, kMeet);
+    const auto deadline = SteadyClock::now() + kMeetMax;
+    for (Member& member : members_) settle(member, kMeet, deadline);
   }
 
   static ncclResult_t begin(const Member& own, Kind kind, const Part& part, cudaStream_t stream) {
@@ -115,7 +121,8 @@ class NcclCollective final : public Collective {
   }
 
   /// Waits until NCCL has queued what it was asked for: only then may streams be asked for more.
-  void settle(Member& member, const char* what) const {
+  void settle(Member& member, const char* what,
+              SteadyClock::time_point deadline = SteadyClock::time_point::max()) const {
     ncclResult_t state = ncclInProgress;
     while (state == ncclInProgress) {
       {
@@ -124,7 +131,12 @@ class NcclCollective final : public Collective {
         check_nccl(ncclCommGetAsyncError(member.communicator, &state), what);
       }
       check_nccl(state, what);
-      if (state == ncclInProgress) std::this_thread::yield();
+      if (state != ncclInProgress) return;
+      if (SteadyClock::now() > deadline) {
+        throw bosen::Error(bosen::ErrorKind::kDevice,
+                           fmt::format("cuda: cannot {}: NCCL has not done it in {} s", what, kMeetMax.count()));
+      }
+      std::this_thread::yield();
     }
   }
 

@@ -46,8 +46,7 @@ DeviceCount count_devices() {
   return {.count = 0, .why_none = why_no_device(status)};
 }
 
-Device::Impl::Impl(const DeviceOptions& options) : plan_folder(options.plan_folder) {
-  const int number = options.number;
+Device::Impl::Impl(const DeviceOptions& options) : number(options.number), plan_folder(options.plan_folder) {
   const DeviceCount devices = count_devices();
   if (devices.count == 0) refuse("cuda: " + devices.why_none);
   if (number < 0 || number >= devices.count) {
@@ -67,13 +66,15 @@ Device::Impl::Impl(const DeviceOptions& options) : plan_folder(options.plan_fold
                             properties.minor, version_text(runtime), version_text(driver), cudnnGetVersion());
 }
 
+// Perhaps by another thread than the worker's, which has ended by then.
 Device::Impl::~Impl() {
+  static_cast<void>(cudaSetDevice(number));
   if (scratch != nullptr) cudaFree(scratch);
   convolution_plans.clear();
   if (cudnn != nullptr) cudnnDestroy(cudnn);
   if (cublas != nullptr) cublasLtDestroy(cublas);
   for (auto& lane_marks : marks) {
-    for (const auto& [number, event] : lane_marks.pending) cudaEventDestroy(event);
+    for (const auto& [mark, event] : lane_marks.pending) cudaEventDestroy(event);
   }
   for (cudaEvent_t event : spare_events) cudaEventDestroy(event);
   for (cudaStream_t lane : lanes) {
@@ -120,11 +121,11 @@ cudaEvent_t Device::Impl::take_event() {
 void Device::Impl::look(Lane lane) {
   LaneMarks& lane_marks = marks[static_cast<std::size_t>(lane)];
   while (!lane_marks.pending.empty()) {
-    const auto [number, event] = lane_marks.pending.front();
+    const auto [mark, event] = lane_marks.pending.front();
     const cudaError_t status = cudaEventQuery(event);
     if (status == cudaErrorNotReady) return;
     check(status, "go on: work on the device failed");
-    lane_marks.past = number;
+    lane_marks.past = mark;
     spare_events.push_back(event);
     lane_marks.pending.pop_front();
   }

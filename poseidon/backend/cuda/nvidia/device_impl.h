@@ -42,6 +42,7 @@ class Device::Impl {
     std::deque<std::pair<std::uint64_t, cudaEvent_t>> pending;  ///< consecutive numbers
   };
 
+  const int number;
   cudaDeviceProp properties{};
   std::string description;
   std::array<cudaStream_t, kLanes> lanes{};

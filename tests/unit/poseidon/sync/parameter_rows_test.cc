@@ -93,6 +93,18 @@ TEST(ParameterRowsTest, WorkersShareRowsOutAndEveryElementIsInOneShare) {
   }
 }
 
+TEST(ParameterRowsTest, WorkersTakeTurnsAtLayersOfOneRow) {
+  std::vector<int> rows_of(3);
+  for (int layer = 0; layer < 6; ++layer) {
+    const ParameterRows rows({5}, 2, layer);
+    for (int place = 0; place < 3; ++place) {
+      const RowRange share = rows.share(place, 3);
+      rows_of[std::size_t(place)] += int(share.end - share.begin);
+    }
+  }
+  EXPECT_EQ(rows_of, (std::vector<int>{2, 2, 2}));
+}
+
 TEST(ParameterRowsTest, SmallLayersAreOneRowEachWithConsecutiveIds) {
   const ParameterRows first({400, 20}, 4, 1);
   const ParameterRows second({500}, 4, 2);
