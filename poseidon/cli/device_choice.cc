@@ -1,10 +1,12 @@
 #include "poseidon/cli/device_choice.h"
 
-#ifdef POSEIDON_HAS_CUDA
 #include <fmt/format.h>
+#include <omp.h>
+#ifdef POSEIDON_HAS_CUDA
 #include <fmt/ranges.h>
 #endif
 
+#include <algorithm>
 #include <charconv>
 #include <mutex>
 #include <utility>
@@ -29,6 +31,16 @@ int gpu_of(std::string_view name) {
   int number = -1;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return error == std::errc() && end == digits.data() + digits.size() ? number : -1;
+}
+
+/// Threads that wait for each other are slower than fewer when they have to take turns.
+void tell_of_turns(int threads, int workers) {
+  const int cores = omp_get_num_procs();
+  if (threads == 1 || threads * workers <= cores) return;
+  const std::string all =
+      workers == 1 ? fmt::format("{} threads", threads) : fmt::format("{} workers of {} threads", workers, threads);
+  bosen::say(fmt::format("poseidon: {} take turns on {} cores, which is slow: lower --threads to {}\n", all, cores,
+                         std::max(1, cores / workers)));
 }
 
 }  // namespace
@@ -124,43 +136,54 @@ bool wants_gpu_group(const DeviceChoice& choice, const bosen::Cluster& cluster) 
 }  // namespace
 #endif
 
-std::unique_ptr<BackendFactory> make_backend_factory(const DeviceChoice& choice,
-                                                     [[maybe_unused]] const bosen::Cluster& cluster) {
-#ifdef POSEIDON_HAS_CUDA
-  if (wants_gpu_group(choice, cluster)) return std::make_unique<GpuGroup>(choice, cluster);
-#endif
-  class Separate final : public BackendFactory {
-   public:
-    explicit Separate(DeviceChoice choice) : choice_(std::move(choice)) {}
-    [[nodiscard]] std::unique_ptr<Backend> make(int worker, int threads) override {
-      return choice_.make(threads, worker);
-    }
+namespace {
 
-   private:
-    const DeviceChoice choice_;
-  };
-  return std::make_unique<Separate>(choice);
-}
-
-std::unique_ptr<Backend> DeviceChoice::make(int threads, [[maybe_unused]] int worker) const {
-  if (device == "cpu") {
-    if (precision != "fp32") {
+std::unique_ptr<Backend> make_backend(const DeviceChoice& choice, int threads, [[maybe_unused]] int worker) {
+  if (choice.device == "cpu") {
+    if (choice.precision != "fp32") {
       throw bosen::Error(bosen::ErrorKind::kUsage,
-                         "--precision " + precision + " is for GPUs: add --device cuda, or leave it out");
+                         "--precision " + choice.precision + " is for GPUs: add --device cuda, or leave it out");
     }
-    if (!plan_cache.empty()) {
+    if (!choice.plan_cache.empty()) {
       throw bosen::Error(bosen::ErrorKind::kUsage, "--plan-cache is for GPUs: add --device cuda, or leave it out");
     }
     return std::make_unique<CpuBackend>(threads);
   }
 #ifdef POSEIDON_HAS_CUDA
-  return make_cuda(*this, worker);
+  return make_cuda(choice, worker);
 #else
   throw bosen::Error(bosen::ErrorKind::kDevice,
-                     "--device " + device +
+                     "--device " + choice.device +
                          ": this program was built without CUDA: build it where nvcc and cuDNN 9 are installed, or use "
                          "--device cpu");
 #endif
+}
+
+/// Workers' backends that know nothing of each other.
+class SeparateBackends final : public BackendFactory {
+ public:
+  explicit SeparateBackends(DeviceChoice choice) : choice_(std::move(choice)) {}
+  [[nodiscard]] std::unique_ptr<Backend> make(int worker, int threads) override {
+    return make_backend(choice_, threads, worker);
+  }
+
+ private:
+  const DeviceChoice choice_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> DeviceChoice::make(int threads) const {
+  if (device == "cpu") tell_of_turns(threads, 1);
+  return make_backend(*this, threads, 0);
+}
+
+std::unique_ptr<BackendFactory> make_backend_factory(const DeviceChoice& choice, const bosen::Cluster& cluster) {
+  if (choice.device == "cpu") tell_of_turns(static_cast<int>(cluster.options().threads), cluster.local_workers());
+#ifdef POSEIDON_HAS_CUDA
+  if (wants_gpu_group(choice, cluster)) return std::make_unique<GpuGroup>(choice, cluster);
+#endif
+  return std::make_unique<SeparateBackends>(choice);
 }
 
 }  // namespace poseidon

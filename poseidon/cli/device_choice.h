@@ -19,14 +19,14 @@ struct DeviceChoice {
   std::string precision = "fp32";
   std::string plan_cache;
 
-  /// The backend for one worker; `threads` are a processor's. Throws bosen::Error: kUsage where the flags make no
-  /// sense, kDevice where there is no such device.
-  /// `worker` is its number in the job, by which the GPUs of a host are dealt out where none is named.
-  [[nodiscard]] std::unique_ptr<Backend> make(int threads, int worker = 0) const;
+  /// The backend for a command that computes alone; `threads` are a processor's. Throws bosen::Error: kUsage where the
+  /// flags make no sense, kDevice where there is no such device.
+  [[nodiscard]] std::unique_ptr<Backend> make(int threads) const;
 };
 
-/// The backends of this process's workers for a training. Where they exchange gradients and have a GPU each, these add
-/// up among themselves; says so, or why not. Throws as DeviceChoice::make.
+/// The backends of this process's workers for a training. Where no GPU is named they are dealt out by the workers'
+/// numbers in the job. Where workers exchange gradients and have a GPU each, these add up among themselves; says so, or
+/// why not. Throws as DeviceChoice::make.
 [[nodiscard]] std::unique_ptr<BackendFactory> make_backend_factory(const DeviceChoice& choice,
                                                                    const bosen::Cluster& cluster);
 

@@ -3,9 +3,11 @@
 #include "bosen/commands.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
+#include "poseidon/cli/thread_waits.h"
 
 int main(int argc, char** argv) {
   using namespace poseidon;
+  restart_with_short_waits(argv);
   return bosen::run_program(
       {.name = "poseidon",
        .description = "poseidon trains neural networks, described in YAML in Caffe's words, on one machine or many.\n",

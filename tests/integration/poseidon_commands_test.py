@@ -1,6 +1,8 @@
 """poseidon's other commands, and what every command says to bad input."""
 
 import json
+import os
+import re
 import unittest
 
 from apps_support import SOURCE
@@ -56,6 +58,23 @@ class DescribeTest(PoseidonTest):
 
 
 class TimeTest(PoseidonTest):
+    def test_says_where_threads_take_turns(self):
+        net = f"{SOURCE}/config/nets/lenet.yaml"
+        cores = len(os.sched_getaffinity(0))
+        run = self.succeed("time", net, "--iterations", 1, "--threads", cores + 1)
+        self.assertIn(f"poseidon: {cores + 1} threads take turns on {cores} cores, which is slow: "
+                      f"lower --threads to {cores}\n", run.stderr)
+        run = self.succeed("time", net, "--iterations", 1, "--threads", cores)
+        self.assertNotIn("take turns", run.stderr)
+
+    def test_threads_wait_for_each_other_briefly(self):
+        def spins(**environment):
+            """What libgomp has last said of it: it speaks each time that it is loaded."""
+            run = self.succeed("--version", env={**os.environ, "OMP_DISPLAY_ENV": "VERBOSE", **environment})
+            return re.findall(r"GOMP_SPINCOUNT = '(\d+)'", run.stderr)[-1]
+        self.assertEqual(spins(), "1000")
+        self.assertEqual(spins(GOMP_SPINCOUNT="77"), "77")
+
     def test_times_every_layer(self):
         result = json.loads(self.succeed("time", self.net, "--iterations", 5, "--batch", 8, "--json").stdout)
         self.assertEqual((result["batch"], result["iterations"], result["threads"]), (8, 5, 1))
