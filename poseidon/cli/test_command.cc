@@ -8,6 +8,7 @@
 
 #include "bosen/commands.h"
 #include "bosen/error.h"
+#include "bosen/say.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
 #include "poseidon/cli/net_file.h"
@@ -51,8 +52,9 @@ void declare(bosen::OptionReader& reader, TestFlags& flags) {
 
 void test(const TestFlags& flags) {
   const NetFile file = read_net_file(flags.net);
-  const std::string weights = weights_path(flags.weights);
-  const TensorFile tensors(weights);
+  const WeightsFile weights = find_weights(flags.weights);
+  if (!weights.passed_over.empty()) bosen::say(fmt::format("poseidon test: {}\n", weights.passed_over));
+  const TensorFile tensors(weights.path);
   const DataFeed feed(file.net, flags.data, /*seed=*/1);
   if (!feed.missing_test_part().empty()) {
     throw bosen::Error(bosen::ErrorKind::kData,
@@ -75,10 +77,11 @@ void test(const TestFlags& flags) {
   const EvaluationSums sums = evaluation.run();
   const auto images = static_cast<double>(sums.images);
   nlohmann::ordered_json json{{"net", evaluation.net().name()},
-                              {"weights", weights},
+                              {"weights", weights.path},
                               {"images", evaluation.images()},
                               {"loss", sums.loss / images}};
-  std::string line = fmt::format("{}: {} images, loss {:.4f}", kName, evaluation.images(), sums.loss / images);
+  const std::string found = weights.path == flags.weights ? "" : weights.path + ": ";  // of those in a folder
+  std::string line = fmt::format("{}: {}{} images, loss {:.4f}", kName, found, evaluation.images(), sums.loss / images);
   for (std::size_t i = 0; i < sums.measures.size(); ++i) {
     json[evaluation.names()[i]] = sums.measures[i] / images;
     line += fmt::format(", {} {:.4f}", evaluation.names()[i], sums.measures[i] / images);

@@ -3,14 +3,17 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "bosen/error.h"
 
@@ -20,7 +23,23 @@ namespace {
 /// More in one call is refused by some file systems.
 constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
 
+constexpr std::size_t kReadBytes = std::size_t{1} << 20;
+
 }  // namespace
+
+std::uint32_t checksum_of(std::span<const std::byte> bytes, std::uint32_t previous) {
+  return static_cast<std::uint32_t>(::crc32_z(previous, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+std::uint32_t checksum_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> part(kReadBytes);
+  std::uint32_t checksum = 0;
+  while (file.read(part.data(), static_cast<std::streamsize>(part.size())) || file.gcount() > 0) {
+    checksum = checksum_of(std::as_bytes(std::span(part)).first(static_cast<std::size_t>(file.gcount())), checksum);
+  }
+  return checksum;
+}
 
 void fail_storage(const std::string& path, int error_number) {
   throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}", path, std::strerror(error_number)));
@@ -36,6 +55,7 @@ DurableFile::~DurableFile() {
 }
 
 void DurableFile::write(std::span<const std::byte> bytes) {
+  checksum_ = checksum_of(bytes, checksum_);
   while (!bytes.empty()) {
     const ssize_t written = ::write(file_, bytes.data(), std::min(bytes.size(), kWriteBytesMax));
     if (written < 0 && errno == EINTR) continue;

@@ -3,10 +3,16 @@
 // Files that are on the disk when the call returns. POSIX stays behind this header.
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
 namespace poseidon {
+
+/// CRC-32 (zlib's), piece by piece: `previous` is that of the bytes before these.
+[[nodiscard]] std::uint32_t checksum_of(std::span<const std::byte> bytes, std::uint32_t previous = 0);
+/// Of a whole file, as far as it can be read.
+[[nodiscard]] std::uint32_t checksum_of_file(const std::string& path);
 
 /// Throws bosen::Error(kStorage) that names the path and what the system said of it.
 [[noreturn]] void fail_storage(const std::string& path, int error_number);
@@ -21,12 +27,15 @@ class DurableFile {
 
   void write(std::span<const std::byte> bytes);
   void write(const std::string& text);
+  /// CRC-32 (zlib's) of all that was written.
+  [[nodiscard]] std::uint32_t checksum() const { return checksum_; }
   /// Has the disk confirm all that was written, and closes.
   void commit();
 
  private:
   std::string path_;
   int file_ = -1;
+  std::uint32_t checksum_ = 0;
 };
 
 /// Before long work whose result goes there: throws bosen::Error(kStorage), with how to mend it, where no file of that

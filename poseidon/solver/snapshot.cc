@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSolverFile = "solver.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kPrefix = "iter_";
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 26;
 /// Far more than anybody trains, and few enough to count on from.
 constexpr std::int64_t kCountMax = std::int64_t{1} << 53;
@@ -32,18 +32,22 @@ constexpr std::int64_t kCountMax = std::int64_t{1} << 53;
   throw bosen::Error(bosen::ErrorKind::kData, fmt::format("{}: {}", path, reason));
 }
 
-std::int64_t size_of(const fs::path& path) { return static_cast<std::int64_t>(fs::file_size(path)); }
+std::string text_of(std::uint32_t checksum) { return fmt::format("{:08x}", checksum); }
 
-std::string state_text(const TrainingState& state, const fs::path& folder) {
-  nlohmann::ordered_json json{
-      {"format", kFormat},
-      {"net", state.net},
-      {"fingerprint", state.fingerprint},
-      {"type", state.rule},
-      {"iteration", state.iteration},
-      {"examples", state.examples},
-      {"seed", state.seed},
-      {"files", {{kWeightsFile, size_of(folder / kWeightsFile)}, {kSolverFile, size_of(folder / kSolverFile)}}}};
+/// What the state file says of another file: how many bytes, and a checksum (CRC-32) of them.
+nlohmann::ordered_json entry_of(const fs::path& path, std::uint32_t checksum) {
+  return {{"bytes", fs::file_size(path)}, {"crc32", text_of(checksum)}};
+}
+
+std::string state_text(const TrainingState& state, const nlohmann::ordered_json& files) {
+  nlohmann::ordered_json json{{"format", kFormat},
+                              {"net", state.net},
+                              {"fingerprint", state.fingerprint},
+                              {"type", state.rule},
+                              {"iteration", state.iteration},
+                              {"examples", state.examples},
+                              {"seed", state.seed},
+                              {"files", files}};
   if (!state.losses.empty()) json["losses"] = state.losses;
   const SettledSchemes& schemes = state.schemes;
   if (!schemes.layers.empty()) {
@@ -104,7 +108,37 @@ SettledSchemes read_schemes(const std::string& path, const nlohmann::json& json)
   }
 }
 
-TrainingState read_state(const fs::path& folder) {
+/// The checksums of the snapshot's files, which are as long as they were.
+std::map<std::string, std::string> read_files(const fs::path& folder, const std::string& path,
+                                              const nlohmann::json& json) {
+  const auto files = json.find("files");
+  if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
+  std::map<std::string, std::string> checksums;
+  for (const char* name : {kWeightsFile, kSolverFile}) {
+    const auto entry = files->find(name);
+    if (entry == files->end()) refuse(path, fmt::format("does not list {}: the snapshot is damaged", name));
+    const auto expected = field<std::int64_t>(path, *entry, "bytes");
+    checksums[name] = field<std::string>(path, *entry, "crc32");
+    const std::string file = (folder / name).string();
+    std::error_code error;
+    const auto bytes = static_cast<std::int64_t>(fs::file_size(file, error));
+    if (error) refuse(file, "is not there, so this is no complete snapshot: name another");
+    if (bytes != expected) {
+      refuse(file,
+             fmt::format("has {} bytes instead of {}: the snapshot was cut short: name another", bytes, expected));
+    }
+  }
+  return checksums;
+}
+
+/// Reads the whole file.
+void expect_undamaged(const Snapshot& snapshot, const char* name) {
+  const std::string file = (fs::path(snapshot.path) / name).string();
+  if (text_of(checksum_of_file(file)) == snapshot.checksums.at(name)) return;
+  refuse(file, "is not as it was written: the snapshot is damaged, name another");
+}
+
+Snapshot read_snapshot(const fs::path& folder) {
   const std::string path = (folder / kStateFile).string();
   const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) refuse(path, "is no JSON: the snapshot is damaged, or was cut short");
@@ -124,20 +158,7 @@ TrainingState read_state(const fs::path& folder) {
   }
   state.losses = read_losses(path, json);
   state.schemes = read_schemes(path, json);
-  const auto files = json.find("files");
-  if (files == json.end() || !files->is_object()) refuse(path, "does not list its files: the snapshot is damaged");
-  for (const char* name : {kWeightsFile, kSolverFile}) {
-    const auto expected = field<std::int64_t>(path, *files, name);
-    const std::string file = (folder / name).string();
-    std::error_code error;
-    const auto bytes = static_cast<std::int64_t>(fs::file_size(file, error));
-    if (error) refuse(file, "is not there, so this is no complete snapshot: name another");
-    if (bytes != expected) {
-      refuse(file,
-             fmt::format("has {} bytes instead of {}: the snapshot was cut short: name another", bytes, expected));
-    }
-  }
-  return state;
+  return {.path = folder.string(), .state = std::move(state), .checksums = read_files(folder, path, json)};
 }
 
 /// N of "iter_N".
@@ -166,11 +187,17 @@ std::vector<std::string> candidates(const std::string& folder) {
 }
 
 void write_files(const fs::path& folder, const TrainingState& state, const TrainingTensors& tensors, Backend& backend) {
-  write_tensor_file((folder / kWeightsFile).string(), sources_of(tensors.weights, backend),
-                    {{"format", "poseidon"}, {"net", state.net}, {"iteration", std::to_string(state.iteration)}});
-  write_tensor_file((folder / kSolverFile).string(), sources_of(tensors.history, backend));
+  const fs::path weights = folder / kWeightsFile;
+  const fs::path history = folder / kSolverFile;
+  const std::map<std::string, std::string> metadata{
+      {"format", "poseidon"}, {"net", state.net}, {"iteration", std::to_string(state.iteration)}};
+  nlohmann::ordered_json files;
+  std::uint32_t checksum = write_tensor_file(weights.string(), sources_of(tensors.weights, backend), metadata);
+  files[kWeightsFile] = entry_of(weights, checksum);
+  checksum = write_tensor_file(history.string(), sources_of(tensors.history, backend));
+  files[kSolverFile] = entry_of(history, checksum);
   DurableFile file((folder / kStateFile).string());
-  file.write(state_text(state, folder));
+  file.write(state_text(state, files));
   file.commit();
   sync_folder(folder.string());
 }
@@ -213,13 +240,15 @@ std::optional<std::int64_t> newest_iteration(const std::string& snapshots) {
 Snapshot open_snapshot(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) refuse(path, "is no folder: name a snapshot, or the folder of all");
-  if (fs::exists(fs::path(path) / kStateFile, error)) return {path, read_state(path)};
-  if (iteration_of(fs::path(path).filename().string())) return {path, read_state(path)};
+  if (fs::exists(fs::path(path) / kStateFile, error)) return read_snapshot(path);
+  if (iteration_of(fs::path(path).filename().string())) return read_snapshot(path);
   const std::vector<std::string> paths = candidates(path);
   std::string reason;
   for (const std::string& candidate : paths) {
     try {
-      return {candidate, read_state(candidate)};
+      Snapshot snapshot = read_snapshot(candidate);
+      snapshot.passed_over = reason;
+      return snapshot;
     } catch (const bosen::Error& broken) {
       if (reason.empty()) reason = broken.what();
     }
@@ -247,16 +276,19 @@ void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, cons
   if (state.fingerprint != expected.fingerprint) {
     refuse(snapshot.path, "is a snapshot of another net with the same tensors in another order: name one of this net");
   }
+  for (const char* name : {kWeightsFile, kSolverFile}) expect_undamaged(snapshot, name);
   check_finite(weights, tensors.weights);
   check_finite(history, tensors.history);
   fill_tensors(weights, tensors.weights, backend);
   fill_tensors(history, tensors.history, backend);
 }
 
-std::string weights_path(const std::string& path) {
+WeightsFile find_weights(const std::string& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return path;
-  return (fs::path(open_snapshot(path).path) / kWeightsFile).string();
+  if (!fs::is_directory(path, error)) return {path};
+  const Snapshot snapshot = open_snapshot(path);
+  expect_undamaged(snapshot, kWeightsFile);
+  return {(fs::path(snapshot.path) / kWeightsFile).string(), snapshot.passed_over};
 }
 
 }  // namespace poseidon

@@ -10,6 +10,8 @@
 // and older ones stay what they were.
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +49,8 @@ std::string write_snapshot(const std::string& snapshots, const TrainingState& st
 struct Snapshot {
   std::string path;
   TrainingState state;
+  std::map<std::string, std::string> checksums;  ///< of its files
+  std::string passed_over = {};  ///< why a newer one of the same folder is not taken; empty: there is none
 };
 
 /// The snapshot that `path` names: itself, or the newest complete one in that folder. Throws bosen::Error(kData).
@@ -60,7 +64,14 @@ struct Snapshot {
 void load_snapshot(const Snapshot& snapshot, const TrainingState& expected, const TrainingTensors& tensors,
                    Backend& backend);
 
-/// The weights file that `path` names: itself, or that of the snapshot that `open_snapshot` finds.
-[[nodiscard]] std::string weights_path(const std::string& path);
+/// A file of weights, and why it is not a newer snapshot's (Snapshot::passed_over).
+struct WeightsFile {
+  std::string path;
+  std::string passed_over = {};
+};
+
+/// The weights file that `path` names: itself, or that of the snapshot that `open_snapshot` finds. Throws
+/// bosen::Error(kData) where the latter is damaged.
+[[nodiscard]] WeightsFile find_weights(const std::string& path);
 
 }  // namespace poseidon

@@ -116,8 +116,8 @@ nlohmann::json parse_strictly(const std::string& path, const std::string& text) 
 
 }  // namespace
 
-void write_tensor_file(const std::string& path, std::span<const TensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::uint32_t write_tensor_file(const std::string& path, std::span<const TensorSource> tensors,
+                                const std::map<std::string, std::string>& metadata) {
   DurableFile file(path);
   const std::string header = header_of(tensors, metadata);
   const std::array<std::uint64_t, 1> length{header.size()};
@@ -130,6 +130,7 @@ void write_tensor_file(const std::string& path, std::span<const TensorSource> te
     file.write(std::as_bytes(std::span(elements)));
   }
   file.commit();
+  return file.checksum();
 }
 
 TensorFile::TensorFile(const std::string& path) : path_(path) {

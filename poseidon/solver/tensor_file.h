@@ -27,10 +27,10 @@ struct TensorSource {
   std::function<void(std::span<float>)> read;
 };
 
-/// Writes the file and has the disk confirm it. Throws bosen::Error(kStorage); what there is of the file then is of no
-/// use.
-void write_tensor_file(const std::string& path, std::span<const TensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+/// Writes the file, has the disk confirm it, and returns its checksum (checksum_of_file). Throws
+/// bosen::Error(kStorage); what there is of the file then is of no use.
+std::uint32_t write_tensor_file(const std::string& path, std::span<const TensorSource> tensors,
+                                const std::map<std::string, std::string>& metadata = {});
 
 /// A file of tensors, opened and checked. Used by one thread.
 class TensorFile {

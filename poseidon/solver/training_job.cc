@@ -90,6 +90,9 @@ void TrainingJob::settle_start() {
   seed = options.seed > 0 ? options.seed : solver.random_seed.value_or(1);
   if (settings.resume.empty()) return;
   snapshot = open_snapshot(settings.resume);
+  if (!snapshot->passed_over.empty() && cluster.rank() == 0) {
+    bosen::say(fmt::format("poseidon train: {}; going on from {}\n", snapshot->passed_over, snapshot->path));
+  }
   const TrainingState& state = snapshot->state;
   if (options.seed > 0 && options.seed != state.seed) {
     refuse(
@@ -108,10 +111,10 @@ void TrainingJob::settle_start() {
 
 void TrainingJob::tell_of_others() const {
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
-  if (!newest || (snapshot && *newest <= snapshot->state.iteration)) return;
+  if (!newest || (snapshot && (*newest <= snapshot->state.iteration || !snapshot->passed_over.empty()))) return;
   bosen::say(fmt::format(
       "poseidon train: {} has {} snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
-      "test' take the one of the highest number\n",
+      "test' take the newest that is complete\n",
       snapshots, snapshot ? "newer" : "an earlier run's", *newest));
 }
 

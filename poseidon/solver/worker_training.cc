@@ -126,7 +126,11 @@ void WorkerTraining::load() {
     if (losses.empty()) return;
     for (const double loss : losses[static_cast<std::size_t>(worker_.id()) % losses.size()]) losses_.add(loss);
   } else if (!job_.settings.weights.empty()) {
-    const TensorFile file(weights_path(job_.settings.weights));
+    const WeightsFile weights_file = find_weights(job_.settings.weights);
+    if (worker_.id() == 0 && !weights_file.passed_over.empty()) {
+      say(fmt::format("{}; beginning with {}", weights_file.passed_over, weights_file.path));
+    }
+    const TensorFile file(weights_file.path);
     load_tensors(file, weights, job_.settings.fine_tune ? Match::kCommon : Match::kExact, *backend_);
   }
 }

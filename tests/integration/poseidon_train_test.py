@@ -114,6 +114,8 @@ class SnapshotTest(PoseidonTest):
                 shutil.copytree(self.snapshots("whole"), resume)
                 (resume / "iter_40" / "state.json").unlink()
             again = self.train(f"again-{resume.name}", "--resume", resume)
+            if resume.name == "copy":
+                self.assertRegex(again.stderr, r"iter_40/state.json: is not there.*; going on from .*/iter_20\n")
             for file in ("weights.safetensors", "solver.safetensors", "state.json"):
                 self.assertEqual((self.snapshots(f"again-{resume.name}") / "iter_40" / file).read_bytes(),
                                  (self.snapshots("whole") / "iter_40" / file).read_bytes(), file)

@@ -69,10 +69,13 @@ TEST_F(SnapshotTest, FindsTheNewestCompleteOneOfAFolder) {
   EXPECT_EQ(open_snapshot(snapshots_).state.iteration, 100);
   fs::remove(fs::path(snapshots_) / "iter_100" / "state.json");
   EXPECT_EQ(open_snapshot(snapshots_).state.iteration, 20);
+  EXPECT_THAT(open_snapshot(snapshots_).passed_over,
+              testing::AllOf(HasSubstr("iter_100"), HasSubstr("state.json"), HasSubstr("not there")));
   fs::resize_file(fs::path(snapshots_) / "iter_20" / "weights.safetensors", 100);
   EXPECT_EQ(open_snapshot(snapshots_).path, snapshots_ + "/iter_9");
-  EXPECT_EQ(weights_path(snapshots_), snapshots_ + "/iter_9/weights.safetensors");
-  EXPECT_EQ(weights_path("other.safetensors"), "other.safetensors");
+  EXPECT_EQ(find_weights(snapshots_).path, snapshots_ + "/iter_9/weights.safetensors");
+  EXPECT_THAT(find_weights(snapshots_).passed_over, HasSubstr("iter_100"));
+  EXPECT_EQ(find_weights("other.safetensors").path, "other.safetensors");
 }
 
 TEST_F(SnapshotTest, KeepsTheSchemesOnWhichWorkersSettled) {
@@ -115,12 +118,27 @@ TEST_F(SnapshotTest, RefusesWhatWasCutShort) {
   write(3);
   fs::resize_file(path / "state.json", 20);
   EXPECT_THAT(refusal(path.string()), testing::AllOf(HasSubstr("state.json"), HasSubstr("damaged")));
-  std::ofstream(path / "state.json") << R"({"format": 1, "net": 5})";
+  std::ofstream(path / "state.json") << R"({"format": 2, "net": 5})";
   EXPECT_THAT(refusal(path.string()), HasSubstr("no proper 'net'"));
-  std::ofstream(path / "state.json") << R"({"format": 2})";
-  EXPECT_THAT(refusal(path.string()), HasSubstr("format 2"));
+  std::ofstream(path / "state.json") << R"({"format": 1})";
+  EXPECT_THAT(refusal(path.string()), HasSubstr("format 1"));
   fs::remove(path / "state.json");
   EXPECT_THAT(refusal(path.string()), HasSubstr("no complete snapshot"));
+}
+
+TEST_F(SnapshotTest, RefusesWhatIsNotAsItWasWritten) {
+  for (const char* file : {"weights.safetensors", "solver.safetensors"}) {
+    const std::string path = write(3);
+    load(path);  // it is as it was
+    std::fstream damaged(fs::path(path) / file, std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(-2, std::ios::end);
+    damaged.put('\x01');
+    damaged.close();
+    EXPECT_THAT(refusal(path), testing::AllOf(HasSubstr(file), HasSubstr("not as it was written")));
+  }
+  const std::string path = write(3);
+  std::ofstream(fs::path(path) / "weights.safetensors", std::ios::in | std::ios::out).put('?');
+  EXPECT_THAT(error_of([&] { (void)find_weights(path); }, bosen::ErrorKind::kData), HasSubstr("not as it was written"));
 }
 
 TEST_F(SnapshotTest, RefusesOtherNetsAndChangesNothing) {
