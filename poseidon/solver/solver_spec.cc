@@ -1,5 +1,7 @@
 #include "poseidon/solver/solver_spec.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <limits>
@@ -50,23 +52,23 @@ void read_rule(Fields& fields, SolverSpec& spec) {
 void read_policy(Fields& fields, LearningRatePolicy& rate) {
   using Kind = LearningRatePolicy::Kind;
   constexpr Kind kKinds[] = {Kind::kFixed, Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp, Kind::kPoly};
-  rate.kind = kKinds[fields.choice("lr_policy", {"fixed", "step", "multistep", "inv", "exp", "poly"}, 0)];
+  const std::vector<std::string> policies{"fixed", "step", "multistep", "inv", "exp", "poly"};
+  const std::size_t policy = fields.choice("lr_policy", policies, 0);
+  rate.kind = kKinds[policy];
   rate.base = fields.number("base_lr", std::nullopt, kFloatsFrom0);
-  const auto needs = [&](std::initializer_list<Kind> kinds) {
-    return std::find(kinds.begin(), kinds.end(), rate.kind) != kinds.end();
-  };
   // A policy without one of its numbers would silently be another policy.
-  const auto number = [&](const char* key, bool needed) {
-    return fields.number(key, needed ? std::nullopt : std::optional<double>(1), kFloatsFrom0);
+  const auto expect = [&](const char* key, std::initializer_list<Kind> kinds) {
+    if (std::find(kinds.begin(), kinds.end(), rate.kind) == kinds.end() || fields.has(key)) return;
+    fields.fail("lr_policy", fmt::format("{} needs {} as well", policies[policy], key));
   };
-  rate.gamma = number("gamma", needs({Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp}));
-  rate.power = number("power", needs({Kind::kInv, Kind::kPoly}));
-  rate.step_size =
-      fields.integer("stepsize", needs({Kind::kStep}) ? std::nullopt : std::optional<std::int64_t>(1), kAtLeast1);
+  expect("gamma", {Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp});
+  expect("power", {Kind::kInv, Kind::kPoly});
+  expect("stepsize", {Kind::kStep});
+  expect("stepvalue", {Kind::kMultistep});
+  rate.gamma = fields.number("gamma", 1.0, kFloatsFrom0);
+  rate.power = fields.number("power", 1.0, kFloatsFrom0);
+  rate.step_size = fields.integer("stepsize", 1, kAtLeast1);
   rate.step_values = fields.integers("stepvalue", kAtLeast0);
-  if (rate.kind == Kind::kMultistep && rate.step_values.empty()) {
-    fields.fail("stepvalue", "lr_policy multistep needs the iterations of its steps");
-  }
   if (!std::is_sorted(rate.step_values.begin(), rate.step_values.end())) {
     fields.fail("stepvalue", "must grow from value to value");
   }
@@ -133,7 +135,14 @@ SolverSpec from_node(const Node& root, const std::string& file) {
 
 }  // namespace
 
-SolverSpec read_solver_spec(const std::string& path) { return from_node(Node::read_file(path), path); }
+SolverSpec read_solver_spec(const std::string& path) {
+  const Node root = Node::read_file(path);
+  SolverSpec spec = from_node(root, path);
+  std::error_code error;
+  if (std::filesystem::exists(spec.net, error)) return spec;
+  const Node& net = *root.find("net");
+  net.fail(fmt::format("there is no '{}', neither beside this file nor in the working folder", net.text()));
+}
 
 SolverSpec parse_solver_spec(const std::string& text, const std::string& file) {
   return from_node(Node::parse(text, file), file);

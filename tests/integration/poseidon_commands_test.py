@@ -142,7 +142,7 @@ layer:
             ("gamma: 0.001\n", "", "gamma"),
             ("base_lr: 0.05", "base_lr: fast", "base_lr"),
             ("max_iter: 40\n", "", "max_iter"),
-            ("net: net.yaml", "net: nut.yaml", "nut.yaml"),
+            ("net: net.yaml", "net: nut.yaml", "solver.yaml:1:6: there is no 'nut.yaml', neither beside this file nor"),
             ("momentum: 0.9", "momentum: [0.9", ""),
             ("momentum: 0.9", "momentum: 0.9\nmomentum: 0.8", "momentum"),
         ]:

@@ -61,8 +61,8 @@ TEST(SolverSpecTest, LeavesOutWhatIsNotAskedFor) {
 TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("solver.yaml:4:1"));
   EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("stepsize"));
-  EXPECT_THAT(error_of("lr_policy: step\ngamma: 0.1\n"), HasSubstr("stepsize"));
-  EXPECT_THAT(error_of("lr_policy: exp\n"), HasSubstr("gamma"));
+  EXPECT_THAT(error_of("lr_policy: step\ngamma: 0.1\n"), HasSubstr("step needs stepsize as well"));
+  EXPECT_THAT(error_of("lr_policy: exp\n"), HasSubstr("solver.yaml:4:12: solver.lr_policy: exp needs gamma as well"));
   EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\n"), HasSubstr("stepvalue"));
   EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\nstepvalue: [5, 3]\n"), HasSubstr("must grow"));
   EXPECT_THAT(error_of("lr_policy: sigmoidal\n"), HasSubstr("lr_policy"));
