@@ -154,7 +154,7 @@ WorkerResult WorkerTraining::run() {
   result_.images_per_second = images_per_second(all_);
   const bool snapshot_is_due = job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0;
   if (result_.iterations > 0 && (job_.solver.snapshot_after_train || snapshot_is_due) && !job_.snapshots.empty()) {
-    write_snapshot_here();
+    write_last_snapshot();
   }
   if (worker_.id() == 0 && updater_.skipped() > 0) {
     say(fmt::format("{} of {} iterations changed nothing, as their gradients were not finite", updater_.skipped(),
@@ -342,6 +342,17 @@ void WorkerTraining::write_snapshot_here() {
   }
   const std::vector<NamedTensor> history = updater_.history();
   result_.snapshot = write_snapshot(job_.snapshots, state(), {.weights = weights, .history = history}, *backend_);
+}
+
+void WorkerTraining::write_last_snapshot() {
+  try {
+    write_snapshot_here();
+  } catch (const bosen::Error& error) {
+    if (error.kind() != bosen::ErrorKind::kStorage) throw;
+    throw bosen::Error(error.kind(), fmt::format("{}: training has ended, and what it has learned since the last "
+                                                 "snapshot is lost; make room, and go on from that with --resume",
+                                                 error.what()));
+  }
 }
 
 void WorkerTraining::write_snapshot_on_the_way() {

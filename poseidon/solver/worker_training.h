@@ -88,6 +88,7 @@ class WorkerTraining {
   /// Every worker takes part and worker 0 writes; all updates are in place.
   void write_snapshot_here();
   void write_snapshot_on_the_way();
+  void write_last_snapshot();
   [[nodiscard]] TrainingState state() const;
   [[nodiscard]] static std::unique_ptr<BatchSource> open_source(const TrainingJob& job, const bosen::Worker& worker);
 
