@@ -73,12 +73,12 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
     refuse(bosen::ErrorKind::kConfiguration,
            fmt::format("{}: has no data layer for phase TRAIN, so there is nothing to learn from", net.file));
   }
-  if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
-    bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
-  }
   if (feed->has(Phase::kTest)) (void)feed->examples(Phase::kTest);  // broken data are better known now than at a test
   batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
   make_plan();
+  if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
+    bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
+  }
   sums = cluster.create_channel("poseidon.sums");
   statistics = cluster.create_channel("poseidon.statistics");
 }
