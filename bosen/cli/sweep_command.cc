@@ -122,6 +122,7 @@ int run_sweep(const SweepFlags& flags) {
   const std::string output = flags.output.empty() ? spec.name : flags.output;
   lab::check_program(spec, own_folder());
   std::vector<lab::SweepRun> runs = lab::plan_runs(spec, output, own_folder());
+  lab::check_output(output, runs);
   if (flags.dry_run) {
     print_plan(runs);
     return 0;

@@ -39,9 +39,14 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Besides the build, what has to be the same for a result to count again.
+/// Besides the build, what has to be the same for a result to count again. Not the folder, which the next call may
+/// spell otherwise.
 std::string fingerprint(const SweepRun& run) {
-  return fmt::format("{}\n{}", fmt::join(run.command, "\n"), run.cluster);
+  std::string text = fmt::format("{}\n{}", fmt::join(run.command, "\n"), run.cluster);
+  for (std::size_t at = text.find(run.folder); at != std::string::npos; at = text.find(run.folder, at)) {
+    text.erase(at, run.folder.size());
+  }
+  return text;
 }
 
 /// What is known of a run that has ended well or diverged: three parts of its file.
@@ -51,11 +56,11 @@ struct Record {
   std::string fingerprint;
 };
 
-std::string done_file(const SweepRun& run) { return run.folder + "/done.txt"; }
+std::string done_file(const std::string& folder) { return folder + "/done.txt"; }
 std::string log_file(const SweepRun& run) { return run.folder + "/log.txt"; }
 
-Record read_record(const SweepRun& run) {
-  std::ifstream file(done_file(run));
+Record read_record(const std::string& folder) {
+  std::ifstream file(done_file(folder));
   Record record;
   std::getline(file, record.status);
   std::getline(file, record.build);
@@ -64,7 +69,7 @@ Record read_record(const SweepRun& run) {
 }
 
 void write_record(const SweepRun& run, const Record& record) {
-  write_file(done_file(run), fmt::format("{}\n{}\n{}", record.status, record.build, record.fingerprint));
+  write_file(done_file(run.folder), fmt::format("{}\n{}\n{}", record.status, record.build, record.fingerprint));
 }
 
 std::string last_line(const std::string& text) {
@@ -90,7 +95,7 @@ pid_t start(const SweepRun& run) {
   std::error_code error;
   std::filesystem::create_directories(run.folder, error);
   if (error) refuse(run.folder);
-  std::filesystem::remove(done_file(run), error);
+  std::filesystem::remove(done_file(run.folder), error);
   if (!run.cluster.empty()) write_file(run.folder + "/cluster.yaml", run.cluster);
   write_file(run.folder + "/command.txt", fmt::format("{}\n", fmt::join(run.command, " ")));
   write_file(log_file(run), "");
@@ -104,7 +109,7 @@ pid_t start(const SweepRun& run) {
 }  // namespace
 
 RunOutcome recorded_outcome(const SweepRun& run) {
-  const Record record = read_record(run);
+  const Record record = read_record(run.folder);
   if (record.fingerprint != fingerprint(run) || record.build != run.build) return {};
   const bool diverged = record.status == "diverged";
   if (!diverged && !std::filesystem::exists(run.folder + "/metrics.jsonl")) return {};
@@ -112,8 +117,24 @@ RunOutcome recorded_outcome(const SweepRun& run) {
 }
 
 bool is_of_another_build(const SweepRun& run) {
-  const Record record = read_record(run);
+  const Record record = read_record(run.folder);
   return record.fingerprint == fingerprint(run) && record.build != run.build;
+}
+
+void check_output(const std::string& output, const std::vector<SweepRun>& runs) {
+  std::map<std::string, std::string> own;  // fingerprints by folder's name
+  for (const SweepRun& run : runs) own[std::filesystem::path(run.folder).filename()] = fingerprint(run);
+  std::vector<std::string> others;
+  std::error_code error;  // no folder yet: nothing is lost
+  for (const auto& entry : std::filesystem::directory_iterator(output + "/runs", error)) {
+    const std::string done_by = read_record(entry.path()).fingerprint;
+    const auto same = own.find(entry.path().filename());
+    if (!done_by.empty() && (same == own.end() || same->second != done_by)) others.push_back(entry.path());
+  }
+  if (others.empty()) return;
+  throw Error(ErrorKind::kUsage, fmt::format("'{}' has results of another sweep, as in {}: name another folder with "
+                                             "--output, or remove this one",
+                                             output, *std::min_element(others.begin(), others.end())));
 }
 
 bool SweepRunner::run(const OnProgress& on_progress) {

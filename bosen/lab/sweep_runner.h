@@ -57,4 +57,8 @@ RunOutcome recorded_outcome(const SweepRun& run);
 /// Whether all that keeps an earlier call's result from counting is that the program was another build.
 bool is_of_another_build(const SweepRun& run);
 
+/// Throws Error(kUsage) where the folder has results of other runs than these, which would stand beside theirs or be
+/// replaced.
+void check_output(const std::string& output, const std::vector<SweepRun>& runs);
+
 }  // namespace bosen::lab

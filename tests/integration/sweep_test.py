@@ -128,6 +128,20 @@ class SweepTest(unittest.TestCase):
         with open(saved, encoding="utf-8") as file:
             self.assertEqual(file.read(), REAL)
 
+    def test_results_of_another_sweep_are_kept(self):
+        self.assertEqual(self.sweep(REAL).returncode, 0)
+        summary = self.summary()
+        for other in (REAL.replace("rank: 4", "rank: 3"), REAL.replace("[1, 2]", "[1]")):
+            run = self.sweep(other)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertRegex(run.stderr, r"^bosen sweep: '.*/out' has results of another sweep, as in .*: name another folder with --output")
+            self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
+        self.assertEqual(self.summary(), summary)
+        more = self.sweep(REAL.replace("[1, 2]", "[1, 2, 3]") + "target: {measure: rmse, at_most: 9}\n")
+        self.assertEqual(more.returncode, 0, more.stderr)
+        self.assertIn("3/3", more.stderr)
+        self.assertNotIn("2/3", more.stderr, "what is done is not repeated")
+
     def test_an_interrupted_sweep_goes_on(self):
         slow = SIMULATED.replace("epochs: 3", "epochs: 60")
         with subprocess.Popen(self.command(slow, "--parallel", "1"), stderr=subprocess.PIPE, text=True) as job:
@@ -168,6 +182,7 @@ class SweepTest(unittest.TestCase):
         run = self.sweep(REAL + "target: {measure: rsme, at_most: 3}\n")
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertRegex(run.stderr, "no run reports 'rsme', which the target names; they report .*rmse")
+        self.output += "-many"
         run = self.sweep(REAL.replace("rank: 4", "rank: many"))
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertIn("failed: mf: --rank", run.stderr)

@@ -9,6 +9,7 @@
 #include "bosen/lab/sweep_run.h"
 #include "bosen/lab/sweep_spec.h"
 #include "tests/support/configuration_error.h"
+#include "tests/support/error_message.h"
 
 namespace bosen::lab {
 namespace {
@@ -281,6 +282,34 @@ TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {
   other.command.emplace_back("--rank=3");
   EXPECT_EQ(recorded_outcome(other).status, RunStatus::kPending);
   EXPECT_FALSE(is_of_another_build(other));
+}
+
+TEST_F(SweepResultsTest, AFolderKeepsTheResultsOfOneSweep) {
+  for (const char* name : {"0-1", "0-2", "4-1", "4-2"}) script(name, 20, 30);
+  const std::string output = (folder_ / "out").string();
+  const auto problem_with = [&](const std::string& further) {
+    return error_message([&] { check_output(output, plan_runs(spec(further), output, "/nowhere")); });
+  };
+  EXPECT_EQ(problem_with("grid: {staleness: [0, 4]}\n"), "no error") << "an empty folder";
+  run(spec("grid: {staleness: [0, 4]}\n"));
+  EXPECT_EQ(problem_with("grid: {staleness: [0, 4]}\n"), "no error") << "the same again";
+  EXPECT_EQ(problem_with("grid: {staleness: [0, 4, 8]}\n"), "no error") << "goes on after the last run";
+  EXPECT_EQ(problem_with("grid: {staleness: [0, 4]}\nname: other\ntarget: {measure: rmse, at_most: 1}\n"), "no error");
+  std::ofstream(folder_ / "app", std::ios::app) << "# changed\n";
+  EXPECT_EQ(problem_with("grid: {staleness: [0, 4]}\n"), "no error") << "another build";
+  for (const char* other : {"grid: {staleness: [0, 8]}\n", "flags: {rank: 3}\ngrid: {staleness: [0, 4]}\n"}) {
+    EXPECT_THAT(problem_with(other), HasSubstr("name another folder with --output")) << other;
+  }
+  EXPECT_THAT(problem_with("grid: {staleness: [0]}\n"), HasSubstr(output + "/runs/0003")) << "fewer runs";
+}
+
+TEST_F(SweepResultsTest, GoesOnInAFolderThatIsSpelledOtherwise) {
+  script("0-1", 20, 30);
+  script("0-2", 20, 30);
+  const SweepSpec sweep = spec("grid: {staleness: [0]}\n");
+  run(sweep);
+  const auto again = plan_runs(sweep, (folder_ / "." / "out").string(), "/nowhere");
+  EXPECT_EQ(recorded_outcome(again[0]).status, RunStatus::kDone);
 }
 
 TEST_F(SweepResultsTest, WhatAnotherBuildHasDoneIsRepeated) {
