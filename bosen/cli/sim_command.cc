@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
@@ -23,13 +26,26 @@ struct SimFlags {
   std::uint64_t seed = 0;  ///< 0: the file's
 };
 
+/// Whether the words give a value to the flag.
+bool give(const std::vector<std::string>& words, const std::string& name) {
+  const std::string flag = "--" + name;
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return word == flag || word.starts_with(flag + "="); });
+}
+
+/// The program with the file's flags, but for those that the command line gives instead.
 std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& flags,
                                       const std::vector<std::string>& further) {
-  std::vector<std::string> command = {
-      launch::program_beside(own_folder(), spec.program), fmt::format("--workers={}", spec.workers),
-      fmt::format("--shards={}", spec.shards), fmt::format("--seed={}", flags.seed == 0 ? spec.seed : flags.seed)};
-  if (!flags.output.empty()) command.push_back("--output=" + flags.output);
-  for (const auto& [name, value] : spec.flags) command.push_back(fmt::format("--{}={}", name, value));
+  std::vector<std::pair<std::string, std::string>> settings = {
+      {"workers", std::to_string(spec.workers)},
+      {"shards", std::to_string(spec.shards)},
+      {"seed", std::to_string(flags.seed == 0 ? spec.seed : flags.seed)}};
+  if (!flags.output.empty()) settings.emplace_back("output", flags.output);
+  settings.insert(settings.end(), spec.flags.begin(), spec.flags.end());
+  std::vector<std::string> command = {launch::program_beside(own_folder(), spec.program)};
+  for (const auto& [name, value] : settings) {
+    if (!give(further, name)) command.push_back(fmt::format("--{}={}", name, value));
+  }
   command.insert(command.end(), further.begin(), further.end());
   return command;
 }
@@ -67,7 +83,8 @@ int sim_command(int argc, const char* const* argv) {
   reader.take_rest(further);
   reader.set_usage("bosen sim SPEC.yaml [FLAGS] [-- FLAGS OF THE APP]");
   reader.set_footer(
-      "Example: bosen sim config/sweeps/mf-256.yaml --output mf-256\n\n"
+      "Example: bosen sim config/sweeps/mf-256.yaml --output mf-256 -- --staleness 8\n\n"
+      "Flags after '--' win over the file's.\n\n"
       "The same file and seed give the same results, byte for byte. Times in the results are the simulated cluster's.");
   return read_flags(reader, argc, argv) ? run_simulated(flags, further) : 0;
 }

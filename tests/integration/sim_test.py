@@ -93,6 +93,12 @@ class SimTest(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertIn("kept the guarantee", run.stdout)
 
+    def test_the_command_line_wins_over_the_file(self):
+        output = self.results("out", SPEC.replace("MODEL", "essp"), "--", "--staleness", "5", "--rank=3", "--workers", "1")
+        configuration = self.events(output, "start")[0]["configuration"]
+        self.assertEqual([configuration[name] for name in ("staleness", "rank", "workers", "epochs")], [5, 3, 1, 2])
+        self.assertEqual(self.events(output, "end")[0]["workers"], 6)
+
     def test_mistakes(self):
         def refused(text, words, code=2):
             run = self.sim(text)
