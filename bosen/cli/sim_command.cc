@@ -41,8 +41,8 @@ std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& 
       {"shards", std::to_string(spec.shards)},
       {"seed", std::to_string(flags.seed == 0 ? spec.seed : flags.seed)}};
   if (!flags.output.empty()) settings.emplace_back("output", flags.output);
-  settings.insert(settings.end(), spec.flags.begin(), spec.flags.end());
-  std::vector<std::string> command = {launch::program_beside(own_folder(), spec.program)};
+  for (const auto& [name, value] : spec.flags) settings.emplace_back(name, value.text());
+  std::vector<std::string> command = {launch::program_beside(own_folder(), spec.program.text())};
   for (const auto& [name, value] : settings) {
     if (!give(further, name)) command.push_back(fmt::format("--{}={}", name, value));
   }
@@ -53,15 +53,16 @@ std::vector<std::string> command_line(const sim::SimSpec& spec, const SimFlags& 
 /// Becomes the app's own program, which finds the specification in its environment.
 int run_simulated(const SimFlags& flags, const std::vector<std::string>& further) {
   const sim::SimSpec spec = sim::read_sim_spec(flags.spec);
+  // Other programs would run, and simulate nothing.
+  const std::vector<std::string> flags_of_app = launch::flags_of_app(spec.program, own_folder());
+  for (const auto& flag : spec.flags) launch::check_flag(flag, spec.program, flags_of_app);
   std::vector<std::string> command = command_line(spec, flags, further);
-  static_cast<void>(launch::flags_of_app(command.front(), flags.spec));  // others would run, and simulate nothing
   std::vector<char*> words;
   for (std::string& word : command) words.push_back(word.data());
   words.push_back(nullptr);
   launch::set_simulation_file(std::filesystem::absolute(flags.spec).string());
   ::execvp(words.front(), words.data());
-  throw Error(ErrorKind::kUsage, fmt::format("cannot start the program '{}' that {} names: {}", spec.program,
-                                             flags.spec, std::strerror(errno)));
+  spec.program.fail(fmt::format("cannot start '{}': {}", spec.program.text(), std::strerror(errno)));
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ void tell_of_other_builds(const lab::SweepSpec& spec, const std::vector<lab::Swe
   const auto repeated = std::count_if(runs.begin(), runs.end(), lab::is_of_another_build);
   if (repeated == 0) return;
   say(fmt::format("bosen sweep: {} of an earlier call {} by another build of {}, and {} repeated\n",
-                  counted(repeated, "run"), repeated == 1 ? "was" : "were", spec.program,
+                  counted(repeated, "run"), repeated == 1 ? "was" : "were", spec.program.text(),
                   repeated == 1 ? "is" : "are"));
 }
 

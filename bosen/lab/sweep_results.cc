@@ -330,7 +330,7 @@ std::string SweepResults::csv() const {
 std::string SweepResults::json() const {
   Json json;
   json["name"] = spec_.name;
-  json["program"] = spec_.program;
+  json["program"] = spec_.program.text();
   json["simulated"] = spec_.cluster.has_value();
   json["measure"] = measure_;
   json["target"] = nullptr;

@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include "bosen/base/limits.h"
-#include "bosen/base/suggestion.h"
 #include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/sim/sim_spec.h"
@@ -183,13 +182,11 @@ std::string SweepRun::title() const {
 }
 
 void check_program(const SweepSpec& spec, const std::string& programs) {
-  const std::vector<std::string> flags =
-      launch::flags_of_app(launch::program_beside(programs, spec.program), spec.file);
+  const std::vector<std::string> flags = launch::flags_of_app(spec.program, programs);
   const auto check = [&](const Setting& setting) {
     const std::string& name = setting.first;
     if (name == "processes" || name == "servers" || name.starts_with("cluster.")) return;
-    if (std::find(flags.begin(), flags.end(), name) != flags.end()) return;
-    setting.second.fail(fmt::format("'{}' is no flag of {}{}", name, spec.program, suggestion(name, flags)));
+    launch::check_flag(setting, spec.program, flags);
   };
   std::for_each(spec.flags.begin(), spec.flags.end(), check);
   for (const Axis& axis : spec.axes) {
@@ -198,7 +195,7 @@ void check_program(const SweepSpec& spec, const std::string& programs) {
 }
 
 std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output, const std::string& programs) {
-  const std::string program = launch::program_beside(programs, spec.program);
+  const std::string program = launch::program_beside(programs, spec.program.text());
   const std::string build = build_of(program);
   std::vector<SweepRun> runs;
   for (std::size_t index = 0; index < spec.settings(); ++index) {

@@ -108,7 +108,8 @@ SweepSpec read_sweep_spec(const std::string& path) {
   SweepSpec spec;
   spec.file = path;
   spec.name = fields.text("name", std::filesystem::path(path).stem().string());
-  spec.program = fields.text("program", {});
+  static_cast<void>(fields.text("program", {}));  // refuses what is no text
+  spec.program = fields.child("program");
   spec.flags = read_flags(fields.child("flags"), fields.has("cluster"));
   spec.processes = static_cast<int>(fields.integer("processes", 1, {1, limits::kProcessesMax}));
   spec.servers = static_cast<int>(fields.integer("servers", 0, {0, limits::kProcessesMax}));

@@ -38,7 +38,7 @@ struct Target {
 struct SweepSpec {
   std::string file;  ///< where it was read
   std::string name;
-  std::string program;
+  SpecNode program;            ///< its name or path
   std::vector<Setting> flags;  ///< of every run
   int processes = 1;
   int servers = 0;

@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "bosen/base/error.h"
+#include "bosen/base/suggestion.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/launch/socket.h"
 #include "bosen/launch/text.h"
@@ -40,12 +41,12 @@ std::string help_of(const std::string& program) {
 
 }  // namespace
 
-std::vector<std::string> flags_of_app(const std::string& program, const std::string& place) {
+std::vector<std::string> flags_of_app(const SpecNode& program, const std::string& folder) {
   std::string help;
   try {
-    help = help_of(program);
+    help = help_of(program_beside(folder, program.text()));
   } catch (const Error& error) {
-    throw Error(ErrorKind::kConfiguration, place + ": " + error.what());
+    program.fail(error.what());
   }
   std::vector<std::string> names;
   for (const std::string_view line : split(help, '\n')) {
@@ -57,7 +58,14 @@ std::vector<std::string> flags_of_app(const std::string& program, const std::str
   }
   const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   if (has("consistency") && has("staleness")) return names;
-  throw Error(ErrorKind::kConfiguration, place + ": the program '" + program + "' is not built on bosen");
+  program.fail("the program '" + program.text() + "' is not built on bosen");
+}
+
+void check_flag(const std::pair<std::string, SpecNode>& flag, const SpecNode& program,
+                const std::vector<std::string>& flags) {
+  const auto& [name, value] = flag;
+  if (std::find(flags.begin(), flags.end(), name) != flags.end()) return;
+  value.fail("'" + name + "' is no flag of " + program.text() + suggestion(name, flags));
 }
 
 }  // namespace bosen::launch

@@ -124,8 +124,8 @@ StragglerSpec read_straggler(const SpecNode& node, int processes) {
   return straggler;
 }
 
-std::vector<std::pair<std::string, std::string>> read_flags(const SpecNode& node) {
-  std::vector<std::pair<std::string, std::string>> flags;
+std::vector<std::pair<std::string, SpecNode>> read_flags(const SpecNode& node) {
+  std::vector<std::pair<std::string, SpecNode>> flags;
   if (node.kind() != SpecNode::Kind::kMap && node.kind() != SpecNode::Kind::kEmpty) {
     node.fail("flags: must be names of the program's flags with their values");
   }
@@ -135,7 +135,7 @@ std::vector<std::pair<std::string, std::string>> read_flags(const SpecNode& node
     }
     for (const SpecNode& item : value.items()) {
       if (item.kind() != SpecNode::Kind::kText) item.fail("flags." + name + ": must be a text or a list of texts");
-      flags.emplace_back(name, item.text());
+      flags.emplace_back(name, item);
     }
   }
   return flags;
@@ -169,11 +169,11 @@ SimSpec read_cluster(SpecFields& fields, const std::filesystem::path& folder) {
 SimSpec read_sim_spec(const std::string& path) {
   const SpecNode root = SpecNode::read_file(path);
   SpecFields fields(root, "");
-  const std::string program = fields.text("program", {});
+  static_cast<void>(fields.text("program", {}));  // refuses what is no text
   const auto flags = read_flags(fields.child("flags"));
   const auto seed = static_cast<std::uint64_t>(fields.integer("seed", 1, {0, 9e18}));
   SimSpec spec = read_cluster(fields, std::filesystem::path(path).parent_path());
-  spec.program = program;
+  spec.program = fields.child("program");
   spec.flags = flags;
   spec.seed = seed;
   fields.finish();

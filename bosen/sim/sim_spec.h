@@ -77,12 +77,12 @@ struct CrashSpec {
 };
 
 struct SimSpec {
-  std::string program;
-  std::vector<std::pair<std::string, std::string>> flags;  ///< of the program
-  int nodes = 1;                                           ///< those that have workers
-  int workers = 1;                                         ///< of each node
-  int servers = 0;                                         ///< nodes besides that only serve rows
-  int shards = 0;                                          ///< of each node that has any; 0: one
+  SpecNode program;                                     ///< its name or path
+  std::vector<std::pair<std::string, SpecNode>> flags;  ///< of the program; each value is a text
+  int nodes = 1;                                        ///< those that have workers
+  int workers = 1;                                      ///< of each node
+  int servers = 0;                                      ///< nodes besides that only serve rows
+  int shards = 0;                                       ///< of each node that has any; 0: one
   std::uint64_t seed = 1;
   NetworkSpec network;
   ComputeSpec compute;

@@ -15,6 +15,7 @@ using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::Property;
 
 class SimSpecTest : public ::testing::Test {
  protected:
@@ -58,7 +59,10 @@ stragglers:
 crashes: [{node: 5, at_s: 3}]
 time_limit_s: 60
 )");
-  EXPECT_THAT(spec.flags, ElementsAre(Pair("rank", "20"), Pair("straggler", "0:2"), Pair("straggler", "1:3")));
+  const auto text = [](const char* value) { return Property(&SpecNode::text, value); };
+  EXPECT_EQ(spec.program.text(), "mf");
+  EXPECT_THAT(spec.flags,
+              ElementsAre(Pair("rank", text("20")), Pair("straggler", text("0:2")), Pair("straggler", text("1:3"))));
   EXPECT_EQ(spec.processes(), 10);
   EXPECT_DOUBLE_EQ(spec.network.path.bytes_per_s, 12.5e6);
   EXPECT_EQ(spec.network.path.latency, 200'000);
