@@ -275,19 +275,22 @@ std::vector<Host> parse_host_list(std::string_view list) {
 }
 
 std::vector<Host> read_hostfile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(ErrorKind::kConfiguration, "cannot read the hostfile '" + path + "': " + reason);
+  };
   std::error_code error;
-  if (!file || std::filesystem::is_directory(path, error)) {
-    const std::string reason = file ? "it is a folder" : std::strerror(errno);
-    throw Error(ErrorKind::kConfiguration, "cannot read the hostfile '" + path + "': " + reason + similar_file(path));
+  if (std::filesystem::is_directory(path, error)) refuse("it is a folder");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const int cause = errno;
+    refuse(std::strerror(cause) + (cause == ENOENT ? similar_file(path) : ""));
   }
   std::string text;
   std::array<char, 65536> chunk{};
   while (text.size() <= kMaxHostfileBytes && (file.read(chunk.data(), chunk.size()), file.gcount() > 0)) {
     text.append(chunk.data(), static_cast<std::size_t>(file.gcount()));
   }
-  if (file.bad())
-    throw Error(ErrorKind::kConfiguration, "cannot read the hostfile '" + path + "': " + std::strerror(errno));
+  if (file.bad()) refuse(std::strerror(errno));
   if (text.size() > kMaxHostfileBytes) {
     throw Error(ErrorKind::kConfiguration,
                 fmt::format("the hostfile '{}' is larger than {} bytes", path, kMaxHostfileBytes));

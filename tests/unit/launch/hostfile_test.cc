@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "bosen/base/error.h"
+#include "tests/support/error_message.h"
 
 namespace bosen::launch {
 namespace {
@@ -171,6 +174,15 @@ TEST(HostListTest, SaysTheColumnOfWhatIsWrong) {
 
 TEST(HostListTest, RefusesDuplicatesAndSaysHowToMendThem) {
   EXPECT_EQ(list_error_of("h1:2,h2,h1"), "-H:9: the host 'h1' is listed twice: write h1:3 once");
+}
+
+TEST(HostfileTest, NothingElseIsMeantWhereTheFolderIsThere) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "hostfile_folder";
+  std::filesystem::create_directories(folder / "hosts");
+  std::ofstream(folder / "hosts1") << "localhost\n";
+  const std::string path = (folder / "hosts").string();
+  EXPECT_EQ(error_message([&] { read_hostfile(path); }), "cannot read the hostfile '" + path + "': it is a folder");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(HostfileTest, AMissingFileIsAnErrorThatNamesIt) {
