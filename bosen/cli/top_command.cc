@@ -57,6 +57,7 @@ std::string status_of(const Address& address) {
   try {
     response = monitor::http_get(address, kStatusPath, kAnswerTimeoutS);
   } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNetwork) throw;
     throw Error(error.kind(), no_answer(address, error.what()));
   }
   if (response.code == 200) return response.body;

@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <netdb.h>
 
 #include <optional>
 
@@ -26,6 +27,15 @@ void take_answer(evhttp_request* request, void* into) {
   *static_cast<std::optional<HttpResponse>*>(into) = std::move(response);
 }
 
+/// libevent does not tell it apart from a host where nobody listens.
+void refuse_unknown(const std::string& host) {
+  addrinfo* found = nullptr;
+  const int unknown = ::getaddrinfo(host.c_str(), nullptr, nullptr, &found);
+  if (unknown == 0) return ::freeaddrinfo(found);
+  throw Error(ErrorKind::kUsage, "the host '" + host + "' is not known: " + ::gai_strerror(unknown) +
+                                     "; write its address, or add it to DNS or /etc/hosts");
+}
+
 }  // namespace
 
 HttpResponse http_get(const Address& address, const std::string& path, int timeout_s) {
@@ -42,6 +52,7 @@ HttpResponse http_get(const Address& address, const std::string& path, int timeo
   if (evhttp_make_request(connection.get(), request, EVHTTP_REQ_GET, path.c_str()) == 0)
     event_base_dispatch(base.get());
   if (!response) {
+    refuse_unknown(address.host);
     throw Error(ErrorKind::kNetwork, "no answer from http://" + to_string(address) + path);
   }
   return *response;

@@ -213,6 +213,11 @@ class MonitorTest(AppTest):
         self.assertEqual(run.returncode, 2)
         self.assertRegex(run.stderr, r"^bosen top: no answer from http://127.0.0.1:1/api/status; start the job with ")
 
+    def test_says_that_a_host_is_not_known(self):
+        run = subprocess.run([BOSEN, "top", "no-host.invalid:8780"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 2)
+        self.assertRegex(run.stderr, r"^bosen top: the host 'no-host.invalid' is not known: .*; write its address, or add it to DNS")
+
 
 if __name__ == "__main__":
     unittest.main()
