@@ -122,9 +122,11 @@ class Preflight {
     agent.our_address = route.our_address;
     const std::string nonce = random_token();
     ChildRequest child{{"/bin/sh", "-s"}, own_environment(), true};
-    if (!route.local) child.command = ssh_command(request_.ssh, report->host);
     try {
-      child.command.front() = find_program(child.command.front());
+      if (!route.local) {
+        child.command = ssh_command(request_.ssh, report->host);
+        child.command.front() = find_ssh(child.command.front());
+      }
       agent.link = std::make_unique<AgentLink>(std::move(child), nonce, agent_script(nonce, request_.program));
     } catch (const Error& error) {
       fail(agent, error.what());

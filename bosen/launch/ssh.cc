@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bosen/base/error.h"
+#include "bosen/launch/child_process.h"
 #include "bosen/launch/text.h"
 
 namespace bosen::launch {
@@ -167,6 +168,16 @@ std::vector<std::string> ssh_command(const SshSettings& settings, const Host& ho
   if (!host.user.empty()) command.insert(command.end(), {"-l", host.user});
   command.insert(command.end(), {"--", host.name, "exec /bin/sh -s"});
   return command;
+}
+
+std::string find_ssh(const std::string& name) {
+  try {
+    return find_program(name);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}; other hosts are reached by it: install openssh-client, or name another "
+                                          "command by BOSEN_SSH",
+                                          error.what()));
+  }
 }
 
 std::string remote_script(const RemoteProgram& program) {

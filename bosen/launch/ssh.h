@@ -1,6 +1,6 @@
 #pragma once
 
-// What bosen run says to ssh and to the shell at its other end. Pure text, no process is started here.
+// What bosen run says to ssh and to the shell at its other end. No process is started here.
 //
 // ssh's command line holds nothing but options, the host and "exec /bin/sh -s". Everything else (folder, environment,
 // program and arguments) is a script on ssh's stdin in which each value is one quoted word, so that no shell ever
@@ -46,6 +46,9 @@ SshSettings ssh_settings(const GetEnv& env, std::vector<std::string> options);
 
 /// The command line that connects to `host` and starts a shell there which takes its script from stdin.
 std::vector<std::string> ssh_command(const SshSettings& settings, const Host& host);
+
+/// The path of ssh, or of the program that stands for it. Throws Error(kUsage) where there is none.
+std::string find_ssh(const std::string& name);
 
 struct RemoteProgram {
   std::string nonce;

@@ -87,7 +87,7 @@ std::unique_ptr<RankProcess> Supervisor::make_rank(const RankPlace& place) {
     return std::make_unique<LocalRank>(place.rank, route.peer_name, guardian_, std::move(child));
   }
   ChildRequest ssh{ssh_command(request_.ssh, host), own_environment(), true};
-  ssh.command.front() = find_program(ssh.command.front());
+  ssh.command.front() = find_ssh(ssh.command.front());
   RemoteProgram program{random_token(), working_folder(), std::move(variables), request_.command};
   return std::make_unique<RemoteRank>(place.rank, host, guardian_, std::move(ssh), std::move(program));
 }

@@ -123,6 +123,12 @@ class BadUsageTest(LaunchTest):
         self.assertNotIn("did you mean", result.err)
         self.assertIn("write its address, or add it to DNS or /etc/hosts", result.err)
 
+    def test_a_host_that_no_ssh_reaches(self):
+        for arguments in (["run", "-H", "127.0.0.2", "--", "/bin/true"], ["check", "-H", "127.0.0.2"]):
+            result = bosen(*arguments, env=environment(PATH=self.folder))
+            self.assertEqual(result.code, 2, result)
+            self.assertRegex(result.err, "cannot run 'ssh': there is no such program in PATH; .*: install openssh-client")
+
     def test_hosts_given_twice(self):
         self.check("-n", 1, "-H", "localhost", "--hostfile", "x", message="either with -H or with --hostfile")
 
