@@ -161,15 +161,17 @@ std::vector<std::string> node_texts(const std::string& path, const YAML::Node& k
   return texts;
 }
 
-/// Throws for the first thing on the command line that is no flag of ours.
-[[noreturn]] void refuse_extra(const std::vector<std::string>& extras, const std::vector<std::string>& known) {
+/// Throws for the first thing on the command line that is no flag of ours. `hint` is what to say of a flag that is
+/// near none.
+[[noreturn]] void refuse_extra(const std::vector<std::string>& extras, const std::vector<std::string>& known,
+                               const char* hint) {
   for (const std::string& extra : extras) {
     if (extra.size() < 2 || extra[0] != '-') continue;
     const std::string flag = extra.substr(0, extra.find('='));
     std::vector<std::string> flags = known;
     for (std::string& name : flags) name.insert(0, "--");
     const std::string nearest = suggestion(flag.starts_with("--") ? flag : "-" + flag, flags);
-    refuse(fmt::format("unknown flag '{}'{}", flag, nearest.empty() ? "; --help lists all flags" : nearest));
+    refuse(fmt::format("unknown flag '{}'{}", flag, nearest.empty() ? hint : nearest));
   }
   refuse(fmt::format("unexpected argument '{}': every value needs its flag; --help lists all flags", extras[0]));
 }
@@ -281,7 +283,11 @@ OptionReader::Request OptionReader::read(int argc, const char* const* argv) {
   }
   parse(*command_line, std::move(arguments));
   const std::vector<std::string> extras = command_line->remaining();
-  if (!extras.empty()) refuse_extra(extras, known);
+  if (!extras.empty()) {
+    refuse_extra(extras, known,
+                 rest_ == nullptr ? "; --help lists all flags"
+                                  : "; flags of the program go after '--'; --help lists all others");
+  }
   if (command_line->count("--help") > 0) return Request::kHelp;
   if (command_line->count("--version") > 0) return Request::kVersion;
 

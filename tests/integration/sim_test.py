@@ -120,6 +120,11 @@ class SimTest(unittest.TestCase):
         self.assertNotEqual(run.returncode, 0)
         self.assertIn("rank 2 (node 2) crashed", run.stderr)
 
+    def test_an_apps_flag_before_the_dashes(self):
+        run = self.sim(SPEC, "--staleness", "8")
+        self.assertEqual(run.returncode, 2)
+        self.assertRegex(run.stderr, "unknown flag '--staleness'; flags of the program go after '--'")
+
     def test_a_missing_file(self):
         run = subprocess.run([BOSEN, "sim", "/nowhere.yaml"], capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(run.returncode, 2)

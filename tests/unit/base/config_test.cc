@@ -156,6 +156,8 @@ TEST_F(ConfigTest, TakesTheRestFromTheFirstWordThatIsNoFlagOrBehindTwoDashes) {
   read({"--data=x", "env", "--", "--empty="});  // a word of the rest is none of ours
   EXPECT_THAT(rest, testing::ElementsAre("env", "--", "--empty="));
   EXPECT_THAT(flag_error({"--data", "x", "--wrokers", "3", "./mlr"}), StartsWith("unknown flag '--wrokers'"));
+  EXPECT_EQ(flag_error({"--data", "x", "--staleness", "3"}),
+            "unknown flag '--staleness'; flags of the program go after '--'; --help lists all others");
 }
 
 TEST_F(ConfigTest, AnswersRequestsForHelpAndVersionBeforeAnythingElse) {
