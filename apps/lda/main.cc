@@ -257,7 +257,7 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 /// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the model is kept.
-void conclude(const Model& model, const bosen::Options& options, const Settings& settings) {
+void conclude(const Model& model, const bosen::Options& options) {
   if (!options.output.empty()) write_model(options.output, model);
   const std::vector<TopicSummary> topics = summarize(model, kWordsShown);
   for (std::size_t i = 0; i < std::min(kTopicsShown, topics.size()); ++i) {
@@ -265,7 +265,7 @@ void conclude(const Model& model, const bosen::Options& options, const Settings&
                            fmt::join(topics[i].words, " ")));
   }
   if (options.output.empty()) {
-    bosen::say(fmt::format("lda: next, keep the model: lda --data {} --output results\n", settings.corpus.data));
+    bosen::say("lda: next, keep the model: add --output results\n");
     return;
   }
   bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
@@ -289,7 +289,7 @@ int run(int argc, char** argv) {
   return app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     cluster.run_workers([&](bosen::Worker& worker) { training.run(worker); });
-    if (cluster.rank() == 0) conclude(training.model(), cluster.options(), settings);
+    if (cluster.rank() == 0) conclude(training.model(), cluster.options());
   });
 }
 

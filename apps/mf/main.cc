@@ -301,7 +301,7 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 /// Writes what --output asks for; returns what to tell the user.
-std::string conclude(const Training& training, const bosen::Options& options, const std::string& source) {
+std::string conclude(const Training& training, const bosen::Options& options) {
   std::string text;
   if (!options.output.empty()) {
     training.write(options.output);
@@ -309,9 +309,8 @@ std::string conclude(const Training& training, const bosen::Options& options, co
                         options.output);
   }
   if (!options.metrics.empty()) text += fmt::format("mf: wrote {} (metrics)\n", options.metrics);
-  if (options.output.empty()) return text + fmt::format("mf: next, keep the model: mf {} --output results\n", source);
-  return text +
-         fmt::format("mf: next, on two processes: bosen run -n 2 -- mf {} --output {}\n", source, options.output);
+  return text + (options.output.empty() ? "mf: next, keep the model: add --output results\n"
+                                        : "mf: next, on two processes: bosen run -n 2 -- before the same command\n");
 }
 
 int run(int argc, char** argv) {
@@ -322,12 +321,7 @@ int run(int argc, char** argv) {
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     cluster.run_workers([&](bosen::Worker& worker) { training.run(worker); });
-    if (cluster.rank() != 0) return;
-    const std::optional<GeneratorOptions>& made = settings.generate;
-    conclusion =
-        conclude(training, cluster.options(),
-                 made ? fmt::format("--generate {},{},{},{}", made->users, made->items, made->rank, made->ratings)
-                      : "--data " + settings.data);
+    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options());
   });
   if (code == 0) bosen::say(conclusion);
   return code;

@@ -146,7 +146,7 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 /// Writes what --output asks for; returns what to tell the user.
-std::string conclude(const Training& training, const bosen::Options& options, const Settings& settings) {
+std::string conclude(const Training& training, const bosen::Options& options) {
   std::string text;
   if (!options.output.empty()) {
     const std::string path = options.output + "/weights.npy";
@@ -155,13 +155,8 @@ std::string conclude(const Training& training, const bosen::Options& options, co
     text += fmt::format("mlr: wrote {} (a row for each class: weights, then bias)\n", path);
   }
   if (!options.metrics.empty()) text += fmt::format("mlr: wrote {} (metrics)\n", options.metrics);
-  const std::string rest = settings.data.test.empty() ? "" : " --test " + settings.data.test;
-  if (options.output.empty()) {
-    return text +
-           fmt::format("mlr: next, keep the model: mlr --data {}{} --output results\n", settings.data.data, rest);
-  }
-  return text + fmt::format("mlr: next, on two processes: bosen run -n 2 -- mlr --data {}{} --output {}\n",
-                            settings.data.data, rest, options.output);
+  return text + (options.output.empty() ? "mlr: next, keep the model: add --output results\n"
+                                        : "mlr: next, on two processes: bosen run -n 2 -- before the same command\n");
 }
 
 int run(int argc, char** argv) {
@@ -172,7 +167,7 @@ int run(int argc, char** argv) {
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     training.run();
-    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options(), settings);
+    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options());
   });
   if (code == 0) bosen::say(conclusion);
   return code;

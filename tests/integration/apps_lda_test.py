@@ -71,6 +71,10 @@ class LdaTest(AppTest):
         self.assertIn("cannot write", run.stderr.splitlines()[-1])
         self.assertNotIn("lda: topic", run.stderr)
 
+    def test_says_how_to_keep_the_model(self):
+        run = self.run_app("lda", "--data", self.data, "--topics", 4, "--sweeps", 2)
+        self.assertIn("lda: next, keep the model: add --output results", run.stderr.splitlines())
+
     def test_infers_the_topics_of_unseen_documents(self):
         self.learn("--consistency", "bsp")
         unseen = self.write("unseen.txt", "iron gold zinc tin\nwolf bear unheard fox\n\n")

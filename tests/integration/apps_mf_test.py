@@ -83,6 +83,10 @@ class MetricsTest(AppTest):
         self.assertNotIn("rmse", run.last("eval"))
         self.assertIn("next, on two processes: bosen run -n 2", run.stderr.splitlines()[-1])
 
+    def test_says_how_to_keep_the_model(self):
+        run = self.train("mf", *GENERATED, "--epochs", 1)
+        self.assertEqual(run.stderr.splitlines()[-1], "mf: next, keep the model: add --output results")
+
     def test_runs_on_dedicated_servers(self):
         run = self.train("mf", *GENERATED, "--epochs", 3, processes=2, servers=1)
         self.assertEqual(len(run.of_kind("eval")), 3)

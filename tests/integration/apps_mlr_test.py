@@ -102,6 +102,10 @@ class MetricsTest(AppTest):
         self.assertIn(f"wrote {output}/weights.npy", run.stderr)
         self.assertIn("next, on two processes: bosen run -n 2", run.stderr.splitlines()[-1])
 
+    def test_says_how_to_keep_the_model(self):
+        run = self.train("mlr", "--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--epochs", 1)
+        self.assertEqual(run.stderr.splitlines()[-1], "mlr: next, keep the model: add --output results")
+
     def test_runs_on_dedicated_servers(self):
         run = self.train("mlr", "--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--epochs", 2,
                          processes=2, servers=1)
