@@ -64,11 +64,13 @@ void read_policy(Fields& fields, LearningRatePolicy& rate) {
   expect("gamma", {Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp});
   expect("power", {Kind::kInv, Kind::kPoly});
   expect("stepsize", {Kind::kStep});
-  expect("stepvalue", {Kind::kMultistep});
   rate.gamma = fields.number("gamma", 1.0, kFloatsFrom0);
   rate.power = fields.number("power", 1.0, kFloatsFrom0);
   rate.step_size = fields.integer("stepsize", 1, kAtLeast1);
   rate.step_values = fields.integers("stepvalue", kAtLeast0);
+  if (rate.kind == Kind::kMultistep && rate.step_values.empty()) {
+    fields.fail("stepvalue", "lr_policy multistep needs the iterations of its steps");
+  }
   if (!std::is_sorted(rate.step_values.begin(), rate.step_values.end())) {
     fields.fail("stepvalue", "must grow from value to value");
   }

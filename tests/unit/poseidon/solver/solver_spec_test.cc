@@ -64,6 +64,7 @@ TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of("lr_policy: step\ngamma: 0.1\n"), HasSubstr("step needs stepsize as well"));
   EXPECT_THAT(error_of("lr_policy: exp\n"), HasSubstr("solver.yaml:4:12: solver.lr_policy: exp needs gamma as well"));
   EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\n"), HasSubstr("stepvalue"));
+  EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\nstepvalue: []\n"), HasSubstr("stepvalue"));
   EXPECT_THAT(error_of("lr_policy: multistep\ngamma: 0.1\nstepvalue: [5, 3]\n"), HasSubstr("must grow"));
   EXPECT_THAT(error_of("lr_policy: sigmoidal\n"), HasSubstr("lr_policy"));
   EXPECT_THAT(error_of("type: Adagrad\nmomentum: 0.9\n"), HasSubstr("no momentum"));
