@@ -27,8 +27,8 @@ def count(log):
 
 
 def gtest_skips(program):
-    """`file:line: Skipped`, the reason, an empty line and the test's name."""
-    named = re.findall(r"(?:: Skipped\n(.*)\n\n)?^\[  SKIPPED \] (\S+) \(", program, re.MULTILINE)
+    """`file:line: Skipped`, the reason, perhaps an empty line, and the test's name."""
+    named = re.findall(r"(?:: Skipped\n(.*)\n\n?)?^\[  SKIPPED \] (\S+) \(", program, re.MULTILINE)
     return [f"{name}: {reason}" if reason else name for reason, name in named]
 
 

@@ -44,6 +44,9 @@ a_test.cc:12: Skipped
 no sshd here
 
 [  SKIPPED ] A.NeedsSsh (0 ms)
+a_test.cc:20: Skipped
+no GPU here
+[  SKIPPED ] A.NeedsGpu (0 ms)
 [==========] 7 tests from 2 test suites ran. (1 ms total)
 [  PASSED  ] 5 tests.
 [  SKIPPED ] 1 test, listed below:
@@ -72,7 +75,7 @@ class CountTest(unittest.TestCase):
     def test_cases_of_all_programs_are_added_up(self):
         passed, failed, skipped = count(LOG)
         self.assertEqual((passed, failed), (5 + 2 + 1, 1 + 2))
-        self.assertEqual(skipped, ["A.NeedsSsh: no sshd here", "test_c: no netns"])
+        self.assertEqual(skipped, ["A.NeedsSsh: no sshd here", "A.NeedsGpu: no GPU here", "test_c: no netns"])
 
 
 class FigureTest(unittest.TestCase):
