@@ -96,11 +96,11 @@ class TorchRun:
 
 def serve(name, kind):
     """Reads a precision a line, and answers each with a measurement as JSON."""
+    import torch
     run, precision = None, None
     for line in sys.stdin:
         if line.strip() != precision:
             run, precision = None, line.strip()
-            import torch
             torch.cuda.empty_cache()
             run = TorchRun(name, precision, kind)
         print(json.dumps(run.measure()), flush=True)
@@ -159,8 +159,8 @@ def main():
     print(f"{'net':<12}{'batch':>6}{'precision':>10}{'PyTorch/s':>12}{'poseidon/s':>12}{'ratio':>8}{'PyTorch GB':>12}"
           f"{'poseidon GB':>12}", flush=True)
     results = []
-    for name in arguments.nets.split(","):
-        torch_process = TorchProcess(name, arguments.torch)
+    torch_processes = {name: TorchProcess(name, arguments.torch) for name in arguments.nets.split(",")}  # they start side by side
+    for name, torch_process in torch_processes.items():
         for precision in arguments.precisions.split(","):
             results.append(compare(name, precision, arguments, torch_process))
         torch_process.close()

@@ -35,6 +35,12 @@ TEST(SyntheticSourceTest, StaysInItsBounds) {
   EXPECT_GT(most, 0.9F);
 }
 
+TEST(SyntheticSourceTest, TakesNoMemoryBeforeItIsAskedForABatch) {
+  constexpr std::int64_t kMoreThanThereIs = 1'000'000'000;
+  const SyntheticSource source({kMoreThanThereIs, 3, 1000, 1000}, 10, 1);
+  EXPECT_EQ(source.examples(), kMoreThanThereIs);
+}
+
 TEST(SyntheticSourceTest, DependsOnItsSeed) {
   SyntheticSource one({2, 1, 4, 4}, 3, 1);
   SyntheticSource same({2, 1, 4, 4}, 3, 1);

@@ -19,9 +19,10 @@ namespace {
 
 using testing::Each;
 using testing::ElementsAre;
-using testing::ElementsAreArray;
+using testing::FloatNear;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pointwise;
 
 class RecordedWorkTest : public testing::Test {
  protected:
@@ -149,7 +150,9 @@ TEST_F(RecordedWorkTest, ANetsPassesAreKeptAndMasksStillChange) {
   CudaBackend backend({.plan_folder = {}, .tell = [this](const std::string& text) { told_.push_back(text); }});
   Onlooker onlooker;
   const std::vector<float> plain = course(backend, &onlooker);
-  EXPECT_THAT(course(backend, nullptr), ElementsAreArray(plain));
+  // cuDNN's fastest ways may add in another order each time.
+  constexpr float kRounding = 1e-4F;
+  EXPECT_THAT(course(backend, nullptr), Pointwise(FloatNear(kRounding), plain));
   EXPECT_THAT(told_, IsEmpty());
   const std::size_t size = plain.size() / 6;
   EXPECT_NE(plain[2 * size], plain[3 * size]) << "no mask has changed";
