@@ -57,6 +57,17 @@ POSEIDON_VECTORISED double sum_of_squares_part(const float* x, std::size_t count
   return sum;
 }
 
+/// What `make` returns. OneDNN's refusals become errors that nets know.
+template <class Make>
+auto made(const Make& make) {
+  try {
+    return make();
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw OutOfMemory(fmt::format("out of memory: {}", error.message));
+    throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("oneDNN: {}", error.message));
+  }
+}
+
 }  // namespace
 
 // oneDNN's threads wait for each other at barriers, so there must not be fewer than it is told (OMP_THREAD_LIMIT).
@@ -146,39 +157,39 @@ void CpuBackend::update(const UpdateRule& rule, std::span<const UpdateTarget> ta
 
 std::unique_ptr<ConvolutionOperation> CpuBackend::convolution(const ConvolutionOptions& options,
                                                               const TensorDescription& input) {
-  return cpu::make_convolution(device_, options, input);
+  return made([&] { return cpu::make_convolution(device_, options, input); });
 }
 
 std::unique_ptr<InnerProductOperation> CpuBackend::inner_product(const InnerProductOptions& options,
                                                                  const TensorDescription& input) {
-  return cpu::make_inner_product(device_, options.outputs, input);
+  return made([&] { return cpu::make_inner_product(device_, options.outputs, input); });
 }
 
 std::unique_ptr<UnaryOperation> CpuBackend::pooling(const PoolingOptions& options, const TensorDescription& input) {
-  return cpu::make_pooling(device_, options, input);
+  return made([&] { return cpu::make_pooling(device_, options, input); });
 }
 
 std::unique_ptr<UnaryOperation> CpuBackend::activation(const ActivationOptions& options,
                                                        const TensorDescription& input) {
-  return cpu::make_activation(device_, options, input);
+  return made([&] { return cpu::make_activation(device_, options, input); });
 }
 
 std::unique_ptr<UnaryOperation> CpuBackend::lrn(const LrnOptions& options, const TensorDescription& input) {
-  return cpu::make_lrn(device_, options, input);
+  return made([&] { return cpu::make_lrn(device_, options, input); });
 }
 
 std::unique_ptr<UnaryOperation> CpuBackend::softmax(const TensorDescription& input) {
-  return cpu::make_softmax(device_, input);
+  return made([&] { return cpu::make_softmax(device_, input); });
 }
 
 std::unique_ptr<BatchNormalisationOperation> CpuBackend::batch_normalisation(const BatchNormalisationOptions& options,
                                                                              const TensorDescription& input) {
-  return cpu::make_batch_normalisation(device_, options.epsilon, input);
+  return made([&] { return cpu::make_batch_normalisation(device_, options.epsilon, input); });
 }
 
 std::unique_ptr<SoftmaxLossOperation> CpuBackend::softmax_loss(const SoftmaxLossOptions& options,
                                                                const TensorDescription& input) {
-  return cpu::make_softmax_loss(device_, options, input);
+  return made([&] { return cpu::make_softmax_loss(device_, options, input); });
 }
 
 std::unique_ptr<DropoutOperation> CpuBackend::dropout(double ratio, std::uint64_t seed,
@@ -187,12 +198,12 @@ std::unique_ptr<DropoutOperation> CpuBackend::dropout(double ratio, std::uint64_
 }
 
 std::unique_ptr<MergeOperation> CpuBackend::concat(int axis, std::span<const TensorDescription> inputs) {
-  return cpu::make_concat(device_, axis, inputs);
+  return made([&] { return cpu::make_concat(device_, axis, inputs); });
 }
 
 std::unique_ptr<MergeOperation> CpuBackend::eltwise(const EltwiseOptions& options,
                                                     std::span<const TensorDescription> inputs) {
-  return cpu::make_eltwise(device_, options, inputs);
+  return made([&] { return cpu::make_eltwise(device_, options, inputs); });
 }
 
 }  // namespace poseidon
