@@ -259,9 +259,12 @@ class Stopwatch {
   [[nodiscard]] virtual std::vector<std::int64_t> take_all_ns() = 0;
 };
 
-/// A copy that a device has made beside its computation, by the host's steady clock.
-struct DeviceCopy {
+/// What a device has moved beside its computation, by the host's steady clock: from or to the host, or among the
+/// devices of its group, on the way there or from there.
+struct DeviceTransfer {
+  enum class Kind : std::uint8_t { kCopy, kReduce, kBroadcast };
   Ticket::Way way = Ticket::Way::kToHost;
+  Kind kind = Kind::kCopy;
   std::size_t bytes = 0;
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
@@ -331,10 +334,10 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Stopwatch> stopwatch();
   /// Whether the device computes and copies beside the host, so that its times are not the host's.
   [[nodiscard]] virtual bool works_beside_host() const { return false; }
-  /// From now on remembers when copies beside the computation were made.
-  virtual void record_copies() {}
-  /// Those that are past and have not been taken.
-  [[nodiscard]] virtual std::vector<DeviceCopy> take_copies() { return {}; }
+  /// From now on remembers when something was moved beside the computation.
+  virtual void record_transfers() {}
+  /// What is past and has not been taken.
+  [[nodiscard]] virtual std::vector<DeviceTransfer> take_transfers() { return {}; }
 
   virtual void fill(Tensor& tensor, float value) = 0;
   /// y += a * x, arranged alike.

@@ -3,10 +3,25 @@
 #include <utility>
 
 namespace poseidon {
+namespace {
 
-DeviceTimeline::DeviceTimeline(Backend& backend, Record record, bool with_copies)
+Timeline::Activity activity_of(DeviceTransfer::Kind kind) {
+  switch (kind) {
+    case DeviceTransfer::Kind::kReduce:
+      return Timeline::Activity::kReduce;
+    case DeviceTransfer::Kind::kBroadcast:
+      return Timeline::Activity::kBroadcast;
+    case DeviceTransfer::Kind::kCopy:
+      break;
+  }
+  return Timeline::Activity::kCopy;
+}
+
+}  // namespace
+
+DeviceTimeline::DeviceTimeline(Backend& backend, Record record, bool with_transfers)
     : backend_(backend), record_(std::move(record)), stopwatch_(backend.stopwatch()) {
-  if (with_copies) backend_.record_copies();
+  if (with_transfers) backend_.record_transfers();
 }
 
 void DeviceTimeline::begin(Timeline::Activity activity, int layer, std::int64_t iteration) {
@@ -19,13 +34,13 @@ void DeviceTimeline::end() { stopwatch_->mark(); }
 
 void DeviceTimeline::collect() {
   take_over(stopwatch_->take_past_ns());
-  take_over_copies();
+  take_over_transfers();
 }
 
 void DeviceTimeline::collect_all() {
   backend_.synchronize();
   take_over(stopwatch_->take_all_ns());
-  take_over_copies();
+  take_over_transfers();
 }
 
 void DeviceTimeline::take_over(const std::vector<std::int64_t>& moments_ns) {
@@ -43,15 +58,15 @@ void DeviceTimeline::take_over(const std::vector<std::int64_t>& moments_ns) {
   }
 }
 
-void DeviceTimeline::take_over_copies() {
-  for (const DeviceCopy& copy : backend_.take_copies()) {
-    const bool to_host = copy.way == Ticket::Way::kToHost;
-    record_({.activity = Timeline::Activity::kCopy,
+void DeviceTimeline::take_over_transfers() {
+  for (const DeviceTransfer& transfer : backend_.take_transfers()) {
+    const bool to_host = transfer.way == Ticket::Way::kToHost;
+    record_({.activity = activity_of(transfer.kind),
              .iteration = iteration_,
-             .begin_ns = copy.begin_ns,
-             .end_ns = copy.end_ns,
+             .begin_ns = transfer.begin_ns,
+             .end_ns = transfer.end_ns,
              .track = to_host ? Timeline::Track::kToHost : Timeline::Track::kToDevice,
-             .bytes = static_cast<std::int64_t>(copy.bytes)});
+             .bytes = static_cast<std::int64_t>(transfer.bytes)});
   }
 }
 

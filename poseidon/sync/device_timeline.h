@@ -16,8 +16,8 @@ class DeviceTimeline {
  public:
   using Record = std::function<void(const Timeline::Event&)>;
 
-  /// The backend outlives it. `with_copies`: also the copies beside the computation, from now on for ever.
-  DeviceTimeline(Backend& backend, Record record, bool with_copies);
+  /// The backend outlives it. `with_transfers`: also what is moved beside the computation, from now on for ever.
+  DeviceTimeline(Backend& backend, Record record, bool with_transfers);
 
   /// Around what is asked of the device.
   void begin(Timeline::Activity activity, int layer, std::int64_t iteration);
@@ -29,7 +29,7 @@ class DeviceTimeline {
 
  private:
   void take_over(const std::vector<std::int64_t>& moments_ns);
-  void take_over_copies();
+  void take_over_transfers();
 
   Backend& backend_;
   const Record record_;

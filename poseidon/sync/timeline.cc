@@ -102,6 +102,10 @@ std::string_view name_of(Timeline::Activity activity) {
       return "update";
     case Timeline::Activity::kCopy:
       return "copy";
+    case Timeline::Activity::kReduce:
+      return "reduce";
+    case Timeline::Activity::kBroadcast:
+      return "broadcast";
     case Timeline::Activity::kData:
       break;
   }

@@ -13,7 +13,18 @@ namespace poseidon {
 
 class Timeline {
  public:
-  enum class Activity : std::uint8_t { kForward, kBackward, kSend, kWait, kCombine, kUpdate, kData, kCopy };
+  enum class Activity : std::uint8_t {
+    kForward,
+    kBackward,
+    kSend,
+    kWait,
+    kCombine,
+    kUpdate,
+    kData,
+    kCopy,
+    kReduce,
+    kBroadcast
+  };
   /// Who does it: the worker's thread, or a device that works beside it.
   enum class Track : std::uint8_t { kHost, kDevice, kToHost, kToDevice };
 
@@ -24,7 +35,7 @@ class Timeline {
     std::int64_t begin_ns = 0;  ///< of the host's steady clock
     std::int64_t end_ns = 0;
     Track track = Track::kHost;
-    std::int64_t bytes = 0;  ///< of a copy
+    std::int64_t bytes = 0;  ///< of what was copied, added up or broadcast
   };
 
   Timeline(int worker, std::vector<std::string> layers) : worker_(worker), layers_(std::move(layers)) {}

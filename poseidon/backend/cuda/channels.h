@@ -143,6 +143,9 @@ __global__ void places_inside(std::uint32_t channels, std::uint32_t count, Divis
   const std::uint32_t channel = blockIdx.x;
   const typename F::Channel own = f.channel(channel);
   Sum sum;
+  // nvcc takes references that lambdas capture and return for those to local variables of theirs.
+  const auto* const own_of_all = &own;
+  Sum* const sum_of_all = &sum;
   const std::uint32_t step = gridDim.y * kThreads;
   std::uint32_t i = blockIdx.y * kThreads + threadIdx.y;
   for (; i < count; i += step * kAhead<kInputs>) {
@@ -158,7 +161,8 @@ __global__ void places_inside(std::uint32_t channels, std::uint32_t count, Divis
     for (unsigned k = 0; k < kAhead<kInputs>; ++k) {
       if (i + k * step >= count) break;
       const auto result = loaded.compute(
-          f, k, [&](unsigned /*w*/) -> const auto& { return own; }, [&](unsigned /*w*/) -> Sum& { return sum; });
+          f, k, [=](unsigned /*w*/) -> const auto& { return *own_of_all; },
+          [=](unsigned /*w*/) -> Sum& { return *sum_of_all; });
       if (out != nullptr) reinterpret_cast<Pack<T, kWidth>*>(out)[at[k]] = result;
     }
   }

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "bosen/error.h"
@@ -107,40 +105,6 @@ class CudaBackend::Products {
   std::map<std::array<std::int64_t, 3>, std::unique_ptr<cuda::MatrixProduct>> products_;
 };
 
-/// Two moments for each copy.
-class CudaBackend::CopyRecorder {
- public:
-  explicit CopyRecorder(cuda::Device& device) : stopwatch_(device) {}
-
-  template <class Copy>
-  void record(Ticket::Way way, cuda::Lane lane, std::size_t bytes, const Copy& copy) {
-    stopwatch_.mark(lane);
-    copy();
-    stopwatch_.mark(lane);
-    begun_.push_back({way, bytes});
-  }
-
-  std::vector<DeviceCopy> take() {
-    for (const std::int64_t moment_ns : stopwatch_.take_past_ns()) {
-      if (!begin_ns_) {
-        begin_ns_ = moment_ns;
-        continue;
-      }
-      DeviceCopy& copy = done_.emplace_back(begun_.front());
-      begun_.pop_front();
-      copy.begin_ns = *std::exchange(begin_ns_, std::nullopt);
-      copy.end_ns = moment_ns;
-    }
-    return std::exchange(done_, {});
-  }
-
- private:
-  cuda::LaneStopwatch stopwatch_;
-  std::deque<DeviceCopy> begun_;
-  std::optional<std::int64_t> begin_ns_;  ///< of the first of them
-  std::vector<DeviceCopy> done_;
-};
-
 int CudaBackend::device_of(int worker) { return worker % std::max(1, cuda::count_devices().count); }
 
 CudaBackend::CudaBackend(const CudaOptions& options)
@@ -215,26 +179,26 @@ Ticket CudaBackend::begin_upload(std::span<const float> from, Tensor& to, Upload
 
 Ticket CudaBackend::begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes) {
   const cuda::Lane lane = mark_of({.way = way}).lane;
-  const auto copy = [&] {
-    if (way == Ticket::Way::kToHost) {
-      device_.copy_to_host(lane, to, from, bytes);
-    } else {
-      device_.copy_to_device(lane, to, from, bytes);
-    }
-  };
-  if (recorder_) {
-    recorder_->record(way, lane, bytes, copy);
+  if (recorder_) recorder_->begin(lane);
+  if (way == Ticket::Way::kToHost) {
+    device_.copy_to_host(lane, to, from, bytes);
   } else {
-    copy();
+    device_.copy_to_device(lane, to, from, bytes);
   }
+  if (recorder_) recorder_->end(lane, DeviceTransfer::Kind::kCopy, bytes);
   return {way, device_.mark(lane).number};
 }
 
 std::unique_ptr<Stopwatch> CudaBackend::stopwatch() { return std::make_unique<CudaStopwatch>(device_); }
 
-void CudaBackend::record_copies() { recorder_ = std::make_unique<CopyRecorder>(device_); }
+void CudaBackend::record_transfers() {
+  recorder_.emplace(device_);
+  if (group_) group_->record_with(*recorder_);
+}
 
-std::vector<DeviceCopy> CudaBackend::take_copies() { return recorder_ ? recorder_->take() : std::vector<DeviceCopy>(); }
+std::vector<DeviceTransfer> CudaBackend::take_transfers() {
+  return recorder_ ? recorder_->take() : std::vector<DeviceTransfer>();
+}
 
 void CudaBackend::follow(Ticket ticket) { device_.follow(cuda::Lane::kCompute, mark_of(ticket)); }
 

@@ -11,6 +11,7 @@
 #include "poseidon/backend.h"
 #include "poseidon/backend/cuda/cuda_group.h"
 #include "poseidon/backend/cuda/operations.h"
+#include "poseidon/backend/cuda/transfer_recorder.h"
 
 namespace poseidon {
 
@@ -55,8 +56,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] DeviceGroup* group() override { return group_ ? &*group_ : nullptr; }
   [[nodiscard]] std::unique_ptr<Stopwatch> stopwatch() override;
   [[nodiscard]] bool works_beside_host() const override { return true; }
-  void record_copies() override;
-  [[nodiscard]] std::vector<DeviceCopy> take_copies() override;
+  void record_transfers() override;
+  [[nodiscard]] std::vector<DeviceTransfer> take_transfers() override;
   void fill(Tensor& tensor, float value) override;
   void add_scaled(double a, const Tensor& x, Tensor& y) override;
   void add_running(double decay, std::span<const RunningSum> sums) override;
@@ -90,7 +91,6 @@ class CudaBackend final : public Backend {
 
  private:
   class Products;
-  class CopyRecorder;
 
   Ticket begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes);
 
@@ -101,7 +101,7 @@ class CudaBackend final : public Backend {
   std::optional<cuda::Group> group_;
   std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
   std::shared_ptr<cuda::DeviceMemory> sum_;
-  std::unique_ptr<CopyRecorder> recorder_;  ///< where somebody asked for it
+  std::optional<cuda::TransferRecorder> recorder_;  ///< where somebody asked for it
 };
 
 }  // namespace poseidon

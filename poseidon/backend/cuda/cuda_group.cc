@@ -8,11 +8,18 @@ namespace poseidon::cuda {
 
 void Group::ask(Lane lane, Collective::Kind kind, std::span<const GroupPart> parts) {
   std::vector<Collective::Part> asked;
+  std::size_t elements_in_all = 0;
   for (const GroupPart& part : parts) {
     Tensor elements = part.elements;
     asked.push_back({elements.data(), static_cast<std::size_t>(elements.count()), part.owner});
+    elements_in_all += asked.back().count;
   }
+  if (recorder_ != nullptr) recorder_->begin(lane);
   collective_->ask(place_, device_, lane, kind, asked);
+  if (recorder_ == nullptr) return;
+  const bool adds_up = kind != Collective::Kind::kBroadcast;
+  recorder_->end(lane, adds_up ? DeviceTransfer::Kind::kReduce : DeviceTransfer::Kind::kBroadcast,
+                 elements_in_all * sizeof(float));
 }
 
 void Group::reduce(std::span<const GroupPart> parts) {

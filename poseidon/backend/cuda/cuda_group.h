@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "poseidon/backend/cuda/collective.h"
+#include "poseidon/backend/cuda/transfer_recorder.h"
 #include "poseidon/device_group.h"
 
 namespace poseidon::cuda {
@@ -22,6 +23,9 @@ class Group final : public DeviceGroup {
   Ticket reduce_for_all(std::span<const GroupPart> parts) override;
   Ticket hand_out(std::span<const GroupPart> parts) override;
 
+  /// From now on; the recorder outlives it, or what it is asked for.
+  void record_with(TransferRecorder& recorder) { recorder_ = &recorder; }
+
   /// Throws bosen::Error(kDevice) where a worker has failed, so that what was waited for is of no use.
   void expect_all() const { collective_->expect_all(); }
 
@@ -31,6 +35,7 @@ class Group final : public DeviceGroup {
   Device& device_;
   const std::shared_ptr<Collective> collective_;
   const int place_;
+  TransferRecorder* recorder_ = nullptr;
 };
 
 }  // namespace poseidon::cuda

@@ -24,6 +24,8 @@ Shape pooled_shape(const PoolingOptions& options, const Shape& input) {
           extent(input[3], w.kernel_width, w.stride_width, w.pad_width, options.round_up)};
 }
 
+constexpr float kLeast = -std::numeric_limits<float>::infinity();
+
 /// One axis: what windows reach.
 struct Axis {
   int input = 0, output = 0, kernel = 0, stride = 0, pad = 0;
@@ -93,7 +95,7 @@ struct Maximum {
     int argument[kWidth];
     POSEIDON_UNROLL
     for (unsigned k = 0; k < kWidth; ++k) {
-      largest[k] = -std::numeric_limits<float>::infinity();
+      largest[k] = kLeast;
       argument[k] = (first_y - top) * windows.x.kernel + first_x - left;
     }
     for (int y = first_y; y < windows.y.end(window.y); ++y) {

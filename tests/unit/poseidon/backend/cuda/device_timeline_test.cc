@@ -15,7 +15,7 @@ TEST(DeviceTimeline, HasWhatWasAskedForAndTheCopiesOnTracksOfTheirOwn) {
   ASSERT_TRUE(backend.works_beside_host());
   Timeline timeline(/*worker=*/0, {"conv1", "ip1"});
   DeviceTimeline device(
-      backend, [&](const Timeline::Event& event) { timeline.add(event); }, /*with_copies=*/true);
+      backend, [&](const Timeline::Event& event) { timeline.add(event); }, /*with_transfers=*/true);
   const Shape shape{64};
   Tensor tensor = backend.make(TensorDescription::row_major(shape));
   const std::shared_ptr<Memory> host = backend.allocate_host(tensor.description().bytes);

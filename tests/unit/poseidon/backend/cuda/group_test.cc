@@ -119,6 +119,28 @@ TEST_P(GroupTest, HandsOutWhatItsOwnersHaveUploaded) {
   });
 }
 
+TEST_P(GroupTest, RemembersWhatWasMoved) {
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    const Tensor tensor = filled(backend, 1);
+    const std::vector<GroupPart> parts = two_parts(tensor, group.size());
+    backend.record_transfers();
+    group.reduce(parts);
+    backend.await(group.reduce_for_all(parts));
+    backend.await(group.hand_out(parts));
+    std::vector<DeviceTransfer> transfers = backend.take_transfers();
+    ASSERT_EQ(transfers.size(), 3U);
+    for (const DeviceTransfer& transfer : transfers) {
+      EXPECT_EQ(transfer.bytes, kElements * sizeof(float));
+      EXPECT_LE(transfer.begin_ns, transfer.end_ns);
+    }
+    EXPECT_EQ(transfers[1].kind, DeviceTransfer::Kind::kReduce);
+    EXPECT_EQ(transfers[1].way, Ticket::Way::kToHost);
+    EXPECT_EQ(transfers[2].kind, DeviceTransfer::Kind::kBroadcast);
+    EXPECT_EQ(transfers[2].way, Ticket::Way::kToDevice);
+  });
+}
+
 class GroupThatFailsTest : public GroupTest {};
 
 TEST_P(GroupThatFailsTest, ReleasesThoseThatWaitForTheOne) {
