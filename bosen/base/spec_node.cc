@@ -22,11 +22,12 @@ namespace bosen {
 struct SpecNode::Data {
   Kind kind = Kind::kEmpty;
   std::string place;
+  std::string key_place;  ///< empty where it has no key
   std::string text;
   std::vector<SpecNode> items;
   std::vector<std::pair<std::string, SpecNode>> fields;
 
-  static SpecNode make(const YAML::Node& yaml, const std::string& file);
+  static SpecNode make(const YAML::Node& yaml, const std::string& file, const std::string& key_place = {});
   /// No value, at a place that can be named.
   static SpecNode nothing_at(const std::string& place);
 };
@@ -63,9 +64,10 @@ void check_size(const YAML::Node& yaml, const std::string& file, int depth, std:
 
 }  // namespace
 
-SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file) {
+SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file, const std::string& key_place) {
   auto data = std::make_shared<Data>();
   data->place = place_of(file, yaml.Mark());
+  data->key_place = key_place;
   if (yaml.IsScalar()) {
     data->kind = Kind::kText;
     data->text = yaml.Scalar();
@@ -82,7 +84,7 @@ SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file) {
       if (std::any_of(data->fields.begin(), data->fields.end(), same)) {
         refuse_spec(fmt::format("{}: key '{}' is there twice: write a repeated field as a list", place, key));
       }
-      data->fields.emplace_back(key, make(field.second, file));
+      data->fields.emplace_back(key, make(field.second, file, place));
     }
   }
   SpecNode node;
@@ -168,6 +170,11 @@ SpecNode SpecNode::with(const std::string& key, const SpecNode& value) const {
 
 void SpecNode::fail(const std::string& message) const { refuse_spec(place() + ": " + message); }
 
+void SpecNode::fail_at_key(const std::string& message) const {
+  if (!data_ || data_->key_place.empty()) fail(message);
+  refuse_spec(data_->key_place + ": " + message);
+}
+
 namespace {
 
 template <class T>
@@ -237,7 +244,8 @@ const SpecNode* SpecFields::look_up(std::string_view key, bool required) {
 void SpecFields::refuse_missing(std::string_view key) const {
   for (const auto& [name, value] : node_.fields()) {
     const std::string hint = suggestion(name, std::vector<std::string>{std::string(key)});
-    if (!known_.contains(name) && !hint.empty()) value.fail(fmt::format("unknown key '{}'{}", name_of(name), hint));
+    if (known_.contains(name) || hint.empty()) continue;
+    value.fail_at_key(fmt::format("unknown key '{}'{}", name_of(name), hint));
   }
   node_.fail(fmt::format("{} is missing", name_of(key)));
 }
@@ -317,7 +325,7 @@ void SpecFields::finish() const {
   for (const auto& [key, value] : node_.fields()) {
     if (known_.contains(key)) continue;
     const std::vector<std::string> names(known_.begin(), known_.end());
-    value.fail(fmt::format("unknown key '{}'{}", name_of(key), suggestion(key, names)));
+    value.fail_at_key(fmt::format("unknown key '{}'{}", name_of(key), suggestion(key, names)));
   }
 }
 

@@ -42,6 +42,8 @@ class SpecNode {
 
   /// Throws Error(kConfiguration): "PLACE: MESSAGE".
   [[noreturn]] void fail(const std::string& message) const;
+  /// The same with the place of the key that it is the value of.
+  [[noreturn]] void fail_at_key(const std::string& message) const;
 
   struct Data;
 

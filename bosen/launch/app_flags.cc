@@ -65,7 +65,7 @@ void check_flag(const std::pair<std::string, SpecNode>& flag, const SpecNode& pr
                 const std::vector<std::string>& flags) {
   const auto& [name, value] = flag;
   if (std::find(flags.begin(), flags.end(), name) != flags.end()) return;
-  value.fail("'" + name + "' is no flag of " + program.text() + suggestion(name, flags));
+  value.fail_at_key("'" + name + "' is no flag of " + program.text() + suggestion(name, flags));
 }
 
 }  // namespace bosen::launch

@@ -112,7 +112,7 @@ class SimTest(unittest.TestCase):
         refused("program: /bin/true\nnodes: 2\n", "spec.yaml:1:10: the program '/bin/true' is not built on bosen")
         refused("program: mf\nnodes: 2\nflags: {rank: x}\n", "--rank")
         refused("program: mf\nnodes: 2\nflags: {stalenes: 2}\n",
-                "^bosen sim: .*spec.yaml:3:19: 'stalenes' is no flag of mf; did you mean 'staleness'?")
+                "^bosen sim: .*spec.yaml:3:9: 'stalenes' is no flag of mf; did you mean 'staleness'?")
         refused("program: mf\nnodes: [2\n", "spec.yaml:")
         refused("program: mf\nnodes: 2\nflags: {generate: '20,10,2,100', monitor: 0}\n", "--monitor: a simulated job")
         crash = SPEC.replace("MODEL", "essp") + "crashes: [{node: 2, at_s: 0.02}]\n"

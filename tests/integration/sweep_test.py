@@ -168,7 +168,7 @@ class SweepTest(unittest.TestCase):
         refused("program: mf\n", "spec.yaml:1:1: grid: must name what is varied")
         refused(REAL + "target: {measure: rmse, at_mots: 3}\n", "either at_most or at_least")
         refused(SIMULATED.replace("nodes: 3,", "nodes: 3, network: {bandwith_mbps: 10},"),
-                r"spec.yaml:4:46: unknown key 'network.bandwith_mbps'; did you mean 'bandwidth_mbps'")
+                r"spec.yaml:4:31: unknown key 'network.bandwith_mbps'; did you mean 'bandwidth_mbps'")
         refused(SIMULATED.replace("nodes: 3,", "nodes: 3, flags: {rank: 3},"), "spec.yaml:4:28: cluster.flags: stands beside")
         refused(SIMULATED.replace("{kind: slow_node", "{kind: slow_nod"), "spec.yaml:7:[0-9]+: stragglers.kind: must be")
         refused("program: mf\nflags: 3\ngrid: {staleness: [1]}\n", "spec.yaml:2:8: flags: must be names")

@@ -122,7 +122,7 @@ TEST_F(FieldsTest, TakesALikeKeyForTheMissingOne) {
     static_cast<void>(fields.text("pool", std::nullopt));
     static_cast<void>(fields.integer("kernel_size", std::nullopt));
   });
-  EXPECT_EQ(error, "a.yaml:1:27: unknown key 'pooling_param.kernel_sizes'; did you mean 'kernel_size'?");
+  EXPECT_EQ(error, "a.yaml:1:13: unknown key 'pooling_param.kernel_sizes'; did you mean 'kernel_size'?");
 }
 
 TEST_F(FieldsTest, SaysWhichRequiredKeyIsMissing) {

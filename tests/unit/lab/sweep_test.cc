@@ -103,7 +103,7 @@ TEST_F(SweepTest, ARunOfOneProcessNeedsNoLauncher) {
 
 TEST_F(SweepTest, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem_of(""), HasSubstr("grid: must name what is varied"));
-  EXPECT_THAT(problem_of("gird: {staleness: 1}\n"), HasSubstr("a.yaml:2:7: unknown key 'gird'"));
+  EXPECT_THAT(problem_of("gird: {staleness: 1}\n"), HasSubstr("a.yaml:2:1: unknown key 'gird'"));
   EXPECT_THAT(problem_of("grid: {staleness: []}\n"), HasSubstr("grid.staleness: has no values"));
   EXPECT_THAT(problem_of("grid: {seed: [1, 2]}\n"), HasSubstr("list the seeds as 'seeds'"));
   EXPECT_THAT(problem_of("grid: {cluster.nodes: [1, 2]}\n"), HasSubstr("there is no 'cluster' to change"));
@@ -117,9 +117,9 @@ TEST_F(SweepTest, SaysWhatIsWrongAndWhere) {
 TEST_F(SweepTest, SaysWhatIsWrongWithAClusterAndWhere) {
   const std::string grid = "grid: {staleness: 1}\n";
   EXPECT_THAT(problem_of("cluster: {nodes: 2, network: {bandwith_mbps: 10}}\n" + grid),
-              HasSubstr("a.yaml:2:46: unknown key 'network.bandwith_mbps'"));
+              HasSubstr("a.yaml:2:31: unknown key 'network.bandwith_mbps'"));
   EXPECT_THAT(problem_of("cluster: {nodes: 2, wokers: 3}\n" + grid),
-              HasSubstr("a.yaml:2:29: unknown key 'cluster.wokers'"));
+              HasSubstr("a.yaml:2:21: unknown key 'cluster.wokers'"));
   EXPECT_THAT(problem_of("cluster: {workers: 2}\n" + grid), HasSubstr("a.yaml:2:10: cluster.nodes is missing"));
   EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {cluster.network.los: [0.1]}\n"),
               HasSubstr("a.yaml:3:30: unknown key 'network.los'"));

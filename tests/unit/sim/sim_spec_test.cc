@@ -77,7 +77,7 @@ time_limit_s: 60
 }
 
 TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {
-  EXPECT_THAT(problem_of("worker: 3\n"), HasSubstr("a.yaml:3:9: unknown key 'worker'"));
+  EXPECT_THAT(problem_of("worker: 3\n"), HasSubstr("a.yaml:3:1: unknown key 'worker'"));
   EXPECT_THAT(problem_of("network: {latency: 3}\n"), HasSubstr("unknown key 'network.latency'"));
   EXPECT_THAT(problem_of("network: {loss: 2}\n"), HasSubstr("a.yaml:3:17: network.loss: must be from 0 to"));
   EXPECT_THAT(problem_of("crashes: [{node: 4, at_s: 1}]\n"), HasSubstr("crashes.node: must be from 0 to 3"));
