@@ -302,6 +302,7 @@ void Supervisor::escalate() {
   if (!ending_->killed && now >= ending_->kill_at) {
     ending_->killed = true;
     ending_->abandon_at = now + kAbandonAfter;
+    say_who_is_killed();
     broadcast(SIGKILL);
   }
   if (ending_->killed && now >= ending_->abandon_at) {

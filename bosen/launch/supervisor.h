@@ -82,6 +82,7 @@ class Supervisor {
   void check_joining();
   void tell_waiting();
   void escalate();
+  void say_who_is_killed();
 
   void refuse(const std::string& why);
   void end_job(int signal, Deadline signal_at);

@@ -100,6 +100,15 @@ void Supervisor::tell_waiting() {
   }
 }
 
+// Often it is they that the others have missed: a frozen process ends for nothing else.
+void Supervisor::say_who_is_killed() {
+  std::vector<std::string> stuck;
+  for (const auto& rank : ranks_) {
+    if (rank->has_child() && rank->state() < State::kEnded) stuck.push_back(rank->describe());
+  }
+  if (!stuck.empty()) console_.say(fmt::format("{}: did not end when asked to; killed now", list(stuck)));
+}
+
 int Supervisor::conclude() {
   say_ending();
   serve_signals();

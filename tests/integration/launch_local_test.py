@@ -294,7 +294,9 @@ class SignalTest(LaunchTest):
         with Job("run", "-n", 1, "--", "sh", "-c", "trap '' TERM; " + FAMILY) as job:
             pids = self.pids_of(job, 2)
             job.send(signal.SIGTERM)
-            self.assertEqual(job.finish().code, 143)
+            result = job.finish()
+            self.assertEqual(result.code, 143)
+            self.assertRegex(result.err, r"rank 0 on 127\.0\.0\.1 \(pid \d+\): did not end when asked to; killed now")
             self.assert_gone(pids)
 
     def test_a_second_interrupt_kills_at_once(self):
