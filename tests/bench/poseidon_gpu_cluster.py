@@ -10,7 +10,7 @@ Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together, under
 bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing. What of the
 synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and
-with overlap.
+with overlap. Results are kept as they come; a later call with the same --json adds to them, and takes `alone` from there.
 """
 
 import argparse
@@ -157,6 +157,27 @@ def ddp_worker(net, batch, device, precision, iterations, result):
     torch.distributed.barrier()
 
 
+class Results:
+    """Images/s by rate and scheme, in a file where one is named."""
+
+    def __init__(self, path):
+        self.path, self.rows = path, {}
+        if path and os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.rows = json.load(file)
+
+    def alone(self):
+        return next((row["alone"] for row in self.rows.values() if row.get("alone")), None)
+
+    def add(self, rate, name, images_per_second):
+        row = self.rows.setdefault(rate, {})
+        row[name] = images_per_second
+        if self.path:
+            with open(self.path, "w", encoding="utf-8") as file:
+                json.dump(self.rows, file, indent=1)
+        return row
+
+
 def hidden_share(row, name, alone, images):
     slow, fast = row.get(f"{name}, no overlap"), row.get(name)
     if not (slow and fast and alone):
@@ -205,31 +226,28 @@ def main():
     parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
     parser.add_argument("--no-ddp", action="store_true")
     parser.add_argument("--trace", default="", help="where to keep timelines of auto: PREFIX-RATE.json.RANK")
-    parser.add_argument("--json", default="", help="where to keep the results")
+    parser.add_argument("--json", default="", help="where to keep the results, and where earlier ones are")
     parser.add_argument("--draw", nargs=2, metavar=("JSON", "PNG"), help="only draw results that were kept")
     arguments = parser.parse_args()
     if arguments.draw:
         with open(arguments.draw[0], encoding="utf-8") as file:
             draw(json.load(file), arguments.draw[1])
         return
-    results = {}
+    results = Results(arguments.json)
     with tempfile.TemporaryDirectory() as folder:
         jobs = Jobs(arguments, folder)
-        alone = jobs.alone(1 + 20 * WARM_UP)
+        alone = results.alone() or jobs.alone(1 + 20 * WARM_UP)
         print(f"{arguments.net}, batch {arguments.batch}, {arguments.nodes} nodes; alone {alone or 0:.0f} images/s", flush=True)
         for rate in arguments.rates.split(","):
-            row = results.setdefault(rate, {"alone": alone})
+            results.add(rate, "alone", alone)
             with Nodes(arguments.nodes, rate) as nodes:
                 for name in arguments.schemes.split(";"):
-                    row[name] = jobs.scheme(nodes, name, arguments.iterations)
+                    row = results.add(rate, name, jobs.scheme(nodes, name, arguments.iterations))
                     print(f"  {rate:<9}{name:<18}{row[name] or 0:>9.1f} images/s  "
                           f"{hidden_share(row, name, alone, arguments.batch * arguments.nodes)}", flush=True)
                 if not arguments.no_ddp:
-                    row["DDP"] = jobs.ddp(nodes, arguments.iterations)
+                    row = results.add(rate, "DDP", jobs.ddp(nodes, arguments.iterations))
                     print(f"  {rate:<9}{'PyTorch DDP':<18}{row['DDP'] or 0:>9.1f} images/s", flush=True)
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
 TORCHVISION_NAMES = {"alexnet": "alexnet", "alexnet-owt": "alexnet", "vgg19": "vgg19", "googlenet": "googlenet", "resnet-50": "resnet50"}
 BATCHES = {"alexnet": 256, "alexnet-owt": 256, "vgg19": 32, "googlenet": 128, "resnet-50": 64}
+DEVICE = "cuda"
 ITERATIONS = 50
 WARM_UP = 10
 
@@ -33,31 +34,42 @@ def net_file(name):
 
 
 class TorchRun:
-    """A net at one precision, in the process that `serve` runs in."""
+    """A net and its solver, in the process that `serve` runs in."""
 
-    def __init__(self, name, precision, kind):
+    def __init__(self, name, kind):
         import torch
-        self.torch, self.precision = torch, precision
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+        self.torch, self.kind, self.precision = torch, kind, None
         torch.backends.cudnn.benchmark = True
-        torch.cuda.reset_peak_memory_stats()
         self.batch = BATCHES[name]
         shape, classes = (3, 224, 224), 1000
         if kind == "torchvision":
             import torchvision
             options = {"init_weights": False} if name == "googlenet" else {}
-            net = getattr(torchvision.models, TORCHVISION_NAMES[name])(weights=None, **options)
-            self.net = self.with_loss(net)
+            self.net = self.with_loss(getattr(torchvision.models, TORCHVISION_NAMES[name])(weights=None, **options)).to(DEVICE)
         else:
             from caffe_net_in_torch import CaffeNet
-            self.net = CaffeNet(net_file(name))
+            self.net = CaffeNet(net_file(name)).to(DEVICE)
             shape, classes = self.net.image_shape, self.net.classes
-            self.net(torch.rand(2, *shape), torch.zeros(2, dtype=torch.long))  # which settles the lazy layers' shapes
-        self.net = self.net.cuda().train().to(memory_format=torch.channels_last)
-        self.images = torch.rand(self.batch, *shape, device="cuda").to(memory_format=torch.channels_last)
-        self.labels = torch.randint(0, classes, (self.batch,), device="cuda")
+            # which settles the lazy layers' shapes
+            self.net(torch.rand(2, *shape, device=DEVICE), torch.zeros(2, dtype=torch.long, device=DEVICE))
+        self.net = self.net.train().to(memory_format=torch.channels_last)
+        self.images = torch.rand(self.batch, *shape, device=DEVICE).to(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, classes, (self.batch,), device=DEVICE)
         self.solver = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
-        self.step_net = torch.compile(self.net) if kind == "compile" else self.net
+
+    def take(self, precision):
+        """From now on, after some iterations in which cuDNN looks for the fastest ways, or torch.compile compiles."""
+        if precision == self.precision:
+            return
+        torch = self.torch
+        self.precision = precision
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+        self.step_net = self.net
+        if self.kind == "compile":
+            torch._dynamo.reset()
+            self.step_net = torch.compile(self.net)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
         self.train(WARM_UP)
 
     def with_loss(self, net):
@@ -80,7 +92,7 @@ class TorchRun:
     def train(self, iterations):
         for _ in range(iterations):
             self.solver.zero_grad(set_to_none=True)
-            with self.torch.autocast("cuda", dtype=self.torch.bfloat16, enabled=self.precision == "bf16"):
+            with self.torch.autocast(DEVICE, dtype=self.torch.bfloat16, enabled=self.precision == "bf16"):
                 loss = self.step_net(self.images, self.labels)
             loss.backward()
             self.solver.step()
@@ -96,13 +108,11 @@ class TorchRun:
 
 def serve(name, kind):
     """Reads a precision a line, and answers each with a measurement as JSON."""
-    import torch
-    run, precision = None, None
+    import torch  # noqa: F401  # while others are measured
+    run = None
     for line in sys.stdin:
-        if line.strip() != precision:
-            run, precision = None, line.strip()
-            torch.cuda.empty_cache()
-            run = TorchRun(name, precision, kind)
+        run = run or TorchRun(name, kind)
+        run.take(line.strip())
         print(json.dumps(run.measure()), flush=True)
 
 
@@ -144,6 +154,12 @@ def compare(name, precision, arguments, torch_process):
     return {"net": name, "precision": precision, "torch": theirs, "poseidon": ours}
 
 
+def keep(results, path):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(results, file)
+
+
 def main():
     if sys.argv[1:2] == ["--serve"]:
         serve(sys.argv[2], sys.argv[3])
@@ -154,7 +170,7 @@ def main():
     parser.add_argument("--precisions", default="fp32,tf32,bf16")
     parser.add_argument("--torch", choices=["eager", "compile", "torchvision"], default="eager")
     parser.add_argument("--plan-cache", default="")
-    parser.add_argument("--json", default="", help="where to keep all results")
+    parser.add_argument("--json", default="", help="where to keep all results, as they come")
     arguments = parser.parse_args()
     print(f"{'net':<12}{'batch':>6}{'precision':>10}{'PyTorch/s':>12}{'poseidon/s':>12}{'ratio':>8}{'PyTorch GB':>12}"
           f"{'poseidon GB':>12}", flush=True)
@@ -163,12 +179,10 @@ def main():
     for name, torch_process in torch_processes.items():
         for precision in arguments.precisions.split(","):
             results.append(compare(name, precision, arguments, torch_process))
+            keep(results, arguments.json)
         torch_process.close()
     last = results[-1]["torch"][0]
     print(f"{last['device']}, PyTorch {last['version']} ({arguments.torch}), {arguments.rounds} rounds, medians")
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(results, file)
 
 
 if __name__ == "__main__":
