@@ -100,7 +100,8 @@ void write_layers(const TrainingResult& result, const std::string& path) {
 std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster, const TrainSettings& settings) {
   const bosen::Options& options = cluster.options();
   std::string text;
-  if (cluster.workers() > 1) text += layer_table(result);
+  const bool travelled = std::ranges::any_of(result.layers, [](const auto& layer) { return layer.measured_bytes > 0; });
+  if (travelled) text += layer_table(result);
   text += fmt::format("{}: {:.0f} images/s\n", kName, result.images_per_second);
   if (!options.output.empty()) {
     const std::string path = options.output + "/layers.json";

@@ -42,8 +42,12 @@ class BytesTest(PoseidonTest):
         self.assertEqual([layer["predicted_bytes"] for layer in three], [layer["predicted_bytes"] for layer in alone])
 
     def test_the_table_tells_framing_apart(self):
-        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, "--workers", 2)
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, processes=2)
         self.assertRegex(run.stderr, "layer +scheme +predicted +measured +framing\n")
+
+    def test_there_is_no_table_where_nothing_travels(self):
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, "--workers", 2)
+        self.assertNotIn("megabytes", run.stderr)
 
 
 if __name__ == "__main__":
