@@ -61,7 +61,7 @@ TimeNs ComputeModel::time(int node, WorkerId worker, Clock clock, TimeNs now) {
     if (straggler.kind == Kind::kRandom && random.uniform() < straggler.chance) duration *= straggler.factor;
     if (straggler.kind == Kind::kPowerLaw) duration *= power_law(random, straggler.exponent, straggler.factor);
   }
-  return pace_.stretched(node, now, static_cast<TimeNs>(duration));
+  return pace_.stretched(node, now, duration);
 }
 
 }  // namespace bosen::sim

@@ -49,8 +49,17 @@ class EventReader {
     return value;
   }
 
+  /// The same of the configuration's.
+  [[nodiscard]] double configured(const char* key) const {
+    const auto configuration = event_.find("configuration");
+    if (configuration == event_.end() || !configuration->is_object()) return 0;
+    const auto found = configuration->find(key);
+    return found != configuration->end() && found->is_number() ? found->get<double>() : 0;
+  }
+
   [[noreturn]] void refuse_file(const std::string& problem) const {
-    throw Error(ErrorKind::kConfiguration, fmt::format("'{}' {}: give a file that --metrics wrote", path_, problem));
+    throw Error(ErrorKind::kConfiguration,
+                fmt::format("'{}' {}: give a file that --metrics wrote, of a run on one host", path_, problem));
   }
 
  private:
@@ -71,9 +80,13 @@ class EventReader {
 std::vector<std::vector<double>> read_compute_profile(const std::string& path, double scale) {
   EventReader events(path);
   double workers = 0;
+  double own_workers = 0;                               // of each process
   std::map<std::int64_t, std::vector<double>> seconds;  // of all workers of a process, by rank and clock
   while (events.next()) {
-    if (events.is("start")) workers = events.number("workers");
+    if (events.is("start")) {
+      workers = events.number("workers");
+      own_workers = events.configured("workers");
+    }
     if (!events.is("clock")) continue;
     const auto clock = static_cast<std::size_t>(events.number("clock", kClocksMax));
     std::vector<double>& own = seconds[static_cast<std::int64_t>(events.number("rank"))];
@@ -82,7 +95,12 @@ std::vector<std::vector<double>> read_compute_profile(const std::string& path, d
     own.resize(clock, compute_s / static_cast<double>(clock - own.size()));
   }
   std::erase_if(seconds, [](const auto& process) { return process.second.empty(); });
-  if (seconds.empty() || workers < 1) events.refuse_file("has no clock events");
+  if (seconds.empty()) events.refuse_file("has no clock events");
+  if (workers < 1) events.refuse_file("has no start event");
+  if (own_workers > 0 && static_cast<double>(seconds.size()) * own_workers < workers) {
+    events.refuse_file(fmt::format("has clocks of {} of {:.0f} processes, as each host writes those of its own",
+                                   seconds.size(), workers / own_workers));
+  }
   const double workers_each = workers / static_cast<double>(seconds.size());
   std::vector<std::vector<double>> profiles;
   for (auto& [rank, own] : seconds) {

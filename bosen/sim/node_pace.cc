@@ -9,7 +9,8 @@
 namespace bosen::sim {
 namespace {
 
-constexpr std::uint64_t kPauseStream = 0x2000;  // and the rule's number
+constexpr std::uint64_t kPauseStream = 0x2000;            // and the rule's number
+constexpr TimeNs kLongestNs = 1'000'000'000'000'000'000;  // what a time_limit_s may be
 
 }  // namespace
 
@@ -39,7 +40,7 @@ TimeNs NodePace::next_begin(Pauses& pauses, int node, TimeNs now) const {
     Random random(Random(seed_, kPauseStream + pauses.rule).next(), static_cast<std::uint64_t>(node), begins.size());
     const TimeNs before = begins.empty() ? 0 : begins.back() + pauses.lasting;
     const double gap = -std::log(1 - random.uniform()) * static_cast<double>(pauses.every - pauses.lasting);
-    begins.push_back(before + std::max<TimeNs>(0, static_cast<TimeNs>(gap)));
+    begins.push_back(before + static_cast<TimeNs>(std::clamp(gap, 0.0, static_cast<double>(kLongestNs))));
   }
   return *std::upper_bound(begins.begin(), begins.end(), now - pauses.lasting);
 }
@@ -59,10 +60,10 @@ TimeNs NodePace::goes_at(int node, TimeNs now) {
   return goes;
 }
 
-TimeNs NodePace::stretched(int node, TimeNs begin, TimeNs work) {
+TimeNs NodePace::stretched(int node, TimeNs begin, double work) {
   TimeNs now = goes_at(node, begin);
-  TimeNs left = work;
-  for (;;) {
+  auto left = static_cast<TimeNs>(std::min(work, static_cast<double>(kLongestNs)));
+  while (now < 2 * kLongestNs) {
     TimeNs pause = std::numeric_limits<TimeNs>::max();
     for (Pauses& pauses : pauses_[static_cast<std::size_t>(node)]) {
       pause = std::min(pause, next_begin(pauses, node, now));
@@ -71,6 +72,7 @@ TimeNs NodePace::stretched(int node, TimeNs begin, TimeNs work) {
     left -= pause - now;
     now = goes_at(node, pause);
   }
+  return now - begin;
 }
 
 }  // namespace bosen::sim

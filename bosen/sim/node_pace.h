@@ -17,8 +17,9 @@ class NodePace {
   [[nodiscard]] double slowness(int node) const { return slowness_[static_cast<std::size_t>(node)]; }
   /// The first moment from `now` on at which the node goes: `now` itself where no pause is under way.
   TimeNs goes_at(int node, TimeNs now);
-  /// How long `work` takes that begins at `begin`: what is left when a pause begins is done after it.
-  TimeNs stretched(int node, TimeNs begin, TimeNs work);
+  /// How long `work` nanoseconds take that begin at `begin`: what is left when a pause begins is done after it. Beyond
+  /// the longest simulation it does not matter how long.
+  TimeNs stretched(int node, TimeNs begin, double work);
 
  private:
   /// A rule's pauses of one node.

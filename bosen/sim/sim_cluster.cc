@@ -17,6 +17,11 @@ namespace {
                   problem + " (workers and processes that wait: " + std::to_string(scheduler.waiting_tasks()) + ")");
 }
 
+ErrorKind kind_of(const std::exception& error) {
+  const auto* const known = dynamic_cast<const Error*>(&error);
+  return known == nullptr ? ErrorKind::kConfiguration : known->kind();
+}
+
 }  // namespace
 
 SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
@@ -39,8 +44,9 @@ SimResult run_cluster(const SimSpec& spec, const NodeMain& main) {
         try {
           main(rank, *platforms[static_cast<std::size_t>(rank)]);
           ++ended_well;
-        } catch (const std::exception&) {
+        } catch (const std::exception& error) {
           if (!failure) failure = std::current_exception();
+          job->abort(rank, Error(kind_of(error), error.what()));  // where it has not joined, nobody else would
         }
       });
     }

@@ -39,6 +39,7 @@ SimJob::SimJob(Scheduler& scheduler, SimNetwork& network, const SimSpec& spec)
 }
 
 std::unique_ptr<runtime::Participation> SimJob::join(Rank rank, OnFailure on_failure) {
+  if (failure_) on_failure(*failure_);
   members_[rank] = std::move(on_failure);
   return std::make_unique<SimParticipation>(*this, rank);
 }
@@ -46,17 +47,18 @@ std::unique_ptr<runtime::Participation> SimJob::join(Rank rank, OnFailure on_fai
 bool SimJob::leave() {
   ++left_;
   waiter_.wake_all();
-  while (left_ < processes_ && !failed_) waiter_.wait(waiter_.ticket(), 0);
-  return !failed_;
+  while (left_ < processes_ && !failure_) waiter_.wait(waiter_.ticket(), 0);
+  return !failure_;
 }
 
 void SimJob::abort(Rank rank, const Error& cause) {
-  if (failed_ || left_ == processes_) return;
+  if (failure_ || left_ == processes_) return;
   fail_others(rank, Error(cause.kind(), describe(rank) + " ended the job: " + cause.what()));
 }
 
 void SimJob::fail_others(Rank rank, const Error& cause) {
-  if (std::exchange(failed_, true)) return;
+  if (failure_) return;
+  failure_ = cause;
   for (const auto& [member, on_failure] : members_) {
     if (member != rank) on_failure(cause);
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "bosen/base/error.h"
 #include "bosen/runtime/participation.h"
@@ -21,14 +22,16 @@ class SimJob final : private EventHandler {
   /// Plans the crashes.
   SimJob(Scheduler& scheduler, SimNetwork& network, const SimSpec& spec);
 
-  /// A process joins; it is told of failures until its participation ends.
+  /// A process joins; it is told of failures, those that were before too, until its participation ends.
   std::unique_ptr<runtime::Participation> join(Rank rank, OnFailure on_failure);
+
+  /// A process has failed: the others hear of it.
+  void abort(Rank rank, const Error& cause);
 
  private:
   friend class SimParticipation;
 
   bool leave();
-  void abort(Rank rank, const Error& cause);
   /// Tells every process but the one of which it speaks.
   void fail_others(Rank rank, const Error& cause);
   void happen(std::uint64_t argument) override;
@@ -39,7 +42,7 @@ class SimJob final : private EventHandler {
   std::map<Rank, OnFailure> members_;
   int processes_;
   int left_ = 0;
-  bool failed_ = false;
+  std::optional<Error> failure_;
 };
 
 }  // namespace bosen::sim

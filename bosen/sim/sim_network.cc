@@ -78,7 +78,7 @@ void SimNetwork::send(Rank from, Rank to, wire::Frame frame) {
   if (frame.header.sequence != 0) plan_timer(from, to, scheduler_.now() + limits::kRetransmitNs);
 
   const bool lost = spec_.network.loss > 0 && random_.uniform() < spec_.network.loss;
-  if (lost || sender.dead || topology_.cut(from, to, scheduler_.now())) {
+  if (lost || sender.dead) {
     ++counts_.lost;
     return;
   }
@@ -134,12 +134,17 @@ void SimNetwork::hop(std::uint64_t slot) {
   if (topology_.advance(chunk.passage)) return plan(chunk.passage.first, Event::kHop, slot);
   const Chunk whole = chunks_.take(slot);
   if (!whole.last) return;
+  if (topology_.cut(whole.passage.from, whole.passage.to, scheduler_.now())) {
+    flights_.take(whole.flight);
+    ++counts_.lost;
+    return;
+  }
   // The frame has come in: the node's processor takes one after the other.
   Node& receiver = node(whole.passage.to);
   const double bytes = static_cast<double>(flights_[whole.flight].bytes);
   const double work = pace_.slowness(whole.passage.to) * (spec_.network.frame_ns + spec_.network.byte_ns * bytes);
   const TimeNs begin = std::max(receiver.processor_free_at, whole.passage.last);
-  receiver.processor_free_at = begin + pace_.stretched(whole.passage.to, begin, static_cast<TimeNs>(work));
+  receiver.processor_free_at = begin + pace_.stretched(whole.passage.to, begin, work);
   plan(receiver.processor_free_at, Event::kArrived, whole.flight);
 }
 

@@ -44,6 +44,9 @@ NetworkSpec read_network(const SpecNode& node, int processes) {
   SpecFields racks(fields.child("racks"), "network.racks");
   network.rack_nodes = static_cast<int>(racks.integer("nodes", 0, {0, limits::kProcessesMax}));
   network.oversubscription = racks.number("oversubscription", 1, {1e-3, 1e6});
+  if (racks.has("oversubscription") && network.rack_nodes == 0) {
+    racks.fail("nodes", "must say how many nodes a rack has");
+  }
   racks.finish();
   for (const SpecNode& item : fields.child("links").items()) {
     SpecFields link(item, "network.links");
@@ -133,6 +136,7 @@ std::vector<std::pair<std::string, SpecNode>> read_flags(const SpecNode& node) {
     for (const std::string reserved : {"workers", "servers", "shards", "seed", "output"}) {
       if (name == reserved) value.fail("flags: '" + name + "' stands beside 'flags', not in it");
     }
+    if (value.items().empty()) value.fail_at_key("flags." + name + ": needs a value");
     for (const SpecNode& item : value.items()) {
       if (item.kind() != SpecNode::Kind::kText) item.fail("flags." + name + ": must be a text or a list of texts");
       flags.emplace_back(name, item);

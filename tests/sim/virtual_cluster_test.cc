@@ -244,7 +244,7 @@ TEST(VirtualClusterTest, WhatAPausedNodeHasToSendWaitsForTheEndOfThePause) {
   });
   // In chunks of 33 ms; one that has begun passes.
   const TimeNs wire = 1'062 * kMs;
-  const TimeNs paused = pace.stretched(0, sent, wire) - wire;
+  const TimeNs paused = pace.stretched(0, sent, static_cast<double>(wire)) - wire;
   EXPECT_GT(paused, 400 * kMs);
   EXPECT_NEAR(static_cast<double>(arrived - sent - wire) / kMs, static_cast<double>(paused) / kMs, 80);
 }
@@ -267,6 +267,25 @@ TEST(VirtualClusterTest, ALongMessageTakesTheTimeOfItsBytes) {
   });
   // A second for the bytes, and 90 bytes for each of 691 packets.
   EXPECT_NEAR(static_cast<double>(arrived) / 1e9, 1.062 + 0.001, 0.005);
+}
+
+TEST(VirtualClusterTest, APartitionStopsWhatIsOnItsWay) {
+  SimSpec spec = plain_spec(2, 1);
+  spec.network.path.bytes_per_s = 1e6;
+  spec.network.partitions.push_back({.nodes = {1}, .begin = 500 * kMs, .end = 3000 * kMs});
+  TimeNs arrived = 0;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+    runtime::ChannelHandle& channel = process.create_channel("bytes", {});
+    process.run_workers([&](WorkerContext& worker) {
+      const std::vector<std::byte> bytes(1'000'000);  // which takes a second
+      if (worker.id() == 0) return channel.send(worker, 1, 0, bytes);
+      channel.receive(worker, 0, {});
+      arrived = platform.now();
+    });
+    process.leave();
+  });
+  EXPECT_GT(arrived, 3000 * kMs);
 }
 
 TEST(VirtualClusterTest, ASlowNetworkIsNotFilledWithRepeats) {
@@ -360,6 +379,29 @@ TEST(VirtualClusterTest, AnErrorOfOneNodeEndsTheJobAsTheSameError) {
   };
   EXPECT_THROW(run_cluster(spec, main), Error);
   EXPECT_EQ(told, 3);
+}
+
+TEST(VirtualClusterTest, AnErrorBeforeOthersHaveJoinedIsToldToThemToo) {
+  SimSpec spec = plain_spec(3, 1);
+  spec.time_limit = 10'000 * kMs;
+  int told = 0;
+  const auto main = [&](Rank rank, runtime::Platform& platform) {
+    if (rank == 0) throw Error(ErrorKind::kData, "ratings.txt: cannot be read");
+    try {
+      Process process(process_spec(spec, rank, Consistency::kEssp, 0), platform);
+      process.create_table("counts", kFloats, {.width = kFloats.width});
+    } catch (const Error& error) {
+      told += error.kind() == ErrorKind::kData ? 1 : 0;
+      throw;
+    }
+  };
+  try {
+    run_cluster(spec, main);
+    FAIL() << "the job ended well";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "ratings.txt: cannot be read");
+  }
+  EXPECT_EQ(told, 2);
 }
 
 TEST(VirtualClusterTest, SaysWhenNobodyCanGoOn) {

@@ -33,6 +33,13 @@ TEST(NodePaceTest, ANodeGoesAtOnceWhereNoPauseIsUnderWay) {
   EXPECT_EQ(pace.stretched(0, 7 * kMs, 1000 * kMs), 1000 * kMs);
 }
 
+TEST(NodePaceTest, WorkWithoutEndLastsAsLongAsAnySimulation) {
+  NodePace slow(spec_of({}));
+  EXPECT_EQ(slow.stretched(0, 0, 1e30), 1'000'000'000'000'000'000);
+  NodePace paused(spec_of({pauses(1'000'000'000 * kMs, 999'999'999 * kMs)}));
+  EXPECT_GE(paused.stretched(0, 0, 1e18), 1'000'000'000'000'000'000);
+}
+
 TEST(NodePaceTest, APauseLastsAsLongAsItShould) {
   NodePace pace(spec_of({pauses(50 * kMs, 10 * kMs)}));
   const TimeNs paused = first_pause(pace, 1);

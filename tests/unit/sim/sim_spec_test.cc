@@ -86,6 +86,9 @@ TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem_of("stragglers: [{kind: pauses, every_s: 1, lasting_s: 1}]\n"),
               HasSubstr("shorter than every_s"));
   EXPECT_THAT(problem_of("flags: {seed: 3}\n"), HasSubstr("'seed' stands beside 'flags'"));
+  EXPECT_THAT(problem_of("flags: {staleness: , rank: 20}\n"), HasSubstr("a.yaml:3:9: flags.staleness: needs a value"));
+  EXPECT_THAT(problem_of("network: {racks: {oversubscription: 4}}\n"),
+              HasSubstr("network.racks.nodes: must say how many nodes a rack has"));
   EXPECT_THAT(problem_of("network: {partitions: [{nodes: 1, from_s: 2, to_s: 2}]}\n"), HasSubstr("later than from_s"));
   EXPECT_THAT(problem_of("compute: {distribution: profile, profile: gone.jsonl}\n"), HasSubstr("cannot be read"));
 }
@@ -107,6 +110,11 @@ TEST_F(SimSpecTest, SaysWhatIsWrongWithAProfileAndWhere) {
               HasSubstr("run.jsonl:2: 'compute_s' must be a number"));
   EXPECT_THAT(problem_of_profile(start + "nonsense\n"), HasSubstr("run.jsonl:2: is no JSON object"));
   EXPECT_THAT(problem_of_profile("{\"event\": 7}\n"), HasSubstr("'run.jsonl' has no clock events"));
+  const std::string clock = "{\"event\": \"clock\", \"rank\": 2, \"clock\": 1, \"compute_s\": 1}\n";
+  EXPECT_THAT(problem_of_profile(clock), HasSubstr("'run.jsonl' has no start event"));
+  EXPECT_THAT(
+      problem_of_profile("{\"event\": \"start\", \"workers\": 4, \"configuration\": {\"workers\": 2}}\n" + clock),
+      HasSubstr("'run.jsonl' has clocks of 1 of 2 processes, as each host writes those of its own"));
 }
 
 TEST_F(SimSpecTest, ReadsAProfileFromARealRunsMetrics) {
