@@ -38,18 +38,39 @@ void find_spread(JobStatus& status) {
   if (!any) status.clock_least = status.clock_most;
 }
 
-bool holds_up(const WorkerStatus& other, const WorkerStatus& worker) {
-  if (worker.state == WorkerState::kReading) return other.clock < worker.needed;
-  return worker.state == WorkerState::kAtBarrier && other.barriers < worker.barriers;
+/// How many of those whom a worker waits for are named: one more than the page shows.
+constexpr std::size_t kNamedMax = 9;
+
+/// Workers that have not finished, with how far each is, the least first.
+using Progress = std::vector<std::pair<std::int64_t, WorkerId>>;
+
+template <class HowFar>
+Progress least_first(const std::vector<ProcessView>& processes, const HowFar& how_far) {
+  Progress progress;
+  for_each_worker(processes, [&](const WorkerStatus& worker) {
+    if (worker.state != WorkerState::kFinished) progress.emplace_back(how_far(worker), worker.worker);
+  });
+  std::ranges::sort(progress);
+  return progress;
+}
+
+std::vector<WorkerId> those_below(const Progress& progress, std::int64_t needed) {
+  std::vector<WorkerId> workers;
+  for (const auto& [reached, worker] : progress) {
+    if (reached >= needed || workers.size() == kNamedMax) break;
+    workers.push_back(worker);
+  }
+  return workers;
 }
 
 void find_who_waits_for_whom(std::vector<ProcessView>& processes) {
+  const Progress clocks = least_first(processes, [](const WorkerStatus& worker) { return worker.clock; });
+  const Progress barriers = least_first(processes, [](const WorkerStatus& worker) { return worker.barriers; });
   for (ProcessView& process : processes) {
     for (const WorkerStatus& worker : process.workers) {
       std::vector<WorkerId>& waits_for = process.waits_for.emplace_back();
-      for_each_worker(processes, [&](const WorkerStatus& other) {
-        if (other.state != WorkerState::kFinished && holds_up(other, worker)) waits_for.push_back(other.worker);
-      });
+      if (worker.state == WorkerState::kReading) waits_for = those_below(clocks, worker.needed);
+      if (worker.state == WorkerState::kAtBarrier) waits_for = those_below(barriers, worker.barriers);
     }
   }
 }
@@ -114,7 +135,8 @@ void StatusBoard::add_evaluations(const ProcessStatus& process, History& history
   }
   if (status_.evaluations.size() <= kEvaluationsMax) return;
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < status_.evaluations.size(); i += 2) {
+  for (std::size_t i = (status_.evaluations.size() - 1) % 2; i < status_.evaluations.size();
+       i += 2) {  // the last stays
     status_.evaluations[kept++] = std::move(status_.evaluations[i]);
   }
   status_.evaluations.resize(kept);
@@ -142,7 +164,15 @@ std::int64_t StatusBoard::common_moment_ms(std::int64_t now_ns) const {
   return moment_ms;
 }
 
+// Who waits for whom is found on a copy: processes that tell how they are do not wait for it, however many there are.
 JobStatus StatusBoard::status(std::int64_t now_ns) const {
+  JobStatus status = picture(now_ns);
+  find_spread(status);
+  find_who_waits_for_whom(status.processes);
+  return status;
+}
+
+JobStatus StatusBoard::picture(std::int64_t now_ns) const {
   const std::lock_guard lock(mutex_);
   JobStatus status = status_;
   status.version = kVersion;
@@ -159,8 +189,6 @@ JobStatus StatusBoard::status(std::int64_t now_ns) const {
     view.sent_per_s = static_cast<double>(last.process.bytes_sent - first.process.bytes_sent) / window_s;
     view.received_per_s = static_cast<double>(last.process.bytes_received - first.process.bytes_received) / window_s;
   }
-  find_spread(status);
-  find_who_waits_for_whom(status.processes);
   status.slowest = find_slowest_of_late();
   return status;
 }

@@ -50,6 +50,8 @@ class StatusBoard {
   };
 
   void add_evaluations(const ProcessStatus& process, History& history);
+  /// As the processes have told it.
+  [[nodiscard]] JobStatus picture(std::int64_t now_ns) const;
   [[nodiscard]] std::int64_t common_moment_ms(std::int64_t now_ns) const;
   [[nodiscard]] std::optional<SlowestWorker> find_slowest_of_late() const;
 

@@ -56,6 +56,15 @@ TEST(StatusBoardTest, SaysForWhomABarrierWaits) {
   EXPECT_EQ(status.processes[0].waits_for[2], std::vector<WorkerId>{1}) << "its own barrier has not been passed yet";
 }
 
+TEST(StatusBoardTest, NamesTheSlowestOfManyThatOneWaitsFor) {
+  StatusBoard board("mf", 0);
+  std::vector<WorkerStatus> workers{reading(0, 50, 40)};
+  for (WorkerId worker = 1; worker <= 30; ++worker) workers.push_back(computing(worker, 31 - worker));
+  board.update(process(0, workers), kSecond);
+  const JobStatus status = board.status(kSecond);
+  EXPECT_EQ(status.processes[0].waits_for[0], (std::vector<WorkerId>{30, 29, 28, 27, 26, 25, 24, 23, 22}));
+}
+
 TEST(StatusBoardTest, ShowsAMomentOfWhichAllHaveTold) {
   StatusBoard board("mf", 0);
   const auto taken = [](std::int64_t moment_ms, ProcessStatus status) {
@@ -177,6 +186,14 @@ TEST(StatusBoardTest, KeepsTheShapeOfALongCurveInBoundedMemory) {
   EXPECT_GE(kept.size(), 1000U);
   EXPECT_EQ(kept.front().clock, 0);
   EXPECT_EQ(kept.back().clock, 9999);
+}
+
+TEST(StatusBoardTest, KeepsTheLastOfSeveralEvaluationsThatComeAtOnce) {
+  StatusBoard board("mf", 0);
+  ProcessStatus report = process(0, {computing(0, 1)});
+  for (int clock = 1; clock <= 2002; ++clock) report.evaluations.push_back({.clock = clock});
+  board.update(report, kSecond);
+  EXPECT_EQ(board.status(kSecond).evaluations.back().clock, 2002);
 }
 
 TEST(StatusBoardTest, TellsRatesOfTheLastSeconds) {
