@@ -1,42 +1,34 @@
 #include "bosen/schedule/weighted_picker.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "bosen/base/assert.h"
 
 namespace bosen {
 
-WeightedPicker::WeightedPicker(std::size_t count) : weights_(count, 0.0), sums_(count + 1, 0.0) {
-  while (2 * top_ <= count) top_ *= 2;
-}
-
-double WeightedPicker::total() const {
-  double sum = 0;
-  for (std::size_t i = size(); i > 0; i &= i - 1) sum += sums_[i];
-  return sum;
-}
+WeightedPicker::WeightedPicker(std::size_t count)
+    : size_(count), leaves_(std::bit_ceil(std::max<std::size_t>(count, 1))), sums_(2 * leaves_, 0.0) {}
 
 void WeightedPicker::set(std::size_t index, double weight) {
   BOSEN_ASSERT(weight >= 0 && std::isfinite(weight));
-  const double change = weight - weights_[index];
-  weights_[index] = weight;
-  for (std::size_t i = index + 1; i <= size(); i += i & (~i + 1)) sums_[i] += change;
+  std::size_t i = leaves_ + index;
+  sums_[i] = weight;
+  for (i /= 2; i > 0; i /= 2) sums_[i] = sums_[2 * i] + sums_[2 * i + 1];
 }
 
+// Whatever rounding does, it never goes where there is nothing.
 std::size_t WeightedPicker::at(double place) const {
   double left = place * total();
-  std::size_t index = 0;
-  for (std::size_t step = top_; step > 0; step /= 2) {
-    if (index + step > size() || sums_[index + step] > left) continue;
-    index += step;
-    left -= sums_[index];
+  std::size_t i = 1;
+  while (i < leaves_) {
+    i *= 2;
+    if (left < sums_[i] || sums_[i + 1] == 0) continue;
+    left -= sums_[i];
+    ++i;
   }
-  index = std::min(index, size() - 1);
-  // Rounding can lead past the last weight, or beside one: the nearest before it is as good.
-  while (index > 0 && weights_[index] == 0) --index;
-  while (weights_[index] == 0 && index + 1 < size()) ++index;
-  return index;
+  return i - leaves_;
 }
 
 }  // namespace bosen

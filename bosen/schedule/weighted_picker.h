@@ -5,16 +5,17 @@
 
 namespace bosen {
 
-/// Picks indices in proportion to weights that change: both in logarithmic time, by sums in a binary indexed tree
-/// (Fenwick, Software: Practice and Experience 1994). Single-threaded.
+/// Picks indices in proportion to weights that change: both in logarithmic time, by a binary tree of sums. Sums are
+/// formed anew and never changed by differences, so that a weight which was vast for a while leaves no trace.
+/// Single-threaded.
 class WeightedPicker {
  public:
   /// All weights are zero.
   explicit WeightedPicker(std::size_t count);
 
-  [[nodiscard]] std::size_t size() const { return weights_.size(); }
-  [[nodiscard]] double weight(std::size_t index) const { return weights_[index]; }
-  [[nodiscard]] double total() const;
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] double weight(std::size_t index) const { return sums_[leaves_ + index]; }
+  [[nodiscard]] double total() const { return sums_[1]; }
 
   /// `weight` is finite and not negative.
   void set(std::size_t index, double weight);
@@ -23,9 +24,9 @@ class WeightedPicker {
   [[nodiscard]] std::size_t at(double place) const;
 
  private:
-  std::vector<double> weights_;
-  std::vector<double> sums_;  ///< entry i: of the weights from i - (lowest bit of i) to i - 1; entry 0 is not used
-  std::size_t top_ = 1;       ///< the largest power of two up to the size
+  std::size_t size_;
+  std::size_t leaves_;        ///< the size, rounded up to a power of two
+  std::vector<double> sums_;  ///< entry i: of entries 2i and 2i + 1; from leaves_ on the weights; entry 0 is not used
 };
 
 }  // namespace bosen
