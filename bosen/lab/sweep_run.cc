@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
@@ -123,12 +124,21 @@ struct Point {
   }
 };
 
-/// Size and checksum of the program's file.
-std::string build_of(const std::string& program) {
-  std::ifstream file(program, std::ios::binary);
+/// Size and checksum of a file; empty where there is none.
+std::string version_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(file), {}};
   return content.empty() ? ""
                          : fmt::format("{}-{:08x}", content.size(), wire::crc32c(std::as_bytes(std::span(content))));
+}
+
+/// Of the file that the command starts: a name without a slash stands for one in PATH, not in this folder.
+std::string build_of(const std::string& program) {
+  try {
+    return version_of(launch::find_program(program));
+  } catch (const Error&) {
+    return {};  // check_program is what refuses it
+  }
 }
 
 std::string folder_of(const SweepSpec& spec) { return std::filesystem::absolute(spec.file).parent_path().string(); }

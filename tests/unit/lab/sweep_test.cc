@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -324,6 +325,22 @@ TEST_F(SweepResultsTest, WhatAnotherBuildHasDoneIsRepeated) {
   EXPECT_TRUE(is_of_another_build(now));
   run(sweep);
   EXPECT_EQ(recorded_outcome(now).status, RunStatus::kDone);
+}
+
+TEST_F(SweepResultsTest, ABuildIsThatOfTheProgramInThePath) {
+  script("0-1", 20, 30);
+  script("0-2", 20, 30);
+  spec("grid: {staleness: [0]}\n");
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (folder_.string() + ":" + path).c_str(), 1);
+  const SweepSpec sweep = read("program: app\nseeds: [1, 2]\ngrid: {staleness: [0]}\n");
+  const SweepRun done = run(sweep).runs()[0];
+  EXPECT_EQ(recorded_outcome(done).status, RunStatus::kDone);
+  std::ofstream(folder_ / "app", std::ios::app) << "# changed\n";
+  const SweepRun now = plan_runs(sweep, (folder_ / "out").string(), "/nowhere")[0];
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(recorded_outcome(now).status, RunStatus::kPending);
+  EXPECT_TRUE(is_of_another_build(now));
 }
 
 }  // namespace
