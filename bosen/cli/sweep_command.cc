@@ -111,9 +111,11 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
 void tell_of_other_builds(const lab::SweepSpec& spec, const std::vector<lab::SweepRun>& runs) {
   const auto repeated = std::count_if(runs.begin(), runs.end(), lab::is_of_another_build);
   if (repeated == 0) return;
-  say(fmt::format("bosen sweep: {} of an earlier call {} by another build of {}, and {} repeated\n",
+  const bool profiled =
+      std::any_of(runs.begin(), runs.end(), [](const auto& run) { return !run.profile_version.empty(); });
+  say(fmt::format("bosen sweep: {} of an earlier call {} by another build of {}{}, and {} repeated\n",
                   counted(repeated, "run"), repeated == 1 ? "was" : "were", spec.program.text(),
-                  repeated == 1 ? "is" : "are"));
+                  profiled ? " or with another profile" : "", repeated == 1 ? "is" : "are"));
 }
 
 int run_sweep(const SweepFlags& flags) {
@@ -165,7 +167,8 @@ int sweep_command(int argc, const char* const* argv) {
              {"parallel", &flags.parallel, "runs at a time; 0: as the file says", {.minimum = 0, .maximum = 1024}});
   reader.set_footer(
       "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
-      "Runs that are done are not repeated, unless the app was built anew: call it again after an interruption. "
+      "Runs that are done are not repeated, unless the app was built anew or a profile changed: call it again after an "
+      "interruption. "
       "Exit code: 0, or 1 where a run "
       "failed.");
   return read_flags(reader, argc, argv) ? run_sweep(flags) : 0;

@@ -158,13 +158,15 @@ Point make_point(const SweepSpec& spec, std::size_t index) {
   return point;
 }
 
-/// A profile's path is meant from the sweep's file, and read from a run's folder.
-void make_profile_absolute(Json& cluster, const std::string& folder) {
+/// A profile's path is meant from the sweep's file, and read from a run's folder. Returns it, or nothing where there is
+/// none.
+std::string make_profile_absolute(Json& cluster, const std::string& folder) {
   const auto compute = cluster.find("compute");
-  if (compute == cluster.end() || !compute->is_object()) return;
+  if (compute == cluster.end() || !compute->is_object()) return {};
   const auto profile = compute->find("profile");
-  if (profile == compute->end() || !profile->is_string()) return;
+  if (profile == compute->end() || !profile->is_string()) return {};
   *profile = (std::filesystem::path(folder) / profile->get<std::string>()).string();
+  return profile->get<std::string>();
 }
 
 std::vector<std::string> real_command(const Point& point, const std::string& program, const SweepRun& run,
@@ -210,19 +212,21 @@ std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output
   std::vector<SweepRun> runs;
   for (std::size_t index = 0; index < spec.settings(); ++index) {
     const Point point = make_point(spec, index);
+    Json cluster = to_json(point.cluster);
+    const std::string profile = make_profile_absolute(cluster, folder_of(spec));
+    const std::string profile_version = profile.empty() ? "" : version_of(profile);
     for (const std::uint64_t seed : spec.seeds) {
       SweepRun run;
       run.number = static_cast<int>(runs.size()) + 1;
       run.labels = point.labels;
       run.build = build;
+      run.profile_version = profile_version;
       run.seed = seed;
       run.folder = fmt::format("{}/runs/{:04}", output, run.number);
       if (spec.cluster) {
-        Json cluster = to_json(point.cluster);
         cluster["program"] = program;
         cluster["flags"] = point.flags.json();
         cluster["seed"] = std::to_string(seed);
-        make_profile_absolute(cluster, folder_of(spec));
         run.cluster = cluster.dump(2) + "\n";
         run.command = {programs + "/bosen", "sim", run.folder + "/cluster.yaml", "--output", run.folder};
       } else {

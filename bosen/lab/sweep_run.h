@@ -19,6 +19,7 @@ struct SweepRun {
   std::vector<std::string> command;  ///< program and arguments
   std::string cluster;               ///< what cluster.yaml in its folder says; empty: a real run
   std::string build;                 ///< tells builds of the program apart; empty where its file was not found
+  std::string profile_version;       ///< tells contents of the cluster's profile apart; empty where it has none
 
   /// "staleness 2, pattern slow, seed 1".
   [[nodiscard]] std::string title() const;

@@ -39,7 +39,12 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Besides the build, what has to be the same for a result to count again. Not the folder, which the next call may
+/// Of the files that the run reads: their names are in the fingerprint, what they hold may change.
+std::string versions(const SweepRun& run) {
+  return run.profile_version.empty() ? run.build : fmt::format("{} profile {}", run.build, run.profile_version);
+}
+
+/// Besides the versions, what has to be the same for a result to count again. Not the folder, which the next call may
 /// spell otherwise.
 std::string fingerprint(const SweepRun& run) {
   std::string text = fmt::format("{}\n{}", fmt::join(run.command, "\n"), run.cluster);
@@ -52,7 +57,7 @@ std::string fingerprint(const SweepRun& run) {
 /// What is known of a run that has ended well or diverged: three parts of its file.
 struct Record {
   std::string status;
-  std::string build;
+  std::string versions;
   std::string fingerprint;
 };
 
@@ -63,13 +68,13 @@ Record read_record(const std::string& folder) {
   std::ifstream file(done_file(folder));
   Record record;
   std::getline(file, record.status);
-  std::getline(file, record.build);
+  std::getline(file, record.versions);
   record.fingerprint = {std::istreambuf_iterator<char>(file), {}};
   return record;
 }
 
 void write_record(const SweepRun& run, const Record& record) {
-  write_file(done_file(run.folder), fmt::format("{}\n{}\n{}", record.status, record.build, record.fingerprint));
+  write_file(done_file(run.folder), fmt::format("{}\n{}\n{}", record.status, record.versions, record.fingerprint));
 }
 
 std::string last_line(const std::string& text) {
@@ -110,7 +115,7 @@ pid_t start(const SweepRun& run) {
 
 RunOutcome recorded_outcome(const SweepRun& run) {
   const Record record = read_record(run.folder);
-  if (record.fingerprint != fingerprint(run) || record.build != run.build) return {};
+  if (record.fingerprint != fingerprint(run) || record.versions != versions(run)) return {};
   const bool diverged = record.status == "diverged";
   if (!diverged && !std::filesystem::exists(run.folder + "/metrics.jsonl")) return {};
   return {.status = diverged ? RunStatus::kDiverged : RunStatus::kDone, .last_line = {}};
@@ -118,7 +123,7 @@ RunOutcome recorded_outcome(const SweepRun& run) {
 
 bool is_of_another_build(const SweepRun& run) {
   const Record record = read_record(run.folder);
-  return record.fingerprint == fingerprint(run) && record.build != run.build;
+  return record.fingerprint == fingerprint(run) && record.versions != versions(run);
 }
 
 void check_output(const std::string& output, const std::vector<SweepRun>& runs) {
@@ -175,7 +180,7 @@ bool SweepRunner::run(const OnProgress& on_progress) {
       if (stopped) continue;
       outcome = outcome_of(run, status);
       if (outcome.status != RunStatus::kFailed) {
-        write_record(run, {outcome.status == RunStatus::kDone ? "done" : "diverged", run.build, fingerprint(run)});
+        write_record(run, {outcome.status == RunStatus::kDone ? "done" : "diverged", versions(run), fingerprint(run)});
       }
       ++progress.done;
       const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();

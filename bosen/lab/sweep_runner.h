@@ -23,9 +23,9 @@ struct RunOutcome {
   std::string last_line;  ///< of what it said, where it failed
 };
 
-/// Carries out what has not been done yet: a run that has ended well in an earlier call, by the same command and the
-/// same build of the program, is not repeated. Stops early at SIGINT, SIGTERM or SIGHUP, with the runs under way ended.
-/// Throws Error where a program can't be started or the folder can't be written.
+/// Carries out what has not been done yet: a run that has ended well in an earlier call, by the same command, the
+/// same build of the program and the same profile, is not repeated. Stops early at SIGINT, SIGTERM or SIGHUP, with the
+/// runs under way ended. Throws Error where a program can't be started or the folder can't be written.
 class SweepRunner {
  public:
   struct Progress {
@@ -51,10 +51,11 @@ class SweepRunner {
   std::vector<RunOutcome> outcomes_;
 };
 
-/// What an earlier call found of this run; pending where it was not done, or by another command or build.
+/// What an earlier call found of this run; pending where it was not done, or by another command, build or profile.
 RunOutcome recorded_outcome(const SweepRun& run);
 
-/// Whether all that keeps an earlier call's result from counting is that the program was another build.
+/// Whether all that keeps an earlier call's result from counting is that the program was another build, or that the
+/// profile held something else.
 bool is_of_another_build(const SweepRun& run);
 
 /// Throws Error(kUsage) where the folder has results of other runs than these, which would stand beside theirs or be

@@ -327,6 +327,27 @@ TEST_F(SweepResultsTest, WhatAnotherBuildHasDoneIsRepeated) {
   EXPECT_EQ(recorded_outcome(now).status, RunStatus::kDone);
 }
 
+TEST_F(SweepResultsTest, WhatWasDoneWithAnotherProfileIsRepeated) {
+  const auto write_profile = [&](const std::string& seconds) {
+    write("run.jsonl",
+          "{\"event\": \"start\", \"workers\": 1}\n{\"event\": \"clock\", \"rank\": 0, \"clock\": 1, \"compute_s\": " +
+              seconds + "}\n");
+  };
+  write_profile("0.2");
+  // Stands in for `bosen sim`: what is recorded of a run is all that counts here.
+  write("bosen", "#!/bin/sh\necho '{\"event\": \"end\"}' > $4/metrics.jsonl\n");
+  std::filesystem::permissions(folder_ / "bosen", std::filesystem::perms::owner_all);
+  const SweepSpec sweep = read(
+      "program: mf\ncluster: {nodes: 2, compute: {distribution: profile, profile: run.jsonl}}\ngrid: {staleness: 1}\n");
+  const auto plan = [&] { return plan_runs(sweep, (folder_ / "out").string(), folder_.string()); };
+  SweepRunner runner(plan(), 1);
+  EXPECT_TRUE(runner.run([](const auto&...) {}));
+  EXPECT_EQ(recorded_outcome(plan()[0]).status, RunStatus::kDone);
+  write_profile("0.3");
+  EXPECT_EQ(recorded_outcome(plan()[0]).status, RunStatus::kPending);
+  EXPECT_TRUE(is_of_another_build(plan()[0]));
+}
+
 TEST_F(SweepResultsTest, ABuildIsThatOfTheProgramInThePath) {
   script("0-1", 20, 30);
   script("0-2", 20, 30);
