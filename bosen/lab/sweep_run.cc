@@ -65,6 +65,8 @@ class Flags {
       if (item.kind() != SpecNode::Kind::kText) item.fail(name + ": a flag's value is a text or a list of texts");
       texts.push_back(item.text());
     }
+    // Without a word on the command line the program's default would run, under another name.
+    if (texts.empty()) value.fail_at_key(name + ": needs a value; where the program's default is meant, leave it out");
     const auto same = [&](const auto& flag) { return flag.first == name; };
     const auto found = std::find_if(flags_.begin(), flags_.end(), same);
     if (found != flags_.end()) {
@@ -113,6 +115,7 @@ struct Point {
   void set(const Setting& setting) {
     const auto& [key, value] = setting;
     if (key.starts_with("cluster.")) {
+      if (value.kind() == SpecNode::Kind::kEmpty) value.fail_at_key(key + ": needs a value, or [] for an empty list");
       cluster = with_value_at(cluster, key.substr(std::string_view("cluster.").size()), value);
     } else if (key == "processes") {
       processes = count_of(key, value, 1);

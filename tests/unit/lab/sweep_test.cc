@@ -144,6 +144,16 @@ TEST_F(SweepTest, SaysWhatIsWrongWithFlagsAndWhere) {
               HasSubstr("a.yaml:2:18: flags.workers: stands in 'cluster'"));
 }
 
+TEST_F(SweepTest, ASettingWithoutAValueIsRefused) {
+  const std::string grid = "grid: {staleness: 1}\n";
+  EXPECT_THAT(problem_of("flags: {data: , rank: 20}\n" + grid), HasSubstr("a.yaml:2:9: data: needs a value"));
+  EXPECT_THAT(problem_of("flags: {rank: []}\n" + grid), HasSubstr("a.yaml:2:9: rank: needs a value"));
+  EXPECT_THAT(problem_of("grid: {a: {b: {rank: }}}\n"), HasSubstr("a.yaml:2:16: rank: needs a value"));
+  EXPECT_THAT(problem_of("cluster: {nodes: 2}\ngrid: {a: {b: {cluster.workers: }}}\n"),
+              HasSubstr("a.yaml:3:16: cluster.workers: needs a value"));
+  EXPECT_EQ(problem_of("flags: {data: \"\"}\n" + grid), "no error") << "an empty text is a value";
+}
+
 TEST_F(SweepTest, EstimatesAMeanWithItsInterval) {
   EXPECT_DOUBLE_EQ(estimate({3}).mean, 3);
   EXPECT_DOUBLE_EQ(estimate({3}).half_width, 0);
