@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "bosen/base/limits.h"
@@ -33,7 +35,13 @@ Axis read_axis(const std::string& name, const SpecNode& node) {
   if (node.kind() == SpecNode::Kind::kMap) {
     for (const auto& [label, settings] : node.fields()) axis.values.push_back(read_bundle(name, label, settings));
   } else {
-    for (const SpecNode& item : node.items()) axis.values.push_back(read_scalar(name, item));
+    std::set<std::string> labels;
+    for (const SpecNode& item : node.items()) {
+      axis.values.push_back(read_scalar(name, item));
+      const std::string& label = axis.values.back().label;
+      if (labels.insert(label).second) continue;
+      item.fail(fmt::format("grid.{}: {} stands there twice: the same run again tells nothing", name, label));
+    }
   }
   if (axis.values.empty()) node.fail("grid." + name + ": has no values");
   return axis;
@@ -75,6 +83,24 @@ void check_cluster_key(const std::string& key, const SpecNode& node) {
   const std::string first = key.substr(0, key.find('.'));
   if (first == "seed") node.fail("cluster.seed: list the seeds as 'seeds', beside 'cluster'");
   if (first == "program" || first == "flags") node.fail("cluster." + first + ": stands beside 'cluster', not in it");
+}
+
+/// Where a later axis took the place of what an earlier one sets, runs of one setting would be compared as two.
+void check_keys_of_axes(const SweepSpec& spec) {
+  std::map<std::string, std::string> set_by;  // axes by key, of those before
+  for (const Axis& axis : spec.axes) {
+    for (const AxisValue& value : axis.values) {
+      for (const auto& [key, node] : value.settings) {
+        for (const auto& [other, other_axis] : set_by) {
+          if (other_axis == axis.name || (other != key && !other.starts_with(key + "."))) continue;
+          const std::string replaced = other == key ? "the value" : other;
+          node.fail_at_key(
+              fmt::format("{}: would replace {} of grid.{}: let one axis set it", key, replaced, other_axis));
+        }
+        set_by.emplace(key, axis.name);
+      }
+    }
+  }
 }
 
 void check_settings(const SweepSpec& spec) {
@@ -139,6 +165,7 @@ SweepSpec read_sweep_spec(const std::string& path) {
   fields.finish();
   if (spec.axes.empty()) fields.fail("grid", "must name what is varied, as in: {staleness: [0, 2, 8]}");
   check_settings(spec);
+  check_keys_of_axes(spec);
   if (spec.settings() * spec.seeds.size() > kRunsMax) fields.fail("grid", "makes too many runs");
   return spec;
 }

@@ -144,6 +144,24 @@ TEST_F(SweepTest, SaysWhatIsWrongWithFlagsAndWhere) {
               HasSubstr("a.yaml:2:18: flags.workers: stands in 'cluster'"));
 }
 
+TEST_F(SweepTest, NoTwoSettingsAreTheSame) {
+  EXPECT_THAT(problem_of("grid: {staleness: [0, 1, 1]}\n"),
+              HasSubstr("a.yaml:2:26: grid.staleness: 1 stands there twice"));
+  EXPECT_THAT(problem_of("grid: {staleness: [0, 4], pattern: {a: {}, b: {staleness: 2}}}\n"),
+              HasSubstr("a.yaml:2:48: staleness: would replace the value of grid.staleness"));
+  EXPECT_THAT(problem_of("grid: {pattern: {a: {}, b: {staleness: 2}}, staleness: [0, 4]}\n"),
+              HasSubstr("a.yaml:2:57: staleness: would replace the value of grid.pattern"));
+  const std::string cluster = "cluster: {nodes: 2}\n";
+  const std::string loss = "cluster.network.loss: [0, 0.1]";
+  const std::string network =
+      "net: {fast: {cluster.network: {latency_us: 5}}, slow: {cluster.network: {latency_us: 9}}}";
+  EXPECT_THAT(
+      problem_of(cluster + "grid: {" + loss + ", " + network + "}\n"),
+      HasSubstr("cluster.network: would replace cluster.network.loss of grid.cluster.network.loss: let one axis"));
+  EXPECT_EQ(problem_of(cluster + "grid: {" + network + ", " + loss + "}\n"), "no error") << "it adds to the map";
+  EXPECT_EQ(problem_of("flags: {staleness: 3}\ngrid: {pattern: {a: {}, b: {staleness: 2}}}\n"), "no error");
+}
+
 TEST_F(SweepTest, ASettingWithoutAValueIsRefused) {
   const std::string grid = "grid: {staleness: 1}\n";
   EXPECT_THAT(problem_of("flags: {data: , rank: 20}\n" + grid), HasSubstr("a.yaml:2:9: data: needs a value"));
