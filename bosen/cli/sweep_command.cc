@@ -99,13 +99,14 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
   }
   const std::string missing = results.missing_measure();
   if (!missing.empty()) say(fmt::format("bosen sweep: {}\n", missing));
+  for (const std::string& damaged : results.damaged()) say(fmt::format("bosen sweep: {}\n", damaged));
   const auto failed = std::count_if(runner.outcomes().begin(), runner.outcomes().end(),
                                     [](const auto& outcome) { return outcome.status == lab::RunStatus::kFailed; });
   if (failed > 0) {
     say(fmt::format("bosen sweep: {} failed: see log.txt in {}\n", counted(failed, "run"),
                     failed == 1 ? "its folder" : "their folders"));
   }
-  return failed > 0 || !missing.empty() ? 1 : 0;
+  return failed > 0 || !results.damaged().empty() || !missing.empty() ? 1 : 0;
 }
 
 void tell_of_other_builds(const lab::SweepSpec& spec, const std::vector<lab::SweepRun>& runs) {

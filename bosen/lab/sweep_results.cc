@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <stdexcept>
 
 #include "bosen/base/error.h"
 
@@ -66,23 +67,29 @@ void read_end(const Json& event, RunResult& result) {
 std::vector<Evaluation> read_evaluations_until_end(const std::string& path) {
   std::vector<Evaluation> evaluations;
   std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const Json event = Json::parse(line, nullptr, false);
-    if (!event.is_object()) break;
-    if (event.value("event", "") == "eval") evaluations.push_back(read_evaluation(event));
+  try {
+    for (std::string line; std::getline(file, line);) {
+      const Json event = Json::parse(line);
+      if (event.value("event", "") == "eval") evaluations.push_back(read_evaluation(event));
+    }
+  } catch (const Json::exception&) {
+    return evaluations;
   }
   return evaluations;
 }
 
-RunResult read_result(const std::string& path, const std::optional<Target>& target) {
+/// Returns nothing where the run's end is missing, without which its times are not known. Throws what json and stoll
+/// throw where the file is damaged.
+std::optional<RunResult> read_events(std::istream& file, const std::optional<Target>& target) {
   RunResult result;
-  std::ifstream file(path);
-  if (!file) throw Error(ErrorKind::kData, fmt::format("cannot read '{}': run the sweep again", path));
+  bool ended = false;
   for (std::string line; std::getline(file, line);) {
-    const Json event = Json::parse(line, nullptr, false);
-    if (!event.is_object()) throw Error(ErrorKind::kData, fmt::format("'{}' has a line that is no JSON", path));
+    const Json event = Json::parse(line);
     const std::string kind = event.value("event", "");
-    if (kind == "end") read_end(event, result);
+    if (kind == "end") {
+      read_end(event, result);
+      ended = true;
+    }
     if (kind != "eval") continue;
     result.evaluations.push_back(read_evaluation(event));
     if (!target || result.target_s) continue;
@@ -92,7 +99,27 @@ RunResult read_result(const std::string& path, const std::optional<Target>& targ
       result.target_clock = result.evaluations.back().clock;
     }
   }
+  if (!ended) return {};
   return result;
+}
+
+[[noreturn]] void refuse(const std::string& path) {
+  throw Error(ErrorKind::kData,
+              fmt::format("'{}' is damaged or incomplete: remove its folder and call the sweep again", path));
+}
+
+RunResult read_result(const std::string& path, const std::optional<Target>& target) {
+  std::ifstream file(path);
+  std::optional<RunResult> result;
+  try {
+    result = read_events(file, target);
+  } catch (const Json::exception&) {
+    refuse(path);
+  } catch (const std::logic_error&) {  // of stoll
+    refuse(path);
+  }
+  if (!result) refuse(path);
+  return *std::move(result);
 }
 
 std::optional<double> last_of(const RunResult& result, const std::string& measure) {
@@ -187,7 +214,14 @@ SweepResults::SweepResults(const SweepSpec& spec, const SweepRunner& runner)
     const std::string metrics = runs_[i].folder + "/metrics.jsonl";
     if (outcomes_[i].status == RunStatus::kDiverged) results_.back().evaluations = read_evaluations_until_end(metrics);
     if (outcomes_[i].status != RunStatus::kDone) continue;
-    results_.back() = read_result(metrics, spec.target);
+    try {
+      results_.back() = read_result(metrics, spec.target);
+    } catch (const Error& error) {
+      // The other runs' results are good.
+      outcomes_[i] = {.status = RunStatus::kFailed, .last_line = error.what()};
+      damaged_.emplace_back(error.what());
+      continue;
+    }
     const std::vector<Evaluation>& evaluations = results_.back().evaluations;
     if (measure_.empty() && !evaluations.empty() && !evaluations.back().measures.empty()) {
       measure_ = evaluations.back().measures.front().first;

@@ -56,13 +56,16 @@ struct SettingResult {
 
 class SweepResults {
  public:
-  /// Reads metrics.jsonl of every run that is done. Throws Error(kData) where one can't be read.
+  /// Reads metrics.jsonl of every run that is done. A run whose file is damaged or has no end counts as failed.
   SweepResults(const SweepSpec& spec, const SweepRunner& runner);
 
   [[nodiscard]] const std::vector<SettingResult>& settings() const { return settings_; }
 
   /// What the sweep shows, a sentence for every combination of the axes but the first, whose values are compared.
   [[nodiscard]] std::vector<std::string> conclusions() const;
+
+  /// What is wrong with runs that ended well and whose metrics can't be read, a sentence for each.
+  [[nodiscard]] const std::vector<std::string>& damaged() const { return damaged_; }
 
   /// What is wrong where runs report measures, and the target's is not among them; else empty.
   [[nodiscard]] std::string missing_measure() const;
@@ -80,8 +83,9 @@ class SweepResults {
 
   const SweepSpec& spec_;
   const std::vector<SweepRun>& runs_;
-  const std::vector<RunOutcome>& outcomes_;
+  std::vector<RunOutcome> outcomes_;
   std::vector<RunResult> results_;  // by run
+  std::vector<std::string> damaged_;
   std::vector<SettingResult> settings_;
   std::string measure_;  // of the target, or the first there is
 };

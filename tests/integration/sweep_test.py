@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -141,6 +142,24 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(more.returncode, 0, more.stderr)
         self.assertIn("3/3", more.stderr)
         self.assertNotIn("2/3", more.stderr, "what is done is not repeated")
+
+    def test_damaged_metrics_keep_back_one_run_alone(self):
+        self.assertEqual(self.sweep(REAL).returncode, 0)
+        folder = os.path.join(self.output, "runs", "0001")
+        metrics = os.path.join(folder, "metrics.jsonl")
+        with open(metrics, encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(metrics, "w", encoding="utf-8") as file:
+            file.writelines(lines[:-1])
+        run = self.sweep(REAL)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("0001/metrics.jsonl' is damaged or incomplete: remove its folder and call the sweep again", run.stderr)
+        self.assertIn("processes 1 failed", run.stderr)
+        self.assertEqual([r["status"] for r in self.summary()["runs"]], ["failed", "done"])
+        shutil.rmtree(folder)
+        run = self.sweep(REAL)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual([r["status"] for r in self.summary()["runs"]], ["done", "done"])
 
     def test_an_interrupted_sweep_goes_on(self):
         slow = SIMULATED.replace("epochs: 3", "epochs: 60")

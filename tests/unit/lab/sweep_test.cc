@@ -263,6 +263,50 @@ TEST_F(SweepResultsTest, KeepsWhatADivergedRunMeasuredAndMarksIt) {
   EXPECT_FALSE(results.settings()[1].cost);
 }
 
+TEST_F(SweepResultsTest, ARunWhoseMetricsAreDamagedCountsAsFailed) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  script("4-1", 10, 10);
+  const std::string measured = "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 1, \"rmse\": 0.5}\n";
+  const std::map<std::string, std::string> damages = {
+      {"empty", ""},
+      {"cut between lines", measured},
+      {"cut in a line", measured + "{\"event\": \"en"},
+      {"no object", measured + "3\n{\"event\": \"end\"}\n"},
+      {"a clock of text", "{\"event\": \"eval\", \"clock\": \"1\", \"time_s\": 1}\n{\"event\": \"end\"}\n"},
+      {"an event of another type", "{\"event\": 1}\n{\"event\": \"end\"}\n"},
+      {"no clock differential", "{\"event\": \"end\", \"staleness_histogram\": {\"old\": 1}}\n"},
+  };
+  for (const auto& [what, metrics] : damages) {
+    SCOPED_TRACE(what);
+    write("script/4-2.jsonl", metrics);
+    std::filesystem::remove_all(folder_ / "out");
+    const SweepSpec sweep = spec("grid: {staleness: [0, 4]}\n");
+    const SweepRunner runner = run(sweep);
+    const SweepResults results(sweep, runner);
+    EXPECT_THAT(results.damaged(),
+                ElementsAre("'" + (folder_ / "out/runs/0004/metrics.jsonl").string() +
+                            "' is damaged or incomplete: remove its folder and call the sweep again"));
+    EXPECT_EQ(results.settings()[1].failed, 1);
+    EXPECT_THAT(results.settings()[1].costs, SizeIs(1));
+    EXPECT_THAT(results.conclusions()[0], HasSubstr("staleness 4 failed in 1 of 2 runs"));
+    EXPECT_THAT(results.csv(), HasSubstr("3,4,1,done,5,10,0.9\n"));
+    EXPECT_THAT(results.json(), HasSubstr("is damaged or incomplete"));
+  }
+}
+
+TEST_F(SweepResultsTest, ADivergedRunsMetricsAreReadAsFarAsTheyAreWhole) {
+  script("0-1", 20, 30);
+  script("0-2", 22, 30);
+  const std::string measured = "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 0.5, \"rmse\": 0.5}\n";
+  const SweepSpec sweep = spec("grid: {staleness: [0, 9]}\n");
+  write("out/runs/0003/metrics.jsonl", measured + "{\"event\": \"eval\", \"clock\": \"2\"}\n" + measured);
+  write("out/runs/0004/metrics.jsonl", measured + "{\"event\": 2}\n" + measured);
+  const SweepRunner runner = run(sweep);
+  const std::string csv = SweepResults(sweep, runner).csv();
+  EXPECT_THAT(csv, ::testing::EndsWith("3,9,1,diverged,1,0.5,0.5\n4,9,2,diverged,1,0.5,0.5\n"));
+}
+
 TEST_F(SweepResultsTest, NamesAllThatSeedsDontTellApart) {
   for (const auto& [name, seconds] : std::map<std::string, double>{{"0-1", 40},
                                                                    {"0-2", 48},
