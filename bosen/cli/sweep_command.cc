@@ -168,10 +168,9 @@ int sweep_command(int argc, const char* const* argv) {
              {"parallel", &flags.parallel, "runs at a time; 0: as the file says", {.minimum = 0, .maximum = 1024}});
   reader.set_footer(
       "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
-      "Runs that are done are not repeated, unless the app was built anew or a profile changed: call it again after an "
-      "interruption. "
-      "Exit code: 0, or 1 where a run "
-      "failed.");
+      "Runs that are done are not repeated, unless the app was built anew or a profile changed: call it again after "
+      "an interruption. Exit code: 0; 1 where a run failed, or none reports the target's measure; 130 where it was "
+      "stopped.");
   return read_flags(reader, argc, argv) ? run_sweep(flags) : 0;
 }
 

@@ -176,6 +176,12 @@ class SweepTest(unittest.TestCase):
         self.assertNotIn(" 2/8", run.stderr)
         self.assertIn("8/8", run.stderr)
 
+    def test_help_names_its_exit_codes(self):
+        run = subprocess.run([BOSEN, "sweep", "--help"], capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("Exit code: 0; 1 where a run failed, or none reports the target's measure; 130 where it was stopped.",
+                      " ".join(run.stdout.split()))
+
     def test_mistakes(self):
         def refused(text, words):
             run = self.sweep(text)
