@@ -4,6 +4,7 @@
 Usage: apps/plot.py FIGURE.png MEASURE NAME=METRICS.jsonl...
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ def read_run(argument, measure):
 
 
 def draw_measure(axes, runs, measure):
-    for (name, evaluations, end), colour in zip(runs, COLOURS):
+    for (name, evaluations, end), colour in zip(runs, itertools.cycle(COLOURS)):
         label = f"{name}: {end['wall_s']:.1f} s, {end[measure]:.4f}"
         axes.plot([event["time_s"] for event in evaluations], [event[measure] for event in evaluations], marker="o",
                   markersize=3, color=colour, label=label)
@@ -37,7 +38,7 @@ def draw_measure(axes, runs, measure):
 
 def draw_staleness(axes, runs):
     width = 0.8 / len(runs)
-    for number, ((name, _, end), colour) in enumerate(zip(runs, COLOURS)):
+    for number, ((name, _, end), colour) in enumerate(zip(runs, itertools.cycle(COLOURS))):
         shares = {}
         for differential, count in end["staleness_histogram"].items():
             place = min(max(int(differential), OLDEST), 1)

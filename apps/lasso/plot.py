@@ -4,10 +4,12 @@
 Usage: apps/lasso/plot.py FIGURE.png NAME=METRICS.jsonl...
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
 
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]
 ROUNDING = 1e-14
 
 
@@ -33,7 +35,7 @@ def main():
     least = min(event["objective"] for events in runs.values() for event in events)
     pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure, axes = pyplot.subplots(figsize=(6, 3.8), layout="constrained")
-    for (name, events), colour in zip(runs.items(), ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]):
+    for (name, events), colour in zip(runs.items(), itertools.cycle(COLOURS)):
         axes.semilogy([event["updates"] for event in events],
                       [max(event["objective"] / least - 1, ROUNDING) for event in events], color=colour, label=name)
     axes.set(xlabel="coordinate updates", ylabel="objective above the minimum, relative")

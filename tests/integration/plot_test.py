@@ -1,0 +1,52 @@
+"""apps/plot.py and apps/lasso/plot.py: a figure shows all the runs it was given."""
+
+import json
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"  # the one that Debian's matplotlib belongs to
+TIMEOUT_S = 100
+NAMES = [f"run-{number}" for number in range(9)]  # more than there are colours
+
+
+def texts(svg):
+    """Matplotlib draws them as outlines, with a comment that says them."""
+    return re.findall("<!-- (.*) -->", svg)
+
+
+@unittest.skipIf(subprocess.run([PYTHON, "-c", "import matplotlib"], capture_output=True, check=False).returncode != 0,
+                 "python3-matplotlib is not installed")
+class PlotTest(unittest.TestCase):
+    def draw(self, script, *arguments):
+        """The SVG of nine runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            metrics = pathlib.Path(folder, "metrics.jsonl")
+            metrics.write_text("\n".join(json.dumps(event) for event in [
+                {"event": "eval", "clock": 1, "time_s": 1.0, "updates": 10, "objective": 3.0},
+                {"event": "eval", "clock": 2, "time_s": 2.0, "updates": 20, "objective": 2.0},
+                {"event": "end", "wall_s": 2.0, "objective": 2.0, "reads": 4, "staleness_histogram": {"-1": 3, "0": 1}},
+            ]), encoding="utf-8")
+            figure = pathlib.Path(folder, "figure.svg")
+            subprocess.run([PYTHON, ROOT / script, figure, *arguments, *(f"{name}={metrics}" for name in NAMES)], check=True,
+                           timeout=TIMEOUT_S)
+            return figure.read_text(encoding="utf-8")
+
+    def test_a_measure_and_staleness_of_more_runs_than_colours(self):
+        drawn = self.draw("apps/plot.py", "objective")
+        for name in NAMES:
+            self.assertIn(f"{name}: 2.0 s, 2.0000", texts(drawn))
+        bars = re.findall(r'" clip-path="[^"]*" style="fill: #(?!ffffff)', drawn)
+        self.assertEqual(len(bars), 2 * len(NAMES), "two differentials each")
+
+    def test_lasso_of_more_runs_than_colours(self):
+        drawn = self.draw("apps/lasso/plot.py")
+        for name in NAMES:
+            self.assertIn(name, texts(drawn))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
