@@ -48,6 +48,36 @@ void expect_unread(const std::string& output, const LayerSpec& scale, std::span<
   }
 }
 
+/// What Caffe would heed and this net does not: such a net would train as another one. Of all layers, those too that
+/// become part of others.
+void refuse_unheeded(const std::vector<LayerSpec>& layers) {
+  std::set<std::string> names;
+  std::set<std::string> parameter_names;
+  const auto is_weight = [](double weight) { return weight != 0; };
+  for (const LayerSpec& layer : layers) {
+    if (!names.insert(layer.name).second) {
+      layer.node.fail("there are two layers named '" + layer.name + "' in one phase");
+    }
+    const Fields fields(layer.node, "layer '" + layer.name + "'");
+    if (layer.type != "SoftmaxWithLoss" && std::ranges::any_of(layer.loss_weights, is_weight)) {
+      fields.fail("loss_weight", "its type is no loss, so it can't have one");
+    }
+    for (const ParameterSpec& parameter : layer.parameters) {
+      if (!parameter.name.empty() && !parameter_names.insert(parameter.name).second) {
+        fields.fail("param", "another layer has the name '" + parameter.name +
+                                 "' for its parameter; layers can't share parameters: give each its own name, or none");
+      }
+    }
+    const Node* const propagate = layer.node.find("propagate_down");
+    for (const Node& item : propagate == nullptr ? std::vector<Node>() : propagate->items()) {
+      if (item.text() != "true") {
+        item.fail("layer '" + layer.name +
+                  "': propagate_down: gradients always go down; to freeze what lies below, give it lr_mult: 0");
+      }
+    }
+  }
+}
+
 /// The layers of one phase, each with its outputs' names (its own where it gives none); a Scale that directly follows a
 /// BatchNorm, and alone reads it, becomes part of it, and ReLUs where the context says so.
 std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& context) {
@@ -57,6 +87,7 @@ std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& 
     all.push_back(layer);
     if (layer.tops.empty()) all.back().tops = {layer.name};
   }
+  refuse_unheeded(all);
   std::vector<LayerSpec> layers;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const LayerSpec& layer = all[i];
@@ -99,12 +130,7 @@ class Builder {
   Builder(const NetSpec& spec, const LayerContext& context)
       : context_(context), layers_(layers_of_phase(spec, context)), readers_(count_readers(layers_)) {
     graph_.name = spec.name;
-    std::set<std::string> names;
-    for (const LayerSpec& layer : layers_) {
-      if (!names.insert(layer.name).second)
-        layer.node.fail("there are two layers named '" + layer.name + "' in one phase");
-      add(layer);
-    }
+    for (const LayerSpec& layer : layers_) add(layer);
     find_gradients();
   }
 
@@ -121,7 +147,6 @@ class Builder {
     layer.type = spec.type;
     for (const std::string& bottom : spec.bottoms) layer.inputs.push_back(take_input(spec, bottom));
     layer.layer = make_layer(spec, context_);
-    refuse_unheeded(spec, *layer.layer);
     const int index = static_cast<int>(graph_.layers.size());
     const std::vector<Shape> shapes = infer(spec, layer);
     if (spec.tops.size() != shapes.size()) {
@@ -135,28 +160,6 @@ class Builder {
     const std::vector<int> outputs = layer.outputs;
     graph_.layers.push_back(std::move(layer));
     for (const int output : outputs) offer(spec, output);
-  }
-
-  /// What Caffe would heed and this net does not: such a net would train as another one.
-  void refuse_unheeded(const LayerSpec& spec, const Layer& layer) {
-    const Fields fields(spec.node, "layer '" + spec.name + "'");
-    const auto is_weight = [](double weight) { return weight != 0; };
-    if (layer.loss_weight() == 0 && std::any_of(spec.loss_weights.begin(), spec.loss_weights.end(), is_weight)) {
-      fields.fail("loss_weight", "its type is no loss, so it can't have one");
-    }
-    for (const ParameterSpec& parameter : spec.parameters) {
-      if (!parameter.name.empty() && !parameter_names_.insert(parameter.name).second) {
-        fields.fail("param", "another layer has the name '" + parameter.name +
-                                 "' for its parameter; layers can't share parameters: give each its own name, or none");
-      }
-    }
-    const Node* const propagate = spec.node.find("propagate_down");
-    for (const Node& item : propagate == nullptr ? std::vector<Node>() : propagate->items()) {
-      if (item.text() != "true") {
-        item.fail("layer '" + spec.name +
-                  "': propagate_down: gradients always go down; to freeze what lies below, give it lr_mult: 0");
-      }
-    }
   }
 
   std::vector<Shape> infer(const LayerSpec& spec, GraphLayer& layer) {
@@ -249,7 +252,6 @@ class Builder {
   Readers readers_;
   std::map<std::string, Available> available_;
   std::map<std::string, int> versions_;
-  std::set<std::string> parameter_names_;
   NetGraph graph_;
 };
 

@@ -55,7 +55,7 @@ void test(const TestFlags& flags) {
   const WeightsFile weights = find_weights(flags.weights);
   if (!weights.passed_over.empty()) bosen::say(fmt::format("poseidon test: {}\n", weights.passed_over));
   const TensorFile tensors(weights.path);
-  const DataFeed feed(file.net, flags.data, /*seed=*/1);
+  const DataFeed feed(file.net, flags.data, /*seed=*/1, {Phase::kTest});
   if (!feed.missing_test_part().empty()) {
     throw bosen::Error(bosen::ErrorKind::kData,
                        feed.missing_test_part() + ": is not there: the data set was made without images to test with");

@@ -216,7 +216,7 @@ void print_table(const Result& result) {
 
 void time(const TimeFlags& flags) {
   const NetFile file = read_net_file(flags.net);
-  const DataFeed feed(file.net, "synthetic", /*seed=*/1);
+  const DataFeed feed(file.net, "synthetic", /*seed=*/1, {Phase::kTrain});
   if (!feed.has(Phase::kTrain)) {
     throw bosen::Error(
         bosen::ErrorKind::kConfiguration,

@@ -51,6 +51,8 @@ class SoftmaxLossLayer final : public Layer {
   }
 
   [[nodiscard]] double loss_weight() const override { return weight_; }
+  /// Also one that weighs nothing, as it is there to be watched.
+  [[nodiscard]] bool is_measure() const override { return true; }
 
  private:
   SoftmaxLossOptions options_;

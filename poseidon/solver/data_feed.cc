@@ -81,9 +81,9 @@ std::unique_ptr<BatchSource> make_source(const Part& part, Phase phase, const Fe
 
 class DataFeed::Impl {
  public:
-  Impl(const NetSpec& net, const std::string& data, std::uint64_t seed) : net_(net), seed_(seed) {
-    add(train_, net_, data, /*train=*/true);
-    add(test_, net_, data, /*train=*/false);
+  Impl(const NetSpec& net, const std::string& data, std::uint64_t seed, std::initializer_list<Phase> phases)
+      : net_(net), seed_(seed) {
+    for (const Phase phase : phases) add(phase == Phase::kTrain ? train_ : test_, net_, data, phase == Phase::kTrain);
   }
 
   [[nodiscard]] bool has(Phase phase) const {
@@ -140,8 +140,8 @@ class DataFeed::Impl {
   std::string missing_test_part_;
 };
 
-DataFeed::DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed)
-    : impl_(std::make_unique<Impl>(net, data, seed)) {}
+DataFeed::DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed, std::initializer_list<Phase> phases)
+    : impl_(std::make_unique<Impl>(net, data, seed, phases)) {}
 
 DataFeed::~DataFeed() = default;
 

@@ -4,6 +4,7 @@
 // open sources, which then are theirs.
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -26,7 +27,9 @@ class DataFeed {
  public:
   /// `data` names the folder, or is "synthetic"; empty: the source that the net's data layer names. Throws
   /// bosen::Error(kConfiguration or kData) where there is no such data or it does not fit the layer.
-  DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed);
+  /// Of these phases; of others it has nothing.
+  DataFeed(const NetSpec& net, const std::string& data, std::uint64_t seed,
+           std::initializer_list<Phase> phases = {Phase::kTrain, Phase::kTest});
   ~DataFeed();
 
   /// Whether the net has a data layer in this phase, and the data a part for it.

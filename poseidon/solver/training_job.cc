@@ -33,10 +33,16 @@ std::int64_t classes_of(const LayerSpec& loss, const NetSpec& net, const NetDesc
   return classes;
 }
 
+/// Then labels beyond the outputs may be meant, and the loss looks at each when it comes.
+bool ignores_labels(const LayerSpec& layer) {
+  const Node* const loss = layer.node.find("loss_param");
+  return loss != nullptr && loss->find("ignore_label") != nullptr;
+}
+
 /// A label beyond a loss's classes would be read from memory of something else.
 void check_labels(const NetSpec& net, const NetDescription& description, std::int64_t classes) {
   for (const LayerSpec& layer : net.layers) {
-    if (!layer.in_train || layer.type != "SoftmaxWithLoss" || layer.bottoms.empty()) continue;
+    if (!layer.in_train || layer.type != "SoftmaxWithLoss" || layer.bottoms.empty() || ignores_labels(layer)) continue;
     const std::int64_t told_apart = classes_of(layer, net, description);
     if (told_apart == 0 || told_apart >= classes) continue;
     refuse(bosen::ErrorKind::kConfiguration,

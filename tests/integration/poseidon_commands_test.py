@@ -135,6 +135,15 @@ layer:
         self.net.write_text(NET.replace("num_output: 10", "num_output: 9"))
         self.refuse(["train", self.solver, "--data", "synthetic"], f"{self.net}:", "loss", "9 classes", "has 10")
 
+    def test_a_class_that_is_left_out_needs_no_output(self):
+        net = NET.replace("num_output: 10", "num_output: 9").replace("top: loss}", "top: loss, loss_param: {ignore_label: 9}}")
+        self.net.write_text(net.replace("top: accuracy,", "top: accuracy, accuracy_param: {ignore_label: 9},"))
+        self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2)
+
+    def test_times_a_net_whose_test_layer_is_for_a_data_set(self):
+        self.net.write_text(NET.replace("{batch_size: 50, shape: [1, 12, 12], classes: 10}", "{batch_size: 50}"))
+        self.succeed("time", self.net, "--iterations", 1)
+
     def test_solvers(self):
         for old, new, part in [
             ("momentum: 0.9", "momentun: 0.9", "'momentum'"),

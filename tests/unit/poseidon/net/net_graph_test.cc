@@ -208,6 +208,19 @@ TEST(NetGraphTest, RefusesParametersThatAreToBeShared) {
               AllOf(StartsWith("net.yaml:4:"), HasSubstr("'w'")));
 }
 
+TEST(NetGraphTest, RefusesTheSameOfAScaleThatBecomesPartOfAnotherLayer) {
+  const auto error_of_scale = [](const std::string& name, const std::string& more) {
+    return error_of(
+        {kConv, "name: bn, type: BatchNorm, bottom: conv, top: conv",
+         "name: " + name + ", type: Scale, bottom: conv, top: conv, scale_param: {bias_term: true}" + more});
+  };
+  EXPECT_EQ(error_of_scale("sc", ""), "no error");
+  EXPECT_THAT(error_of_scale("bn", ""), HasSubstr("two layers named 'bn'"));
+  EXPECT_THAT(error_of_scale("sc", ", loss_weight: 1"), HasSubstr("loss_weight"));
+  EXPECT_THAT(error_of_scale("sc", ", propagate_down: false"), HasSubstr("propagate_down"));
+  EXPECT_THAT(error_of_scale("sc", ", param: [{name: g}, {name: g}]"), HasSubstr("'g'"));
+}
+
 TEST(NetGraphTest, RefusesToStopGradientsByKey) {
   EXPECT_THAT(error_of({kScores + ", propagate_down: false", kLoss}),
               AllOf(StartsWith("net.yaml:3:"), HasSubstr("propagate_down")));

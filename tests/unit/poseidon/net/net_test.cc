@@ -78,6 +78,16 @@ TEST_F(NetTest, ReportsMeasuresByTheNamesOfTheirOutputs) {
   EXPECT_EQ(measures[1].name, "acc");
 }
 
+TEST_F(NetTest, ReportsALossThatWeighsNothing) {
+  Net net = make(
+      {kNoScores, kLoss, "name: watched, type: SoftmaxWithLoss, bottom: [ip, label], top: watched, loss_weight: 0"});
+  EXPECT_NEAR(net.forward(), std::log(4.0), 1e-5);
+  net.backward();
+  ASSERT_EQ(net.measures().size(), 2U);
+  EXPECT_EQ(net.measures()[1].name, "watched");
+  EXPECT_NEAR(net.measures()[1].value, std::log(4.0), 1e-5);
+}
+
 TEST_F(NetTest, NamesALossWithoutTopByItsLayer) {
   Net net = make({kNoScores, "name: loss, type: SoftmaxWithLoss, bottom: [ip, label]"});
   net.forward();
