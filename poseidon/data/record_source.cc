@@ -67,7 +67,12 @@ RecordSource::RecordSource(std::shared_ptr<const DataSet> set, const RecordSourc
 RecordSource::~RecordSource() { stop(); }
 
 void RecordSource::start() {
-  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { read_ahead(); });
+  try {
+    for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { read_ahead(); });
+  } catch (...) {
+    stop();  // those that run would be waited for without being told
+    throw;
+  }
 }
 
 void RecordSource::stop() {

@@ -21,7 +21,7 @@ class BatchNormLayer final : public Layer {
     LayerFields fields(spec, "batch_norm_param");
     if (fields->has("use_global_stats")) by_batch_ = !fields->boolean("use_global_stats", std::nullopt);
     fraction_ = fields->number("moving_average_fraction", 0.999, {0, 1});
-    epsilon_ = fields->number("eps", 1e-5, {.minimum = 0});
+    epsilon_ = fields->number("eps", 1e-5, kFloatsFrom0);
     static_cast<void>(fields->text("engine", ""));
     fields.finish();
     if (spec.scale) read_scale(*spec.scale);

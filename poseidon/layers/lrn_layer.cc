@@ -13,9 +13,9 @@ class LrnLayer final : public UnaryLayer {
     options_.region =
         static_cast<LrnOptions::Region>(fields->choice("norm_region", {"ACROSS_CHANNELS", "WITHIN_CHANNEL"}, 0));
     options_.size = fields->integer("local_size", 5, kExtents);
-    options_.alpha = fields->number("alpha", 1.0);
-    options_.beta = fields->number("beta", 0.75);
-    options_.k = fields->number("k", 1.0);
+    options_.alpha = fields->number("alpha", 1.0, kFloats);
+    options_.beta = fields->number("beta", 0.75, kFloats);
+    options_.k = fields->number("k", 1.0, kFloats);
     // Caffe's shift is 1 there, whatever the file says.
     if (options_.region == LrnOptions::Region::kWithinChannel) options_.k = 1;
     static_cast<void>(fields->text("engine", ""));

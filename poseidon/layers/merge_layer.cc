@@ -84,7 +84,7 @@ class EltwiseLayer final : public MergeLayer {
   explicit EltwiseLayer(const LayerSpec& spec) : MergeLayer(spec.name) {
     LayerFields fields(spec, "eltwise_param");
     options_.operation = static_cast<EltwiseOptions::Operation>(fields->choice("operation", {"PROD", "SUM", "MAX"}, 1));
-    options_.coefficients = fields->numbers("coeff");
+    options_.coefficients = fields->numbers("coeff", kFloats);
     options_.relu = spec.relu;
     if (!options_.coefficients.empty()) {
       if (options_.operation != EltwiseOptions::Operation::kSum) fields->fail("coeff", "belongs to the operation SUM");

@@ -12,10 +12,10 @@ constexpr double kExtentMax = 1 << 20;
 TransformSpec read_transform(const Node& node) {
   TransformSpec transform;
   Fields fields(node, "transform_param");
-  transform.scale = fields.number("scale", 1.0);
+  transform.scale = fields.number("scale", 1.0, kFloats);
   transform.mirror = fields.boolean("mirror", false);
   transform.crop_size = fields.integer("crop_size", 0, {0, kExtentMax});
-  transform.mean_values = fields.numbers("mean_value");
+  transform.mean_values = fields.numbers("mean_value", kFloats);
   if (fields.has("mean_file")) {
     if (fields.text("mean_file", "") != "mean") {
       fields.fail("mean_file", "data sets carry their mean image themselves: write 'mean_file: mean'");

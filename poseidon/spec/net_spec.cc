@@ -40,7 +40,7 @@ LayerSpec read_layer(const Node& node) {
   if (layer.name.empty()) fields.fail("name", "must not be empty");
   layer.bottoms = fields.texts("bottom");
   layer.tops = fields.texts("top");
-  layer.loss_weights = fields.numbers("loss_weight");
+  layer.loss_weights = fields.numbers("loss_weight", kFloats);
   const Node parameters = fields.child("param");
   for (const Node& item : parameters.items()) {
     Fields param(item, "param");

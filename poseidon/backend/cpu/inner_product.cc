@@ -1,6 +1,7 @@
 // Fully connected layers as matrix products of row-major matrices.
 
 #include <cblas.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
@@ -140,8 +141,10 @@ void multiply(Transposed transpose_a, Transposed transpose_b, std::int64_t m, st
   const bool a_turned = transpose_a == Transposed::kYes;
   const bool b_turned = transpose_b == Transposed::kYes;
   if (!a_turned && !b_turned && is_for_openblas(m, n, k)) return multiply_by_openblas(m, n, k, a, b, c);
-  dnnl::sgemm(a_turned ? 'T' : 'N', b_turned ? 'T' : 'N', m, n, k, 1.0F, a, a_turned ? m : k, b, b_turned ? k : n, 0.0F,
-              c, n);
+  const dnnl::status status = dnnl::sgemm(a_turned ? 'T' : 'N', b_turned ? 'T' : 'N', m, n, k, 1.0F, a,
+                                          a_turned ? m : k, b, b_turned ? k : n, 0.0F, c, n);
+  if (status == dnnl::status::success) return;
+  throw OutOfMemory(fmt::format("a product of {} x {} by {} x {} was not computed, for want of memory", m, k, k, n));
 }
 
 void sum_rows(const float* a, std::int64_t rows, std::int64_t width, float* sums) {

@@ -244,6 +244,9 @@ TEST(LayersTest, RefuseNumbersThatNoFloatHolds) {
               AllOf(StartsWith("net.yaml:2:"), HasSubstr("negative_slope")));
   EXPECT_THAT(error_of("type: InnerProduct, inner_product_param: {num_output: 1, weight_filler: {value: 1e39}}"),
               HasSubstr("value"));
+  EXPECT_THAT(error_of("type: LRN, lrn_param: {alpha: 1e39}"), HasSubstr("alpha"));
+  EXPECT_THAT(error_of("type: BatchNorm, batch_norm_param: {eps: 1e39}"), HasSubstr("eps"));
+  EXPECT_THAT(error_of("type: SoftmaxWithLoss, bottom: [a, b], loss_weight: 1e39"), HasSubstr("loss_weight"));
 }
 
 TEST(ActivationLayerTest, KeepsItsInputWhereTheOutputHidesIt) {
