@@ -19,7 +19,7 @@ POSEIDON_VECTORISED void multiply_by(const float* x, float* y, std::size_t count
   for (std::size_t i = 0; i < count; ++i) y[i] *= x[i];
 }
 POSEIDON_VECTORISED void maximum_with(const float* x, float* y, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
+  for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] || x[i] != x[i] ? x[i] : y[i];  // what is no number stays
 }
 /// Where x was the maximum it gets the gradient.
 POSEIDON_VECTORISED void pass_where_equal(const float* x, const float* maximum, const float* from, float* to,

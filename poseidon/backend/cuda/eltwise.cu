@@ -30,7 +30,7 @@ struct Multiply {
   POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return x * y; }
 };
 struct Maximum {
-  POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return y > x ? y : x; }
+  POSEIDON_DEVICE float operator()(std::uint32_t /*i*/, float x, float y) const { return y > x || y != y ? y : x; }
 };
 /// What of the gradient is still to be given after those before `x` (maximum_order) had their part: all of it went to
 /// the first that was the maximum.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <vector>
 
 #include "tests/unit/poseidon/backend/operation_fixture.h"
 
@@ -28,6 +30,21 @@ TEST_F(NanTest, StaysOneThroughEveryActivation) {
       EXPECT_EQ(std::isnan(result[i]), std::isnan(values[i])) << static_cast<int>(options.kind) << ", element " << i;
     }
   }
+}
+
+TEST_F(NanTest, StaysOneInAMaximumOfTwoInputs) {
+  const std::vector<TensorDescription> descriptions(2, TensorDescription::row_major({1, 4}));
+  const auto maximum = backend_.eltwise({.operation = EltwiseOptions::Operation::kMaximum}, descriptions);
+  const Tensor first = make(descriptions[0], {std::nanf(""), 1, 2, 3});
+  const Tensor second = make(descriptions[1], {1, std::nanf(""), 5, 0});
+  const std::array<const Tensor*, 2> inputs{&first, &second};
+  Tensor y = make(maximum->output());
+  maximum->forward(inputs, y);
+  const Values result = values_of(y);
+  EXPECT_TRUE(std::isnan(result[0]));
+  EXPECT_TRUE(std::isnan(result[1]));
+  EXPECT_EQ(result[2], 5);
+  EXPECT_EQ(result[3], 3);
 }
 
 TEST_F(NanTest, IsNotMadeOfInfinityByARelu) {
