@@ -4,14 +4,22 @@
 Usage: plot_training.py FIGURE.png NAME=METRICS.jsonl...
 """
 
+import itertools
 import sys
 
 from plot_quickstart import COLOURS, read_events
 
 
 def series(events, measure):
-    """Times and values of all evaluations that have the measure."""
-    points = [(event["time_s"], event[measure]) for event in events if event["event"] == "eval" and measure in event]
+    """Times and values of all evaluations that have the measure. A run that was resumed goes on where it had stopped."""
+    points, before_s, last_s = [], 0, 0
+    for event in events:
+        if event["event"] == "start":
+            before_s = last_s
+        elif event["event"] == "eval":
+            last_s = before_s + event["time_s"]
+            if measure in event:
+                points.append((last_s, event[measure]))
     return [time_s for time_s, _ in points], [value for _, value in points]
 
 
@@ -24,7 +32,7 @@ def draw(runs, figure_path):
     pyplot.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for panel, measure, title in zip(panels, ("loss", "accuracy"), ("Training loss", "Test accuracy")):
-        for (name, events), colour in zip(runs.items(), COLOURS):
+        for (name, events), colour in zip(runs.items(), itertools.cycle(COLOURS)):
             times_s, values = series(events, measure)
             marker = "o" if len(times_s) < 30 else None
             panel.plot(times_s, values, marker=marker, markersize=4, color=colour, label=name)

@@ -111,8 +111,9 @@ std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster
   if (!options.metrics.empty()) text += fmt::format("{}: wrote {} (metrics)\n", kName, options.metrics);
   if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
   if (result.snapshot.empty()) {
+    if (result.keeps_last && !options.output.empty()) return text;  // nothing was left to train
     const char* const how =
-        options.output.empty() ? "add --output results" : "set snapshot_after_train in the solver's file";
+        result.keeps_last ? "add --output results" : "set snapshot_after_train in the solver's file";
     return text + fmt::format("{}: next, keep the weights: {}\n", kName, how);
   }
   text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);

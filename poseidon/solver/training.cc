@@ -89,6 +89,7 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, Bac
   std::vector<WorkerResult> results = run_workers(job);
   TrainingResult result{.net = job.solver.net,
                         .snapshot = results[0].snapshot,
+                        .keeps_last = job.solver.snapshot_after_train,
                         .trace = {},
                         .iterations = results[0].iterations,
                         .images_per_second = results[0].images_per_second,

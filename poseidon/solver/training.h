@@ -25,6 +25,7 @@ struct LayerTraffic {
 struct TrainingResult {
   std::string net;                   ///< file
   std::string snapshot;              ///< path of the last; empty: none
+  bool keeps_last = true;            ///< the solver asks for a snapshot at the end
   std::string trace;                 ///< path of this process's; empty: none
   std::int64_t iterations = 0;       ///< made in this run
   double images_per_second = 0;      ///< of all workers, tests left out

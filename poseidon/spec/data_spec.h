@@ -16,7 +16,7 @@
 
 namespace poseidon {
 
-/// What happens to an image, in this order: crop, mirror, subtract the mean, scale (Caffe's transform_param).
+/// What happens to an image, in this order: crop, subtract the mean, scale, mirror (Caffe's transform_param).
 struct TransformSpec {
   double scale = 1;
   bool mirror = false;                   ///< half of the images, by chance

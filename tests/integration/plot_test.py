@@ -1,9 +1,10 @@
-"""apps/plot.py and apps/lasso/plot.py: a figure shows all the runs it was given."""
+"""Figures show all the runs that they were given, from their beginnings to their ends."""
 
 import json
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -46,6 +47,13 @@ class PlotTest(unittest.TestCase):
         drawn = self.draw("apps/lasso/plot.py")
         for name in NAMES:
             self.assertIn(name, texts(drawn))
+
+    def test_a_training_that_was_resumed_goes_on_where_it_had_stopped(self):
+        sys.path.append(str(ROOT / "scripts"))
+        from plot_training import series
+        events = [{"event": "start"}, {"event": "eval", "time_s": 4.0, "loss": 3.0}, {"event": "eval", "time_s": 5.0},
+                  {"event": "start"}, {"event": "eval", "time_s": 1.0, "loss": 2.0}]
+        self.assertEqual(series(events, "loss"), ([4.0, 6.0], [3.0, 2.0]))
 
 
 if __name__ == "__main__":
