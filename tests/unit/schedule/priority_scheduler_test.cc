@@ -14,42 +14,6 @@ using Round = std::vector<Variable>;
 
 bool anybody(Variable /*variable*/) { return true; }
 
-TEST(WeightedPickerTest, PicksByWeight) {
-  WeightedPicker picker(5);
-  EXPECT_EQ(picker.total(), 0);
-  picker.set(1, 1);
-  picker.set(4, 3);
-  EXPECT_EQ(picker.total(), 4);
-  EXPECT_EQ(picker.at(0), 1U);
-  EXPECT_EQ(picker.at(0.24), 1U);
-  EXPECT_EQ(picker.at(0.26), 4U);
-  EXPECT_EQ(picker.at(0.999), 4U);
-  EXPECT_EQ(picker.at(1), 4U) << "rounding must not lead past the end";
-  picker.set(4, 0);
-  for (const double place : {0.0, 0.5, 1.0}) EXPECT_EQ(picker.at(place), 1U);
-}
-
-TEST(WeightedPickerTest, AgreesWithPlainSums) {
-  Random random(5);
-  for (const std::size_t count : {1U, 2U, 3U, 7U, 8U, 1000U}) {
-    WeightedPicker picker(count);
-    std::vector<double> weights(count, 0.0);
-    for (int i = 0; i < 3000; ++i) {
-      const auto index = static_cast<std::size_t>(random.below(count));
-      weights[index] = static_cast<double>(random.below(4));
-      picker.set(index, weights[index]);
-      double total = 0;
-      for (const double weight : weights) total += weight;
-      ASSERT_DOUBLE_EQ(picker.total(), total);
-      if (total == 0) continue;
-      const double place = random.uniform();
-      std::size_t expected = 0;
-      for (double left = place * total; left >= weights[expected]; ++expected) left -= weights[expected];
-      ASSERT_EQ(picker.at(place), expected);
-    }
-  }
-}
-
 TEST(PrioritySchedulerTest, TakesEveryVariableOnceARound) {
   PriorityScheduler scheduler(20, {.round = 50, .candidates = 40});
   Round round = scheduler.next_round(anybody);
