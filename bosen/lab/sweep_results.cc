@@ -103,7 +103,7 @@ std::optional<RunResult> read_events(std::istream& file, const std::optional<Tar
   return result;
 }
 
-[[noreturn]] void refuse(const std::string& path) {
+[[noreturn]] void refuse_metrics(const std::string& path) {
   throw Error(ErrorKind::kData,
               fmt::format("'{}' is damaged or incomplete: remove its folder and call the sweep again", path));
 }
@@ -114,11 +114,11 @@ RunResult read_result(const std::string& path, const std::optional<Target>& targ
   try {
     result = read_events(file, target);
   } catch (const Json::exception&) {
-    refuse(path);
+    refuse_metrics(path);
   } catch (const std::logic_error&) {  // of stoll
-    refuse(path);
+    refuse_metrics(path);
   }
-  if (!result) refuse(path);
+  if (!result) refuse_metrics(path);
   return *std::move(result);
 }
 
