@@ -135,8 +135,8 @@ void StatusBoard::add_evaluations(const ProcessStatus& process, History& history
   }
   if (status_.evaluations.size() <= kEvaluationsMax) return;
   std::size_t kept = 0;
-  for (std::size_t i = (status_.evaluations.size() - 1) % 2; i < status_.evaluations.size();
-       i += 2) {  // the last stays
+  const std::size_t first = (status_.evaluations.size() - 1) % 2;  // so that the last stays
+  for (std::size_t i = first; i < status_.evaluations.size(); i += 2) {
     status_.evaluations[kept++] = std::move(status_.evaluations[i]);
   }
   status_.evaluations.resize(kept);
