@@ -36,8 +36,13 @@ inline constexpr std::size_t kSendWindowFrames = 1024;
 inline constexpr std::size_t kSendWindowBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kSendWindowBytesMin = 2 * kBlockBytes;
 inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
-/// An acknowledgement leaves after so many received bytes of rows.
+/// The same, and the window to begin with, where rows have several priorities: what is on its way can't be overtaken.
+inline constexpr std::size_t kRankedWindowBytesMin = 4 * kBlockBytes;
+inline constexpr std::int64_t kRankedQueueDelayNs = 10'000'000;
+/// An acknowledgement leaves after so many received bytes of rows; where they have priorities the sender asks for one
+/// after fewer.
 inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytesMax / 16;
+inline constexpr std::size_t kAskEveryBytes = kBlockBytes / 2;
 /// Frames from one peer that may wait for an earlier one.
 inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
 /// Bytes that wait for one peer before a worker that advances has to wait too.
@@ -71,6 +76,7 @@ inline constexpr std::size_t kPooledBytesMax = std::size_t{1} << 30;
 
 static_assert(kBlockBytes <= kFrameBodyBytesMax);
 static_assert(kReceiveWindowFrames >= kSendWindowFrames, "a peer's window must fit into ours");
+static_assert(kAskEveryBytes * 4 <= kRankedWindowBytesMin, "acknowledgements must keep a small window moving");
 static_assert(kAcknowledgeEveryFrames * 2 <= kSendWindowFrames, "acknowledgements must keep a full window moving");
 static_assert(kRetransmitNs < kQueueWaitMaxNs && kQueueWaitMaxNs < kRetransmitMaxNs);
 static_assert(kPeerSilenceNs >= 4 * kHeartbeatNs);

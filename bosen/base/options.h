@@ -54,11 +54,13 @@ struct TableOptions {
   std::optional<Consistency> consistency = {};  ///< default: the job's
   UpdaterOptions updater = {};                  ///< what shards do with updates
   std::int64_t cache_rows = 0;                  ///< rows that a process keeps copies of; 0: all
+  std::int32_t priority = 0;  ///< of what waits for the network, tables and channels of higher priority go first
 };
 
 /// Options of one channel; every process must give the same.
 struct ChannelOptions {
-  int capacity = 64;  ///< messages that may wait at a receiving worker from one sending worker
+  int capacity = 64;          ///< messages that may wait at a receiving worker from one sending worker
+  std::int32_t priority = 0;  ///< of what waits for the network, tables and channels of higher priority go first
 };
 
 }  // namespace bosen

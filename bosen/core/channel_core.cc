@@ -4,23 +4,23 @@
 
 namespace bosen::core {
 
-ChannelCore::ChannelCore(std::uint32_t id, std::string name, int capacity, const Membership& members)
+ChannelCore::ChannelCore(std::uint32_t id, std::string name, const ChannelOptions& options, const Membership& members)
     : id_(id),
       name_(std::move(name)),
-      capacity_(capacity),
+      options_(options),
       members_(members),
       arrived_(static_cast<std::size_t>(members.workers[static_cast<std::size_t>(members.rank)])) {}
 
 bool ChannelCore::send(WorkerId from, WorkerId to, std::int64_t tag, const BufferRef& bytes, Outbox& outbox) {
   int& outstanding = outstanding_[{from, to}];
-  if (outstanding == capacity_) return false;
+  if (outstanding == options_.capacity) return false;
   ++outstanding;
   wire::ChannelData data{.channel = id_, .from = from, .to = to, .tag = tag, .bytes = bytes};
   const Rank target = members_.rank_of_worker(to);
   if (target == members_.rank) {
     on_data(std::move(data));
   } else {
-    outbox.send(NodeId::client(target), std::move(data));
+    outbox.send(NodeId::client(target), std::move(data), options_.priority);
   }
   return true;
 }

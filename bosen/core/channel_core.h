@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bosen/base/options.h"
 #include "bosen/core/membership.h"
 #include "bosen/core/outbox.h"
 
@@ -18,11 +19,11 @@ namespace bosen::core {
 
 class ChannelCore {
  public:
-  ChannelCore(std::uint32_t id, std::string name, int capacity, const Membership& members);
+  ChannelCore(std::uint32_t id, std::string name, const ChannelOptions& options, const Membership& members);
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  /// Sends unless `capacity` messages from this worker wait there; returns whether it did.
+  /// Sends unless as many messages as its capacity from this worker wait there; returns whether it did.
   bool send(WorkerId from, WorkerId to, std::int64_t tag, const BufferRef& bytes, Outbox& outbox);
 
   /// Takes the oldest message for `to` with that tag and sender (any where none is named).
@@ -34,7 +35,7 @@ class ChannelCore {
  private:
   const std::uint32_t id_;
   const std::string name_;
-  const int capacity_;
+  const ChannelOptions options_;
   const Membership& members_;
   std::vector<std::deque<wire::ChannelData>> arrived_;        // by local worker
   std::map<std::pair<WorkerId, WorkerId>, int> outstanding_;  // sent and not yet received, by (from, to)

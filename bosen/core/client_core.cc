@@ -17,11 +17,11 @@ ClientTable& ClientCore::create_table(const wire::TableSpec& spec, std::int64_t 
   return *tables_.back();
 }
 
-ChannelCore& ClientCore::create_channel(const std::string& name, int capacity, Outbox& outbox) {
+ChannelCore& ClientCore::create_channel(const std::string& name, const ChannelOptions& options, Outbox& outbox) {
   const auto id = static_cast<std::uint32_t>(channels_.size());
-  channels_.push_back(std::make_unique<ChannelCore>(id, name, capacity, members_));
+  channels_.push_back(std::make_unique<ChannelCore>(id, name, options, members_));
   channel_creations_.push_back({.confirmations_due = 1, .problem = {}});
-  outbox.send(NodeId::shard(0), wire::CreateChannel{id, name, capacity});
+  outbox.send(NodeId::shard(0), wire::CreateChannel{id, name, options.capacity});
   return *channels_.back();
 }
 
@@ -80,7 +80,7 @@ void ClientCore::quiesce(int local_worker) {
 std::uint64_t ClientCore::arrive_at_barrier(Outbox& outbox) {
   const std::uint64_t barrier = ++barriers_arrived_;
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
-    outbox.send(NodeId::shard(shard), wire::BarrierArrive{barrier});
+    outbox.send(NodeId::shard(shard), wire::BarrierArrive{barrier}, wire::kLastPriority);
   }
   return barrier;
 }

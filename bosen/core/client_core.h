@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bosen/base/options.h"
 #include "bosen/core/channel_core.h"
 #include "bosen/core/client_table.h"
 #include "bosen/core/membership.h"
@@ -25,7 +26,7 @@ class ClientCore {
 
   /// Makes a table and tells the shards; usable once `created` says so. The reference stays valid.
   ClientTable& create_table(const wire::TableSpec& spec, std::int64_t cache_rows, Outbox& outbox);
-  ChannelCore& create_channel(const std::string& name, int capacity, Outbox& outbox);
+  ChannelCore& create_channel(const std::string& name, const ChannelOptions& options, Outbox& outbox);
 
   /// Whether all processes have made the table (channel) alike; `problem` says why they have not.
   struct Creation {

@@ -73,7 +73,7 @@ void ClientTable::request(WorkerPart& part, std::span<const RowId> rows, Outbox&
   std::vector<std::vector<RowId>> wanted(shards_.size());
   const auto flush = [&](std::size_t shard) {
     outbox.send(NodeId::shard(static_cast<ShardId>(shard)),
-                wire::ReadRequest{id_, part.needed, std::exchange(wanted[shard], {})});
+                wire::ReadRequest{id_, part.needed, std::exchange(wanted[shard], {})}, spec_.priority);
   };
   for (const RowId row : rows) {
     const std::uint32_t number = cache_.find_or_add(row, shard_of(row, members_.shards()));
@@ -135,7 +135,7 @@ void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, con
     part.closes = i + 1 == blocks.size();
     if (part.closes && finishes) part.clock = wire::kFinishedClock;
     part.block = std::move(blocks[i]);
-    outbox.send(NodeId::shard(shard), std::move(part));
+    outbox.send(NodeId::shard(shard), std::move(part), spec_.priority);
   }
 }
 
@@ -267,7 +267,7 @@ void ClientTable::evict(Outbox& outbox) {
     for (std::size_t first = 0; first < rows.size(); first += limits::kRowsPerRequestMax) {
       const std::size_t end = std::min(rows.size(), first + limits::kRowsPerRequestMax);
       outbox.send(NodeId::shard(static_cast<ShardId>(shard)),
-                  wire::Unsubscribe{id_, {rows.data() + first, rows.data() + end}});
+                  wire::Unsubscribe{id_, {rows.data() + first, rows.data() + end}}, spec_.priority);
     }
   }
 }

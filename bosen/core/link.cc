@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "bosen/base/limits.h"
-
 namespace bosen::core {
 namespace {
 
@@ -20,25 +18,52 @@ constexpr TimeNs kPromptNs = limits::kRetransmitNs / 8;
 
 }  // namespace
 
-Link::Link(std::uint64_t job, std::uint32_t epoch)
+Link::Link(std::uint64_t job, std::uint32_t epoch, std::size_t window_frames)
     : job_(job),
       epoch_(epoch),
+      window_frames_(window_frames),
       window_bytes_(limits::kSendWindowBytesMax),
       timeout_(limits::kRetransmitNs),
       repeat_bytes_(limits::kBlockBytes) {}
 
 void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
-  if (!has_room() || !waiting_.empty()) {
-    waiting_bytes_ += shared_bytes(envelope.message);
-    waiting_.push_back(std::move(envelope));
-    return;
-  }
+  note_priority(envelope);
+  if (!has_room() || waiting_ > 0) return put_off(std::move(envelope));
   transmit(std::move(envelope), now, frames);
 }
 
-bool Link::has_room() const {
-  return in_flight_.size() < limits::kSendWindowFrames && in_flight_bytes_ < window_bytes_;
+// From the second priority on it matters who goes first, and that is decided as late as the network allows.
+void Link::note_priority(const wire::Envelope& envelope) {
+  if (is_ranked_ || shared_bytes(envelope.message) == 0) return;
+  is_ranked_ = envelope.priority != bulk_priority_.value_or(envelope.priority);
+  bulk_priority_ = envelope.priority;
+  if (is_ranked_) window_bytes_ = std::min(window_bytes_, limits::kRankedWindowBytesMin);
 }
+
+void Link::put_off(wire::Envelope envelope) {
+  ++waiting_;
+  waiting_bytes_ += shared_bytes(envelope.message);
+  queues_[envelope.priority].push_back(std::move(envelope));
+}
+
+void Link::send_waiting(TimeNs now, std::vector<wire::Frame>& frames) {
+  while (waiting_ > 0 && has_room()) {
+    const auto first = queues_.begin();
+    wire::Envelope envelope = std::move(first->second.front());
+    first->second.pop_front();
+    if (first->second.empty()) queues_.erase(first);
+    --waiting_;
+    waiting_bytes_ -= shared_bytes(envelope.message);
+    transmit(std::move(envelope), now, frames);
+  }
+}
+
+std::size_t Link::backlog_bytes() const {
+  const std::size_t all = in_flight_bytes_ + waiting_bytes_;
+  return all - std::min(all, limits::kSendWindowBytesMax);
+}
+
+bool Link::has_room() const { return in_flight_.size() < window_frames_ && in_flight_bytes_ < window_bytes_; }
 
 void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
   const bool begins = in_flight_.empty();
@@ -50,9 +75,15 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
                   .sequence = ++sent_,
                   .acknowledged = received_};
   frame.message = std::move(envelope.message);
+  const std::size_t bytes = shared_bytes(*frame.message);
+  unasked_bytes_ += bytes;
+  if (is_ranked_ && unasked_bytes_ >= limits::kAskEveryBytes) {
+    frame.header.asks = true;
+    unasked_bytes_ = 0;
+  }
   unconfirmed_ = 0;
   unconfirmed_bytes_ = 0;
-  in_flight_bytes_ += shared_bytes(*frame.message);
+  in_flight_bytes_ += bytes;
   in_flight_.push_back({frame, now});
   frames.push_back(std::move(frame));
   if (begins) silent_since_ = now;
@@ -73,6 +104,7 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
                 std::vector<wire::Frame>& frames) {
   acknowledge_up_to(frame.header.acknowledged, now, frames);
   const std::uint64_t sequence = frame.header.sequence;
+  const bool asks = frame.header.asks;
   if (sequence == 0 || !frame.message) return;
   unconfirmed_bytes_ += shared_bytes(*frame.message);
   if (unconfirmed_++ == 0) acknowledge_at_ = now + limits::kAcknowledgeDelayNs;
@@ -85,7 +117,7 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
   } else if (sequence > received_ && sequence <= received_ + limits::kReceiveWindowFrames) {
     early_.emplace(sequence, std::move(frame));
   }
-  if (unconfirmed_ >= limits::kAcknowledgeEveryFrames || unconfirmed_bytes_ >= limits::kAcknowledgeEveryBytes) {
+  if (asks || unconfirmed_ >= limits::kAcknowledgeEveryFrames || unconfirmed_bytes_ >= limits::kAcknowledgeEveryBytes) {
     frames.push_back(acknowledgement());
   }
 }
@@ -108,24 +140,23 @@ void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wir
   if (sequence > repeated_) adapt_window(sequence, delay, bytes_before - in_flight_bytes_);
   recover(sequence, now, frames);
   silent_since_ = now;
-  while (!waiting_.empty() && has_room()) {
-    waiting_bytes_ -= shared_bytes(waiting_.front().message);
-    transmit(std::move(waiting_.front()), now, frames);
-    waiting_.pop_front();
-  }
+  send_waiting(now, frames);
 }
 
-// More in flight than a slow network carries in the meantime only waits there, and acknowledgements behind it. Delays
+// More in flight than a slow network carries in the meantime only waits there, and acknowledgements behind it. Where
+// priorities differ what is urgent would wait too, so less may be in flight, and more is tried in small steps. Delays
 // of frames that were sent into a larger window say nothing of the present one.
 void Link::adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknowledged_bytes) {
   delay_ = std::max(delay, delay_ - (delay_ - delay) / 8);
-  if (delay > limits::kQueueDelayNs && sequence > window_set_at_) {
-    const double share = static_cast<double>(limits::kQueueDelayNs) / static_cast<double>(delay);
+  const TimeNs most = is_ranked_ && waiting_ > 0 ? limits::kRankedQueueDelayNs : limits::kQueueDelayNs;
+  if (delay > most && sequence > window_set_at_) {
+    const double share = static_cast<double>(most) / static_cast<double>(delay);
     const auto bytes = static_cast<std::size_t>(share * static_cast<double>(window_bytes_));
-    window_bytes_ = std::max(bytes, limits::kSendWindowBytesMin);
+    window_bytes_ = std::max(bytes, is_ranked_ ? limits::kRankedWindowBytesMin : limits::kSendWindowBytesMin);
     window_set_at_ = sent_;
-  } else if (delay < limits::kQueueDelayNs / 2 && !waiting_.empty()) {
-    window_bytes_ = std::min(window_bytes_ + acknowledged_bytes, limits::kSendWindowBytesMax);
+  } else if (delay < most / 2 && waiting_ > 0) {
+    const std::size_t more = is_ranked_ ? acknowledged_bytes / 8 : acknowledged_bytes;
+    window_bytes_ = std::min(window_bytes_ + more, limits::kSendWindowBytesMax);
   }
 }
 

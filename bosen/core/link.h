@@ -6,14 +6,17 @@
 //
 // Invariants: at most kSendWindowFrames, and kSendWindowBytesMax of rows but for the last frame, are unacknowledged,
 // and fewer bytes where the network is slow; a frame is delivered after all with lower sequence numbers; memory is
-// bounded by both windows plus what waits to be sent.
+// bounded by both windows plus what waits to be sent. Of what waits the highest priority goes first, and messages of
+// one priority in their order.
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "bosen/base/limits.h"
 #include "bosen/wire/frame.h"
 
 namespace bosen::core {
@@ -23,7 +26,7 @@ using TimeNs = std::int64_t;
 
 class Link {
  public:
-  Link(std::uint64_t job, std::uint32_t epoch);
+  Link(std::uint64_t job, std::uint32_t epoch, std::size_t window_frames = limits::kSendWindowFrames);
 
   /// Takes a message for the peer; appends the frames that may leave now.
   void send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
@@ -38,13 +41,16 @@ class Link {
   [[nodiscard]] std::optional<TimeNs> deadline() const;
 
   /// Messages that the peer has not acknowledged, sent or waiting.
-  [[nodiscard]] std::size_t unacknowledged() const { return in_flight_.size() + waiting_.size(); }
-  /// Bytes of rows that wait for room in the window.
-  [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
+  [[nodiscard]] std::size_t unacknowledged() const { return in_flight_.size() + waiting_; }
+  /// Bytes of rows that have no room in the largest window.
+  [[nodiscard]] std::size_t backlog_bytes() const;
   [[nodiscard]] std::uint64_t retransmissions() const { return retransmissions_; }
 
  private:
   [[nodiscard]] bool has_room() const;
+  void note_priority(const wire::Envelope& envelope);
+  void put_off(wire::Envelope envelope);
+  void send_waiting(TimeNs now, std::vector<wire::Frame>& frames);
   void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
   /// How long the oldest frame in flight may take.
   [[nodiscard]] TimeNs patience() const;
@@ -60,6 +66,7 @@ class Link {
 
   const std::uint64_t job_;
   const std::uint32_t epoch_;
+  const std::size_t window_frames_;  // at most so many are in flight
 
   struct InFlight {
     wire::Frame frame;
@@ -67,12 +74,16 @@ class Link {
   };
   std::deque<InFlight> in_flight_;  // sent, not acknowledged; consecutive sequence numbers
   std::size_t in_flight_bytes_ = 0;
-  std::size_t window_bytes_;            // no new frame is sent once so many are in flight
-  std::uint64_t window_set_at_ = 0;     // frames up to this one were sent into a larger window
-  TimeNs delay_ = 0;                    // that frames have lately taken to their acknowledgements
-  std::deque<wire::Envelope> waiting_;  // no room in the window yet
+  std::size_t window_bytes_;         // no new frame is sent once so many are in flight
+  std::uint64_t window_set_at_ = 0;  // frames up to this one were sent into a larger window
+  TimeNs delay_ = 0;                 // that frames have lately taken to their acknowledgements
+  std::map<std::int32_t, std::deque<wire::Envelope>, std::greater<>> queues_;  // no room yet; by priority, none empty
+  std::size_t waiting_ = 0;                                                    // messages in them
   std::size_t waiting_bytes_ = 0;
-  std::uint64_t sent_ = 0;  // last sequence number given
+  std::optional<std::int32_t> bulk_priority_;  // of the rows so far
+  bool is_ranked_ = false;                     // they have had several
+  std::size_t unasked_bytes_ = 0;              // sent since a frame asked for its acknowledgement
+  std::uint64_t sent_ = 0;                     // last sequence number given
 
   TimeNs silent_since_ = 0;     // in_flight_ shrank, began to fill, or was sent again
   TimeNs timeout_;              // the silence after which frames are sent again

@@ -2,6 +2,8 @@
 
 // The only output of the core: messages to send, in order.
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "bosen/wire/messages.h"
@@ -17,7 +19,9 @@ class Outbox {
  public:
   explicit Outbox(NodeId from) : from_(from) {}
 
-  void send(NodeId to, Message message) { envelopes_.push_back({from_, to, std::move(message)}); }
+  void send(NodeId to, Message message, std::int32_t priority = 0) {
+    envelopes_.push_back({from_, to, std::move(message), priority});
+  }
   [[nodiscard]] std::vector<Envelope>& envelopes() { return envelopes_; }
 
  private:

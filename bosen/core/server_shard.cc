@@ -218,7 +218,7 @@ void ServerShard::confirm(TableId id, Table& table, Rank client, Outbox& outbox)
   message.table = id;
   message.batches_applied = reader.batches_applied;
   message.is_push = message.completes_push = true;
-  outbox.send(NodeId::client(client), std::move(message));
+  outbox.send(NodeId::client(client), std::move(message), table.spec.priority);
 }
 
 void ServerShard::on_minimum(TableId id, Table& table, Outbox& outbox) {
@@ -312,7 +312,7 @@ void ServerShard::send_rows(TableId id, Table& table, Rank client, std::vector<S
   if (client == members_.rank) {
     share_rows(table, rows, message);
     message.completes_push = completes_push;
-    outbox.send(NodeId::client(client), std::move(message));
+    outbox.send(NodeId::client(client), std::move(message), table.spec.priority);
     return;
   }
   std::vector<BufferRef> blocks = pack_rows(table, rows);
@@ -322,7 +322,7 @@ void ServerShard::send_rows(TableId id, Table& table, Rank client, std::vector<S
     Rows part = message;
     part.block = std::move(blocks[i]);
     part.completes_push = completes_push && i + 1 == blocks.size();
-    outbox.send(NodeId::client(client), std::move(part));
+    outbox.send(NodeId::client(client), std::move(part), table.spec.priority);
   }
 }
 
@@ -379,7 +379,7 @@ void ServerShard::on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox) 
   if (++barriers_[arrive.barrier] < static_cast<std::size_t>(members_.clients())) return;
   barriers_.erase(arrive.barrier);
   for (Rank rank = 0; rank < members_.clients(); ++rank) {
-    outbox.send(NodeId::client(rank), wire::BarrierRelease{arrive.barrier});
+    outbox.send(NodeId::client(rank), wire::BarrierRelease{arrive.barrier}, wire::kLastPriority);
   }
 }
 

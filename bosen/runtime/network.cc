@@ -23,9 +23,9 @@ void Network::send(Rank peer, wire::Envelope envelope) {
   Peer& to = *peers_[static_cast<std::size_t>(peer)];
   std::vector<wire::Frame> frames;
   const std::lock_guard lock(to.mutex);
-  const std::size_t before = to.link.waiting_bytes();
+  const std::size_t before = to.link.backlog_bytes();
   to.link.send(std::move(envelope), now(), frames);
-  count_waiting(before, to.link.waiting_bytes());
+  count_backlog(before, to.link.backlog_bytes());
   transmit(peer, frames);
 }
 
@@ -54,10 +54,10 @@ void Network::step(net::ReceivedFrame received) {
   std::vector<wire::Envelope> delivered;
   {
     const std::lock_guard lock(peer.mutex);
-    const std::size_t waiting = peer.link.waiting_bytes();
+    const std::size_t waiting = peer.link.backlog_bytes();
     const std::uint64_t again = peer.link.retransmissions();
     peer.link.step(std::move(received.frame), now(), delivered, frames);
-    count_waiting(waiting, peer.link.waiting_bytes());
+    count_backlog(waiting, peer.link.backlog_bytes());
     sent_again_.fetch_add(peer.link.retransmissions() - again, std::memory_order_relaxed);
     transmit(received.peer, frames);
   }
@@ -68,8 +68,8 @@ void Network::transmit(Rank peer, std::vector<wire::Frame>& frames) {
   for (wire::Frame& frame : frames) transport_.send(peer, std::move(frame));
 }
 
-void Network::count_waiting(std::size_t before, std::size_t after) {
-  waiting_bytes_.fetch_add(after - before, std::memory_order_relaxed);
+void Network::count_backlog(std::size_t before, std::size_t after) {
+  backlog_bytes_.fetch_add(after - before, std::memory_order_relaxed);
 }
 
 }  // namespace bosen::runtime

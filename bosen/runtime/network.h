@@ -3,8 +3,8 @@
 // The process's connections to all others: a link each over one transport. It has no thread of its own: a NetworkDriver
 // brings it what arrives.
 //
-// Thread safety: send by any thread; messages to one process keep the order of the calls. `deliver` is called by the
-// driver, in order for each peer.
+// Thread safety: send by any thread; messages to one process of one priority keep the order of the calls. `deliver` is
+// called by the driver, in order for each peer.
 
 #include <atomic>
 #include <cstdint>
@@ -44,7 +44,7 @@ class Network {
   void send(Rank peer, wire::Envelope envelope);
 
   /// Bytes that wait for peers that do not keep up.
-  [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t backlog_bytes() const { return backlog_bytes_.load(std::memory_order_relaxed); }
 
   /// Frames that were sent once more, because they were lost or the network is slow.
   [[nodiscard]] std::uint64_t sent_again() const { return sent_again_.load(std::memory_order_relaxed); }
@@ -71,7 +71,7 @@ class Network {
   };
 
   void transmit(Rank peer, std::vector<wire::Frame>& frames);
-  void count_waiting(std::size_t before, std::size_t after);
+  void count_backlog(std::size_t before, std::size_t after);
 
   const Options options_;
   Platform& platform_;
@@ -79,7 +79,7 @@ class Network {
   const Deliver deliver_;
   const OnFailure on_failure_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::atomic<std::size_t> waiting_bytes_{0};
+  std::atomic<std::size_t> backlog_bytes_{0};
   std::atomic<std::uint64_t> sent_again_{0};  // relaxed: for people
   std::unique_ptr<NetworkDriver> driver_;     // goes first: it uses all of the above
 };

@@ -203,6 +203,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
   spec.consistency = options.consistency.value_or(spec_.options.consistency);
   spec.staleness = options.staleness.value_or(spec_.options.staleness);
   spec.updater = options.updater;
+  spec.priority = options.priority;
   check_creation("table '" + name + "'", tables_.size(), limits::kTablesMax, wire::check_table(spec));
   const std::string problem = spec_.updaters.problem(spec.updater, shape.element, shape.kind, spec.consistency);
   if (!problem.empty()) throw Error(ErrorKind::kUsage, "table '" + name + "': " + problem);
@@ -244,7 +245,7 @@ ChannelHandle& Process::make_channel(const std::string& name, const ChannelOptio
                  wire::check_channel(name, options.capacity));
   const auto id = static_cast<std::uint32_t>(channels_.size());
   core::ChannelCore* channel = nullptr;
-  with_client([&](core::Outbox& outbox) { channel = &client_->create_channel(name, options.capacity, outbox); });
+  with_client([&](core::Outbox& outbox) { channel = &client_->create_channel(name, options, outbox); });
   core::ClientCore::Creation creation;
   const auto created = [&] {
     const auto lock = client_actor_->lock();
@@ -314,7 +315,7 @@ void Process::wake_for_memory() {
   if (client_->reclaimer().retired_bytes() > limits::kRetiredBytesMax) waiter_->wake_all();
 }
 
-bool Process::has_room() const { return !network_ || network_->waiting_bytes() <= limits::kSendQueueBytesMax; }
+bool Process::has_room() const { return !network_ || network_->backlog_bytes() <= limits::kSendQueueBytesMax; }
 
 // A worker that itself waits is not waited for: it may wait for this very worker.
 bool Process::has_memory() {

@@ -118,7 +118,7 @@ std::string read_message(const WireHeader& header, std::span<const std::byte> me
 }
 
 std::string check_sizes(const WireHeader& header, std::size_t meta_bytes, const BufferRef& block) {
-  if ((header.flags & ~(kFlagBlock | kFlagBlockChecked)) != 0) {
+  if ((header.flags & ~(kFlagBlock | kFlagBlockChecked | kFlagAsks)) != 0) {
     return fmt::format("has unknown flags {:#x}", header.flags);
   }
   const bool has_block = (header.flags & kFlagBlock) != 0;
@@ -145,6 +145,7 @@ std::string check_acknowledgement(const WireHeader& header) {
   if (header.source != 0 || header.target != 0 || header.clock != 0) return "speaks for a party";
   if (header.sequence != 0) return "is numbered";
   if (header.body_length != 0) return "has a body";
+  if (header.flags != 0) return "asks for another";
   return {};
 }
 
@@ -174,6 +175,7 @@ EncodedFrame encode(const Frame& frame, BlockChecksum checksum) {
     const bool checked = checksum == BlockChecksum::kCrc32c || block_bytes <= kBlockAlwaysCheckedBytes;
     if (checked) header.flags |= kFlagBlockChecked;
   }
+  if (frame.header.asks) header.flags |= kFlagAsks;
   const std::span<std::byte> head(encoded.head);
   header.body_crc32c = body_crc32c(head.subspan(kHeaderBytes), encoded.block, header.flags);
   store_header(head.first<kHeaderBytes>(), header);
@@ -201,7 +203,13 @@ Decoded decode(std::span<const std::byte> head, BufferRef block, Rank peer, cons
   }
 
   Frame frame;
-  frame.header = {header.job, header.epoch, {header.source}, {header.target}, header.sequence, header.acknowledged};
+  frame.header = {.job = header.job,
+                  .epoch = header.epoch,
+                  .source = {header.source},
+                  .target = {header.target},
+                  .sequence = header.sequence,
+                  .acknowledged = header.acknowledged,
+                  .asks = (header.flags & kFlagAsks) != 0};
   if (type == MessageType::kAcknowledgement) {
     if (std::string text = check_acknowledgement(header); !text.empty()) return explain(text);
     return {std::move(frame), {}};

@@ -18,6 +18,7 @@ struct FrameHeader {
   NodeId target;
   std::uint64_t sequence = 0;      ///< of this frame on its link, from 1; 0: not sequenced (acknowledgements only)
   std::uint64_t acknowledged = 0;  ///< all frames of the other direction up to this one have arrived
+  bool asks = false;               ///< to be acknowledged at once
 };
 
 /// A frame with its message; none: it only acknowledges.

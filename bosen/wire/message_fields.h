@@ -142,6 +142,8 @@ struct Layout<CreateTable> {
     io.padding(1);
     io.field(message.spec.shape.width);
     io.field(message.spec.staleness);
+    io.field(message.spec.priority);
+    io.padding(4);
     io.field(message.spec.updater.learning_rate);
     io.field(message.spec.updater.momentum);
     io.field(message.spec.updater.decay1);

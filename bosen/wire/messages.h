@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +39,7 @@ struct TableSpec {
   Consistency consistency = Consistency::kEssp;
   Clock staleness = 0;
   UpdaterOptions updater;
+  std::int32_t priority = 0;
   bool operator==(const TableSpec&) const = default;
 };
 
@@ -139,11 +141,16 @@ struct ChannelCreated {
 using Message = std::variant<CreateTable, TableCreated, Update, ReadRequest, Rows, Unsubscribe, BarrierArrive,
                              BarrierRelease, ChannelData, ChannelCredit, CreateChannel, ChannelCreated>;
 
-/// A message with its sender and receiver.
+/// Of what must not overtake anything.
+inline constexpr std::int32_t kLastPriority = std::numeric_limits<std::int32_t>::min();
+
+/// A message with its sender and receiver. Of what waits for the network the highest priority goes first; messages of
+/// one priority keep their order.
 struct Envelope {
   NodeId from;
   NodeId to;
   Message message;
+  std::int32_t priority = 0;  ///< its sender's affair: does not travel
 };
 
 }  // namespace bosen::wire

@@ -1,8 +1,8 @@
 #pragma once
 
 // How long an iteration takes whose gradients travel while backward goes on and whose results are awaited layer by
-// layer by the next forward (wait-free backpropagation; Zhang et al., USENIX ATC'17, section 3.1). The network carries
-// one layer after another, in the order in which backward is through with them.
+// layer by the next forward (wait-free backpropagation; Zhang et al., USENIX ATC'17, section 3.1). The network always
+// carries the lowest of the layers that have left (Jayarajan et al., SysML 2019).
 
 #include <span>
 

@@ -71,15 +71,19 @@ std::int64_t SyncPlan::bytes(const PlannedLayer& planned, Scheme scheme) const {
 }
 
 void SyncPlan::open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const {
+  // The next forward needs the first layers first. Where nobody waits for anybody, the last would never have their
+  // turn.
+  const bool bounded = cluster.options().consistency != bosen::Consistency::kAsp;
+  const int priority = bounded ? -planned.layer.layer : 0;
   if (scheme == Scheme::kPs) {
     planned.rows.emplace(planned.layer.sizes, cluster.shards(), planned.layer.layer);
-    bosen::TableOptions options{.width = planned.rows->width()};
+    bosen::TableOptions options{.width = planned.rows->width(), .priority = priority};
     if (exchanges_gradients_) options.updater = {.name = "clock_sum"};
     planned.table = cluster.create_table<float>(planned.layer.name, options);
     if (exchanges_gradients_) open_local(cluster, planned);
   } else if (scheme == Scheme::kSfb) {
     // A worker may be an iteration ahead of one that has not received yet.
-    planned.channel = cluster.create_channel(planned.layer.name, {.capacity = 4});
+    planned.channel = cluster.create_channel(planned.layer.name, {.capacity = 4, .priority = priority});
   }
 }
 

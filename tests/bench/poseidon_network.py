@@ -2,10 +2,10 @@
 """Training speed over a slow network by scheme: nodes are network namespaces whose links `tc tbf` holds to a rate.
 
 Usage: tests/bench/poseidon_network.py [--rates 1gbit] [--nodes 2] [--width 4096] [--layers 3] [--batch 32]
-                                       [--iterations 10] [--workers 1] [--figure FILE.png]
+                                       [--iterations 10] [--workers 1] [--net NET.yaml] [--schemes "ps;auto"] [--figure FILE.png]
 
-Needs root, iproute2 and build/bin/poseidon. An MLP of square layers trains on synthetic data under bsp, by `--workers` of a node:
-`ps` without overlap, `ps` with it (wait-free backprop), and `auto`. All nodes share this machine's cores.
+Needs root, iproute2 and build/bin/poseidon. An MLP of square layers, or the net of a file, trains on synthetic data under bsp, by
+`--workers` of a node: `ps` without overlap, `ps` with it (wait-free backprop), `sfb` and `auto`. All nodes share this machine's cores.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def train(nodes, solver, flags, folder, port):
             [*nodes.inside(rank, f"bench-{port}", port), POSEIDON, "train", solver, "--data", "synthetic", "--metrics",
              metrics, "--transport", "tcp", *flags], stderr=subprocess.PIPE, text=True))
     for rank in ranks:
-        _, errors = rank.communicate(timeout=120)
+        _, errors = rank.communicate(timeout=600)
         if rank.returncode != 0:
             sys.exit(f"poseidon_network: {errors.strip().splitlines()[-1]}")
     with open(metrics, encoding="utf-8") as file:
@@ -82,14 +82,17 @@ def draw(path, figures, title):
 def measure(rate, arguments):
     """Median images a second by scheme."""
     with tempfile.TemporaryDirectory() as folder, Nodes(arguments.nodes, rate) as nodes:
-        net, solver = os.path.join(folder, "net.yaml"), os.path.join(folder, "solver.yaml")
-        write_net(net, arguments)
+        net, solver = arguments.net, os.path.join(folder, "solver.yaml")
+        if net is None:
+            net = os.path.join(folder, "net.yaml")
+            write_net(net, arguments)
         write_solver(solver, net, arguments.iterations)
-        speeds = {name: [] for name in SCHEMES}
+        schemes = {name: SCHEMES[name] for name in arguments.schemes.split(";")}
+        speeds = {name: [] for name in schemes}
         for turn in range(arguments.rounds):
-            for number, (name, scheme) in enumerate(SCHEMES.items()):
-                speeds[name].append(train(nodes, solver, [*scheme, "--workers", str(arguments.workers)], folder,
-                                          20000 + turn * 10 + number))
+            for number, (name, scheme) in enumerate(schemes.items()):
+                flags = [*scheme, "--workers", str(arguments.workers), "--batch", str(arguments.batch)]
+                speeds[name].append(train(nodes, solver, flags, folder, 20000 + turn * 10 + number))
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
@@ -103,15 +106,22 @@ def main():
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1, help="of each node")
+    parser.add_argument("--net", type=os.path.abspath, help="a net's file instead of the MLP")
+    parser.add_argument("--schemes", default=";".join(SCHEMES), help="which of them, in this order")
     parser.add_argument("--figure", help="PNG, of the last rate")
     arguments = parser.parse_args()
+    if unknown := set(arguments.schemes.split(";")) - set(SCHEMES):
+        parser.error(f"--schemes: there is no {' or '.join(sorted(unknown))}, only {'; '.join(SCHEMES)}")
     for rate in arguments.rates.split(","):
         figures = measure(None if rate == "full" else rate, arguments)
-        title = (f"{arguments.layers} layers of {arguments.width} x {arguments.width}, batch {arguments.batch}, "
+        what = f"{arguments.layers} layers of {arguments.width} x {arguments.width}"
+        if arguments.net is not None:
+            what = os.path.basename(arguments.net).removesuffix(".yaml")
+        title = (f"{what}, batch {arguments.batch}, "
                  f"{arguments.nodes} nodes of {arguments.workers} at {rate}" + (" speed" if rate == "full" else ""))
         print(title)
         for name, figure in figures.items():
-            print(f"{name:<16}{figure:>10.1f} images/s{figure / figures['ps, no overlap']:>8.2f}x", flush=True)
+            print(f"{name:<16}{figure:>10.4g} images/s{figure / next(iter(figures.values())):>8.2f}x", flush=True)
     if arguments.figure:
         draw(arguments.figure, figures, title)
 

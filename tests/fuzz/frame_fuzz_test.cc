@@ -192,8 +192,8 @@ class Victim {
       client_.create_table(spec_of(table), 0, outbox);
       from_client(kHostile, wire::CreateTable{table, spec_of(table)});
     }
-    client_.create_channel("channel", 4, outbox);
-    client_.create_channel("another", 4, outbox);
+    client_.create_channel("channel", {.capacity = 4}, outbox);
+    client_.create_channel("another", {.capacity = 4}, outbox);
     deliver(outbox);
     for (WorkerId worker = 0; worker < 2; ++worker) client_.reclaimer().enter(static_cast<std::size_t>(worker));
     const BufferRef block = test::sample_block(pool_, test::kDenseFloat, kControlRows);

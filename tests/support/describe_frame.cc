@@ -64,10 +64,11 @@ struct Describe {
   std::string operator()(const wire::CreateTable& m) const {
     const wire::TableSpec& spec = m.spec;
     return fmt::format(
-               "CreateTable table={} kind={} element={} consistency={} width={} staleness={}\n"
+               "CreateTable table={} kind={} element={} consistency={} width={} staleness={} priority={}\n"
                "  name '{}' updater '{}'",
                m.table, static_cast<int>(spec.shape.kind), static_cast<int>(spec.shape.element),
-               static_cast<int>(spec.consistency), spec.shape.width, spec.staleness, spec.name, spec.updater.name) +
+               static_cast<int>(spec.consistency), spec.shape.width, spec.staleness, spec.priority, spec.name,
+               spec.updater.name) +
            fmt::format(" learning_rate={} momentum={} decay1={} decay2={} epsilon={}\n", spec.updater.learning_rate,
                        spec.updater.momentum, spec.updater.decay1, spec.updater.decay2, spec.updater.epsilon);
   }
@@ -115,8 +116,8 @@ struct Describe {
 
 std::string describe(const wire::Frame& frame) {
   const wire::FrameHeader& header = frame.header;
-  std::string text = fmt::format("job={:#018x} epoch={} sequence={} acknowledged={}\n", header.job, header.epoch,
-                                 header.sequence, header.acknowledged);
+  std::string text = fmt::format("job={:#018x} epoch={} sequence={} acknowledged={}{}\n", header.job, header.epoch,
+                                 header.sequence, header.acknowledged, header.asks ? " asks" : "");
   if (!frame.message) return text + "Acknowledgement\n";
   text += fmt::format("from {} to {}\n", describe(header.source), describe(header.target));
   return text + std::visit(Describe(), *frame.message);

@@ -10,7 +10,8 @@ namespace bosen::testing {
 SimNetwork::SimNetwork(const std::vector<ProcessShape>& processes, const FaultPlan& faults, SimRandom random,
                        BufferPool& pool)
     : processes_(static_cast<int>(processes.size())), faults_(faults), random_(random), pool_(pool) {
-  for (int i = 0; i < processes_ * processes_; ++i) links_.push_back(std::make_unique<core::Link>(1, 1));
+  for (int i = 0; i < processes_ * processes_; ++i)
+    links_.push_back(std::make_unique<core::Link>(1, 1, faults_.window_frames));
   last_arrival_.resize(links_.size(), 0);
   context_.job = 1;
   context_.epoch = 1;

@@ -43,6 +43,7 @@ struct FaultPlan {
   bool reorder = false;     ///< else frames of one direction keep their order, as on TCP
   TimeNs cut_every_ns = 0;  ///< a random connection breaks about so often, with all frames under way; 0: never
   BlockTransfer transfer = BlockTransfer::kCopies;
+  std::size_t window_frames = limits::kSendWindowFrames;  ///< that a link has in flight: where few, priorities count
 };
 
 class SimNetwork final : public Carrier {

@@ -37,11 +37,17 @@ FaultPlan draw_faults(SimRandom& random) {
   faults.transfer = random.pick({BlockTransfer::kCopies, BlockTransfer::kEncodes, BlockTransfer::kShares});
   faults.delay_ns_max = random.pick({20 * kMicro, 200 * kMicro, 5 * kMilli});
   faults.slow = random.pick({0.0, 0.0, 0.02});
-  if (random.chance(0.5)) return faults;
+  const std::size_t window_frames = random.pick({limits::kSendWindowFrames, std::size_t{4}, std::size_t{1}});
+  if (random.chance(0.5)) {
+    faults.window_frames = window_frames;
+    return faults;
+  }
   faults.reorder = random.chance(0.7);
   faults.loss = random.pick({0.0, 0.01, 0.1, 0.3});
   faults.duplicate = random.pick({0.0, 0.05, 0.3});
   faults.cut_every_ns = random.pick({TimeNs{0}, 5 * kMilli, 500 * kMilli});
+  // Few frames at a time, many of them lost, would hardly come to an end.
+  if (faults.loss < 0.1 && faults.cut_every_ns != 5 * kMilli) faults.window_frames = window_frames;
   return faults;
 }
 
@@ -76,6 +82,7 @@ TableScenario draw_table(SimRandom& random, int number, int workers) {
     table.spec.updater.name = "sgd";  // at rate one it subtracts what it is given
     table.spec.updater.learning_rate = 1;
   }
+  table.spec.priority = random.pick({0, 0, 1, -1});
   table.cache_rows = random.chance(0.5) ? 0 : random.pick({1, 2, 3, 8, 25});
   table.rows = draw_rows(random);
   table.inc_chance = random.pick({1.0, 0.6, 0.2});
@@ -117,6 +124,7 @@ Scenario draw_scenario(std::uint64_t seed) {
   }
   scenario.channel_capacity = random.below(4) + 1;
   scenario.messages_per_clock = random.chance(0.4) ? random.below(scenario.channel_capacity) + 1 : 0;
+  scenario.channel_priority = random.pick({0, 2, -2});
   scenario.mail_delay_ns_max = random.pick({0 * kMicro, 50 * kMicro, 1 * kMilli});
   return scenario;
 }
@@ -130,6 +138,7 @@ std::string describe(const Scenario& scenario) {
         << (table.spec.shape.kind == RowKind::kDense ? " dense " : " sparse ") << table.spec.shape.width << " type"
         << static_cast<int>(table.spec.shape.element) << ' ' << table.spec.updater.name << ", " << table.rows.size()
         << " rows";
+    if (table.spec.priority != 0) out << ", priority " << table.spec.priority;
     if (table.cache_rows > 0) out << ", cache " << table.cache_rows;
     if (table.change_chance > 0) out << ", changing staleness";
   }
@@ -139,7 +148,8 @@ std::string describe(const Scenario& scenario) {
   static constexpr const char* kTransfers[] = {"copied", "encoded", "shared"};
   const FaultPlan& faults = scenario.faults;
   out << "; " << kTransfers[static_cast<int>(faults.transfer)] << " blocks; loss " << faults.loss << ", duplicates "
-      << faults.duplicate << (faults.reorder ? ", reordering" : "") << (faults.cut_every_ns > 0 ? ", cuts" : "");
+      << faults.duplicate << ", windows " << faults.window_frames << (faults.reorder ? ", reordering" : "")
+      << (faults.cut_every_ns > 0 ? ", cuts" : "");
   return out.str();
 }
 

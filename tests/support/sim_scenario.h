@@ -31,6 +31,7 @@ struct Scenario {
   std::vector<double> think_factors;  ///< how slow each worker is
   int messages_per_clock = 0;         ///< that each worker sends to the next one over a channel
   int channel_capacity = 4;
+  std::int32_t channel_priority = 0;
   TimeNs mail_delay_ns_max = 50'000;  ///< how long mail inside a process may wait
   FaultPlan faults;
 

@@ -81,7 +81,8 @@ void Simulation::create() {
   for (Rank rank = 0; rank < cluster_.members().clients(); ++rank) {
     cluster_.process(rank).with_client([&](core::ClientCore& client, core::Outbox& outbox) {
       for (const TableScenario& table : scenario_.tables) client.create_table(table.spec, table.cache_rows, outbox);
-      client.create_channel("ring", scenario_.channel_capacity, outbox);
+      client.create_channel("ring", {.capacity = scenario_.channel_capacity, .priority = scenario_.channel_priority},
+                            outbox);
     });
   }
   while (!created() && result_.problem.empty()) {

@@ -140,8 +140,9 @@ wire::TableSpec sample_spec() {
       .shape = {RowKind::kDense, ElementType::kDouble, 784},
       .consistency = Consistency::kSsp,
       .staleness = 5,
-      .updater = {
-          .name = "adam", .learning_rate = 0.5, .momentum = 0.25, .decay1 = 0.75, .decay2 = 0.875, .epsilon = 0.125}};
+      .updater =
+          {.name = "adam", .learning_rate = 0.5, .momentum = 0.25, .decay1 = 0.75, .decay2 = 0.875, .epsilon = 0.125},
+      .priority = -3};
 }
 
 wire::Frame sample_frame(NodeId source, NodeId target, wire::Message message) {
@@ -178,6 +179,7 @@ std::vector<std::pair<std::string, wire::Frame>> sample_frames(BufferPool& pool)
   add("read_request", client, shard, wire::ReadRequest{kDenseFloat, 4, {3, -9, 1'000'000'000'000}});
   add("rows_answer", own_shard, peer,
       wire::Rows{kDenseDouble, 6, 42, false, false, sample_block(pool, kDenseDouble, {1, 2, 3}), {}, {}});
+  frames.back().second.header.asks = true;
   add("rows_push", own_shard, peer,
       wire::Rows{kSparseFloat, 6, 42, true, false, sample_block(pool, kSparseFloat, {8}, 5), {}, {}});
   add("rows_push_end", own_shard, peer, wire::Rows{kDenseFloat, wire::kFinishedClock, 43, true, true, {}, {}, {}});

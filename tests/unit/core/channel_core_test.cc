@@ -46,14 +46,15 @@ class ChannelCoreTest : public ::testing::Test {
   BufferPool pool_;
   const Membership members_zero_ = members_of(0);
   const Membership members_one_ = members_of(1);
-  ChannelCore zero_{5, "factors", 3, members_zero_};
-  ChannelCore one_{5, "factors", 3, members_one_};
+  ChannelCore zero_{5, "factors", {.capacity = 3, .priority = 7}, members_zero_};
+  ChannelCore one_{5, "factors", {.capacity = 3, .priority = 7}, members_one_};
   Outbox from_zero_{NodeId::client(0)};
   Outbox from_one_{NodeId::client(1)};
 };
 
 TEST_F(ChannelCoreTest, KeepsTheOrderOfASender) {
   for (int i = 1; i <= 3; ++i) EXPECT_TRUE(send(0, 0, 2, 7, i));
+  for (const Envelope& envelope : from_zero_.envelopes()) EXPECT_EQ(envelope.priority, 7);
   deliver();
   EXPECT_EQ(receive(1, 2, 7), 1);
   EXPECT_EQ(receive(1, 2, 7), 2);

@@ -61,8 +61,8 @@ TEST(ClientCore, ChannelsMustBeMadeAlikeToo) {
   CoreCluster cluster(kTwoClients);
   for (const Rank rank : {0, 1}) {
     cluster.cluster().process(rank).with_client([&](core::ClientCore& client, core::Outbox& outbox) {
-      client.create_channel("a", 4, outbox);
-      client.create_channel("b", 4 + rank, outbox);
+      client.create_channel("a", {.capacity = 4}, outbox);
+      client.create_channel("b", {.capacity = 4 + rank}, outbox);
     });
   }
   cluster.deliver_all();

@@ -175,19 +175,6 @@ TEST(Link, WhatWaitsKeepsItsPlace) {
   EXPECT_EQ(std::get<wire::BarrierArrive>(*frames[2].message).barrier, 99U);
 }
 
-TEST(Link, CountsTheBytesThatWait) {
-  BufferPool pool;
-  End end;
-  for (std::size_t i = 0; i < limits::kSendWindowFrames; ++i) end.send(i);
-  wire::Update update;
-  update.block = pool.take(1000);
-  update.block->size = 1000;
-  end.link.send({wire::NodeId::client(0), wire::NodeId::shard(0), update}, kStart, end.frames);
-  EXPECT_EQ(end.link.waiting_bytes(), 1000U);
-  end.receive(acknowledgement(1));
-  EXPECT_EQ(end.link.waiting_bytes(), 0U);
-}
-
 TEST(Link, SendsAgainAfterSilenceLessAndLessOften) {
   End end;
   end.send(1);

@@ -61,7 +61,11 @@ TEST_F(LinkWindowTest, HoldsBackWhatExceedsTheWindowOfBytes) {
   std::vector<Frame> frames;
   for (std::size_t i = 0; i < kWindowBlocks + 3; ++i) sender_.send(block_of(kBlock), 0, frames);
   EXPECT_EQ(frames.size(), kWindowBlocks);
-  EXPECT_EQ(sender_.waiting_bytes(), 3 * kBlock);
+  EXPECT_EQ(sender_.backlog_bytes(), 3 * kBlock);
+  acknowledge(2, 0);
+  EXPECT_EQ(sender_.backlog_bytes(), kBlock);
+  acknowledge(kWindowBlocks, 0);
+  EXPECT_EQ(sender_.backlog_bytes(), 0U);
 }
 
 TEST_F(LinkWindowTest, LetsOneFrameGoThatIsLargerThanTheWindow) {

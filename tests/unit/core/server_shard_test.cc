@@ -81,6 +81,30 @@ void deliver_to_server(CoreCluster& cluster) {
   }
 }
 
+TEST(ServerShard, WhatIsSaidOfATableHasItsPriorityAndABarrierOvertakesNothing) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  wire::TableSpec spec = dense_table(Consistency::kEssp, 0);
+  spec.priority = 5;
+  const TableId table = cluster.create_table(spec);
+  const auto priorities = [&](Rank from, Rank to) {
+    std::vector<std::int32_t> result;
+    for (const wire::Envelope& envelope : cluster.carrier().queue(from, to)) result.push_back(envelope.priority);
+    return result;
+  };
+  for (const Rank client : {0, 1}) {
+    cluster.request(client, table, {{kRow}});
+    cluster.inc(client, table, kRow, 0, 1);
+    cluster.advance(client, table);
+    cluster.cluster().process(client).with_client(
+        [](core::ClientCore& core, core::Outbox& outbox) { core.arrive_at_barrier(outbox); });
+    EXPECT_THAT(priorities(client, kServer), ElementsAre(5, 5, wire::kLastPriority));
+  }
+  deliver_to_server(cluster);
+  for (const Rank client : {0, 1}) {
+    EXPECT_THAT(priorities(kServer, client), ElementsAre(5, 5, wire::kLastPriority)) << "an answer, a push, a release";
+  }
+}
+
 TEST(ServerShard, PushesOnlyRowsThatChangedAndThatTheProcessHasRead) {
   for (const Consistency consistency : {Consistency::kEssp, Consistency::kBsp}) {
     CoreCluster cluster(kTwoClientsOneServer);

@@ -34,7 +34,7 @@ TEST_F(DecodeTest, RefusesAnotherMagic) {
 TEST_F(DecodeTest, NamesBothVersionsOfTheWireFormat) {
   ForgedFrame forged = barrier();
   forged.header.version = 7;
-  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 1"));
+  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 2"));
 }
 
 TEST_F(DecodeTest, RefusesADamagedHeader) {
@@ -57,8 +57,8 @@ TEST_F(DecodeTest, RefusesAnotherEpoch) {
 
 TEST_F(DecodeTest, RefusesUnknownFlags) {
   ForgedFrame forged = barrier();
-  forged.header.flags = 4;
-  EXPECT_THAT(problem_of(forged), HasSubstr("unknown flags 0x4"));
+  forged.header.flags = 8;
+  EXPECT_THAT(problem_of(forged), HasSubstr("unknown flags 0x8"));
 }
 
 TEST_F(DecodeTest, RefusesUnknownTypes) {
@@ -172,6 +172,9 @@ TEST_F(DecodeTest, RefusesAnAcknowledgementThatIsMoreThanThat) {
   ForgedFrame body = acknowledgement();
   body.meta.resize(8);
   EXPECT_THAT(problem_of(body), HasSubstr("has a body"));
+  ForgedFrame asks = acknowledgement();
+  asks.header.flags = kFlagAsks;
+  EXPECT_THAT(problem_of(asks), HasSubstr("asks for another"));
 }
 
 // Routes.
