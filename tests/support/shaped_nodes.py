@@ -8,12 +8,16 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
+def bits_a_second(rate):
+    """Of a rate as tc writes it."""
+    units = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
+    return float(rate[:-4]) * units[rate[-4:]]
+
+
 def burst_of(rate):
     """Bytes that a link may carry at once after a pause: a millisecond's, as tbf's bucket fills while a job computes and what is
     in it then travels in no time. At least a packet as TCP hands it to the device."""
-    units = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
-    bits_a_second = float(rate[:-4]) * units[rate[-4:]]
-    return max(64 * 1024, int(bits_a_second / 8 / 1000))
+    return max(64 * 1024, int(bits_a_second(rate) / 8 / 1000))
 
 
 class Nodes:
@@ -26,6 +30,14 @@ class Nodes:
         self.rate = rate
 
     def __enter__(self):
+        try:
+            self.set_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def set_up(self):
         hub = f"{self.prefix}hub"
         ip("netns", "add", hub)
         ip("-n", hub, "link", "add", "bridge", "type", "bridge")
@@ -41,7 +53,6 @@ class Nodes:
                 for namespace, device in ((name, "eth0"), (hub, name)):
                     subprocess.run(["tc", "-n", namespace, "qdisc", "add", "dev", device, "root", "tbf", "rate", self.rate,
                                     "burst", str(burst_of(self.rate)), "latency", "100ms"], check=True)
-        return self
 
     def __exit__(self, *_):
         for name in [*self.names, f"{self.prefix}hub"]:
