@@ -4,18 +4,19 @@
 
 Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
                                            [--device cuda] [--precision tf32] [--plan-cache DIR] [--iterations 10]
-                                           [--schemes ...] [--no-ddp] [--trace PREFIX] [--json FILE]
+                                           [--schemes ...] [--no-ddp] [--timeout S] [--trace PREFIX] [--json FILE]
        tests/bench/poseidon_gpu_cluster.py --draw FILE.json FIGURE.png
 
-Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together, under
-bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing. What of the
-synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and
-with overlap. Results are kept as they come; a later call with the same --json adds to them, and takes `alone` from there.
+Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together,
+under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing. What of the synchronisation is hidden behind computation:
+(slow - fast) / (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later
+call with the same --json adds to them, and takes `alone` from there.
 """
 
 import argparse
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
@@ -25,12 +26,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 sys.path.append(os.path.join(ROOT, "tests", "support"))
-from shaped_nodes import Nodes  # noqa: E402
+from shaped_nodes import Nodes, bits_a_second  # noqa: E402
 
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
-TIMEOUT_S = 120
+START_UP_S = 120  # until all processes train, plans being looked for
+ITERATION_S = 2  # an iteration's computation, generously
 WARM_UP = 3  # iterations; reports come after the first one and then after every so many
 SETTLING = 7 * WARM_UP  # iterations in which `auto` may still try schemes
 
@@ -39,11 +41,80 @@ def net_file(name):
     return os.path.join(ROOT, "config", "nets", name + ".yaml")
 
 
+class JobFailed(Exception):
+    """What was the matter, in words."""
+
+
+class Processes:
+    """A job's, from when they are entered until they are left; then none is there any more."""
+
+    def __init__(self, commands, folder):
+        self.commands = commands
+        self.outputs = [os.path.join(folder, f"output{rank}") for rank in range(len(commands))]
+        self.processes = []
+
+    def __enter__(self):
+        try:
+            for command, path in zip(self.commands, self.outputs):
+                with open(path, "wb") as output:
+                    self.processes.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+
+    def wait(self, limit_s):
+        """Until all have ended. Raises JobFailed as soon as one has failed, with what it said: others fail after it."""
+        deadline = time.monotonic() + limit_s
+        running = {os.pidfd_open(process.pid): rank for rank, process in enumerate(self.processes)}
+        try:
+            while running:
+                ended, _, _ = select.select(list(running), [], [], max(0, deadline - time.monotonic()))
+                if not ended:
+                    raise JobFailed(f"took over {limit_s:.0f} s")
+                for descriptor in ended:
+                    os.close(descriptor)
+                    self.expect_success(running.pop(descriptor))
+        finally:
+            for descriptor in running:
+                os.close(descriptor)
+
+    def expect_success(self, rank):
+        code = self.processes[rank].wait()
+        if code != 0:
+            with open(self.outputs[rank], encoding="utf-8", errors="replace") as file:
+                raise JobFailed(f"rank {rank} ended with {code}: {file.read().strip()[-600:]}")
+
+
+def steady_rate(metrics, settling=0):
+    """Of the iterations after the first reports, before which processes come into step."""
+    with open(metrics, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    rates = [event["images_per_second"] for event in events if event["event"] == "eval" and "images_per_second" in event]
+    return statistics.harmonic_mean(rates[2 + settling // WARM_UP:])
+
+
 class Jobs:
     """Runs jobs of all nodes, one after another."""
 
     def __init__(self, arguments, folder):
         self.arguments, self.folder, self.port = arguments, folder, 20000
+        described = subprocess.run([POSEIDON, "describe", net_file(arguments.net), "--batch", str(arguments.batch), "--workers",
+                                    str(arguments.nodes), "--scheme", "ps", "--json"], check=True, capture_output=True, text=True)
+        self.bytes_each_way = json.loads(described.stdout)["bytes"] / 2  # of a node, an iteration; no scheme takes more
+
+    def limit_s(self, iterations, rate=None):
+        sending_s = 8 * self.bytes_each_way / bits_a_second(rate) if rate else 0
+        return self.arguments.timeout or START_UP_S + iterations * (ITERATION_S + 2 * sending_s)
+
+    def tell(self, what, failure):
+        print(f"{what}: {failure}", file=sys.stderr, flush=True)
 
     def write_solver(self, iterations):
         path = os.path.join(self.folder, f"solver{iterations}.yaml")
@@ -61,47 +132,29 @@ class Jobs:
             command += ["--plan-cache", a.plan_cache] if a.plan_cache else []
         return command
 
-    def wait(self, processes, what):
-        deadline = time.monotonic() + TIMEOUT_S
-        for process in processes:
-            try:
-                output, errors = process.communicate(timeout=max(1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                for other in processes:
-                    other.kill()
-                print(f"{what}: took over {TIMEOUT_S} s", file=sys.stderr)
-                return None
-            if process.returncode != 0:
-                print(f"{what}: {(errors or output).strip()[-600:]}", file=sys.stderr)
-                for other in processes:
-                    other.kill()
-                return None
-        return True
-
-    def steady_rate(self, metrics, settling=0):
-        """Of the iterations after the first report of several, before which processes come into step."""
-        with open(metrics, encoding="utf-8") as file:
-            events = [json.loads(line) for line in file]
-        rates = [event["images_per_second"] for event in events if event["event"] == "eval" and "images_per_second" in event]
-        return statistics.harmonic_mean(rates[2 + settling // WARM_UP:])
-
     def alone(self, iterations):
         metrics = [os.path.join(self.folder, f"alone{rank}.jsonl") for rank in range(self.arguments.nodes)]
-        processes = [subprocess.Popen(self.poseidon(path, iterations), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                     for path in metrics]
-        if not self.wait(processes, "alone"):
-            return None
-        return sum(self.steady_rate(path) for path in metrics)
+        try:
+            with Processes([self.poseidon(path, iterations) for path in metrics], self.folder) as processes:
+                processes.wait(self.limit_s(iterations))
+                return sum(steady_rate(path) for path in metrics)
+        except JobFailed as failure:
+            return self.tell("alone", failure)
 
     def scheme(self, nodes, name, iterations):
         self.port += 1
         metrics = os.path.join(self.folder, f"job{self.port}.jsonl")
-        trace = ["--trace", f"{self.arguments.trace}-{nodes.rate}.json"] if self.arguments.trace and name == "auto" else []
+        traced = self.arguments.trace and name == "auto"
+        trace = ["--trace", f"{self.arguments.trace}-{nodes.rate}.json"] if traced else []
         settling = SETTLING if "auto" in SCHEMES[name] else 0
         command = self.poseidon(metrics, iterations + settling, "--transport", "tcp", *SCHEMES[name], *trace)
-        processes = [subprocess.Popen([*nodes.inside(rank, f"bench-{self.port}", self.port), *command], stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, text=True) for rank in range(self.arguments.nodes)]
-        return self.steady_rate(metrics, settling) if self.wait(processes, name) else None
+        commands = [[*nodes.inside(rank, f"bench-{self.port}", self.port), *command] for rank in range(self.arguments.nodes)]
+        try:
+            with Processes(commands, self.folder) as processes:
+                processes.wait(self.limit_s(iterations + settling, nodes.rate))
+            return steady_rate(metrics, settling)
+        except JobFailed as failure:
+            return self.tell(name, failure)
 
     def ddp(self, nodes, iterations):
         self.port += 1
@@ -109,12 +162,15 @@ class Jobs:
         environment = [f"MASTER_ADDR={nodes.addresses[0]}", f"MASTER_PORT={self.port}", f"WORLD_SIZE={self.arguments.nodes}",
                        "GLOO_SOCKET_IFNAME=eth0"]
         a = self.arguments
-        processes = [subprocess.Popen(["ip", "netns", "exec", nodes.names[rank], "env", *environment, f"RANK={rank}", sys.executable, "-B",
-                                       os.path.abspath(__file__), "--ddp-worker", a.net, str(a.batch), a.device, a.precision,
-                                       str(iterations), result], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                     for rank in range(a.nodes)]
-        if not self.wait(processes, "DDP"):
-            return None
+        worker = [sys.executable, "-B", os.path.abspath(__file__), "--ddp-worker", a.net, str(a.batch), a.device, a.precision,
+                  str(iterations), result]
+        commands = [["ip", "netns", "exec", nodes.names[rank], "env", *environment, f"RANK={rank}", *worker]
+                    for rank in range(a.nodes)]
+        try:
+            with Processes(commands, self.folder) as processes:
+                processes.wait(self.limit_s(iterations, nodes.rate))
+        except JobFailed as failure:
+            return self.tell("DDP", failure)
         with open(result, encoding="utf-8") as file:
             return json.load(file)["images_per_second"]
 
@@ -225,6 +281,7 @@ def main():
     parser.add_argument("--iterations", type=int, default=1 + 3 * WARM_UP, help="1 + a multiple of 3, and at least 7")
     parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
     parser.add_argument("--no-ddp", action="store_true")
+    parser.add_argument("--timeout", type=float, default=0, help="seconds of a job; 0: by its bytes and iterations")
     parser.add_argument("--trace", default="", help="where to keep timelines of auto: PREFIX-RATE.json.RANK")
     parser.add_argument("--json", default="", help="where to keep the results, and where earlier ones are")
     parser.add_argument("--draw", nargs=2, metavar=("JSON", "PNG"), help="only draw results that were kept")
