@@ -8,7 +8,8 @@ Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32
        tests/bench/poseidon_gpu_cluster.py --draw FILE.json FIGURE.png
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together,
-under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing. What of the synchronisation is hidden behind computation:
+under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing, while all
+of them train. What of the synchronisation is hidden behind computation:
 (slow - fast) / (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later
 call with the same --json adds to them, and takes `alone` from there.
 """
@@ -51,12 +52,13 @@ class Processes:
     def __init__(self, commands, folder):
         self.commands = commands
         self.outputs = [os.path.join(folder, f"output{rank}") for rank in range(len(commands))]
-        self.processes = []
+        self.processes, self.begins_s = [], []
 
     def __enter__(self):
         try:
             for command, path in zip(self.commands, self.outputs):
                 with open(path, "wb") as output:
+                    self.begins_s.append(time.monotonic())
                     self.processes.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         except BaseException:
             self.__exit__()
@@ -92,12 +94,31 @@ class Processes:
                 raise JobFailed(f"rank {rank} ended with {code}: {file.read().strip()[-600:]}")
 
 
-def steady_rate(metrics, settling=0):
-    """Of the iterations after the first reports, before which processes come into step."""
+def training_reports(metrics):
+    """Those of the iterations between two, not the last test's, whose images/s are of the whole run."""
     with open(metrics, encoding="utf-8") as file:
         events = [json.loads(line) for line in file]
-    rates = [event["images_per_second"] for event in events if event["event"] == "eval" and "images_per_second" in event]
+    return [event for event in events if event["event"] == "eval" and "learning_rate" in event]
+
+
+def steady_rate(metrics, settling=0):
+    """Of the iterations after the first reports, before which processes come into step."""
+    rates = [report["images_per_second"] for report in training_reports(metrics)]
     return statistics.harmonic_mean(rates[2 + settling // WARM_UP:])
+
+
+def rate_together(runs):
+    """Of processes that do not wait for each other, while all of them train; `runs` has when each began, and its metrics."""
+    stretches = []  # by process: from, to, images/s
+    for begin_s, metrics in runs:
+        reports = training_reports(metrics)
+        ends = [begin_s + report["time_s"] for report in reports]
+        stretches.append(list(zip(ends, ends[1:], [report["images_per_second"] for report in reports[1:]])))
+    first_s, last_s = max(own[0][0] for own in stretches), min(own[-1][1] for own in stretches)
+    common = [[rate for begin_s, end_s, rate in own if first_s <= begin_s and end_s <= last_s] for own in stretches]
+    if not all(common):
+        raise JobFailed("the processes did not train at the same time for long enough")
+    return sum(statistics.harmonic_mean(rates) for rates in common)
 
 
 class Jobs:
@@ -137,7 +158,7 @@ class Jobs:
         try:
             with Processes([self.poseidon(path, iterations) for path in metrics], self.folder) as processes:
                 processes.wait(self.limit_s(iterations))
-                return sum(steady_rate(path) for path in metrics)
+                return rate_together(list(zip(processes.begins_s, metrics)))
         except JobFailed as failure:
             return self.tell("alone", failure)
 
