@@ -9,7 +9,7 @@ Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together,
 under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing, while all
-of them train. What of the synchronisation is hidden behind computation:
+of them train. DDP has cudnn.benchmark and, but at fp32, channels last. What of the synchronisation is hidden behind computation:
 (slow - fast) / (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later
 call with the same --json adds to them, and takes `alone` from there.
 """
@@ -205,11 +205,15 @@ def ddp_worker(net, batch, device, precision, iterations, result):
     from caffe_net_in_torch import CaffeNet
     warnings.simplefilter("ignore")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    torch.backends.cudnn.benchmark = True
     torch.distributed.init_process_group("gloo", init_method="env://")
     module = CaffeNet(net_file(net)).to(device)
     images = torch.rand(batch, *module.image_shape, device=device)
     labels = torch.randint(0, module.classes, (batch,), device=device)
     module(images[:2], labels[:2])  # which settles the lazy layers' shapes
+    # Which tensor cores want so; without them cuDNN's kernels are made for row-major images.
+    memory_format = torch.contiguous_format if precision == "fp32" else torch.channels_last
+    module, images = module.to(memory_format=memory_format), images.to(memory_format=memory_format)
     model = torch.nn.parallel.DistributedDataParallel(module.train())
     solver = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
