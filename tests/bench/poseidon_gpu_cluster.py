@@ -166,7 +166,7 @@ class Jobs:
         self.port += 1
         metrics = os.path.join(self.folder, f"job{self.port}.jsonl")
         traced = self.arguments.trace and name == "auto"
-        trace = ["--trace", f"{self.arguments.trace}-{nodes.rate}.json"] if traced else []
+        trace = ["--trace", f"{self.arguments.trace}-{nodes.rate or 'full'}.json"] if traced else []
         settling = SETTLING if "auto" in SCHEMES[name] else 0
         command = self.poseidon(metrics, iterations + settling, "--transport", "tcp", *SCHEMES[name], *trace)
         commands = [[*nodes.inside(rank, f"bench-{self.port}", self.port), *command] for rank in range(self.arguments.nodes)]
@@ -299,7 +299,7 @@ def main():
     parser.add_argument("--net", default="vgg19", help="one of config/nets")
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--batch", type=int, default=32, help="images of a node's batch")
-    parser.add_argument("--rates", default="1gbit,10gbit,40gbit", help="of every link, as tc writes them")
+    parser.add_argument("--rates", default="1gbit,10gbit,40gbit", help="of every link, as tc writes them; full: not limited")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", default="tf32")
     parser.add_argument("--plan-cache", default="")
@@ -315,6 +315,11 @@ def main():
         with open(arguments.draw[0], encoding="utf-8") as file:
             draw(json.load(file), arguments.draw[1])
         return
+    schemes = arguments.schemes.split(";")
+    if unknown := [name for name in schemes if name not in SCHEMES]:
+        parser.error(f"--schemes: there is no '{unknown[0]}'; there are {'; '.join(SCHEMES)}")
+    if arguments.iterations < 1 + 2 * WARM_UP or (arguments.iterations - 1) % WARM_UP:
+        parser.error("--iterations: must be 1 + a multiple of 3, and at least 7")
     results = Results(arguments.json)
     with tempfile.TemporaryDirectory() as folder:
         jobs = Jobs(arguments, folder)
@@ -322,8 +327,8 @@ def main():
         print(f"{arguments.net}, batch {arguments.batch}, {arguments.nodes} nodes; alone {alone or 0:.0f} images/s", flush=True)
         for rate in arguments.rates.split(","):
             results.add(rate, "alone", alone)
-            with Nodes(arguments.nodes, rate) as nodes:
-                for name in arguments.schemes.split(";"):
+            with Nodes(arguments.nodes, None if rate == "full" else rate) as nodes:
+                for name in schemes:
                     row = results.add(rate, name, jobs.scheme(nodes, name, arguments.iterations))
                     print(f"  {rate:<9}{name:<18}{row[name] or 0:>9.1f} images/s  "
                           f"{hidden_share(row, name, alone, arguments.batch * arguments.nodes)}", flush=True)
