@@ -3,10 +3,11 @@
 
 Usage: tests/bench/poseidon_vs_torch_gpu.py [--rounds 3] [--nets alexnet,alexnet-owt,vgg19,googlenet,resnet-50]
                                             [--precisions fp32,tf32,bf16] [--torch eager|compile|torchvision]
-                                            [--plan-cache DIR] [--json FILE]
+                                            [--fp32-layouts channels_last,row_major] [--plan-cache DIR] [--json FILE]
 
 Needs build/bin/poseidon with CUDA, and PyTorch. Both train on synthetic data in the GPU's memory, PyTorch with channels
-last, cudnn.benchmark and, for bf16, autocast. Its nets are made of the same files (LRN, groups and all), eager or by
+last, cudnn.benchmark and, for bf16, autocast. At fp32, where there are no tensor cores to want channels last, it is measured
+in both layouts, and the faster one (by the medians) counts. Its nets are made of the same files (LRN, groups and all), eager or by
 torch.compile; `torchvision` takes that library's nets of the same names instead, whose AlexNet has no LRN and no groups, and
 whose GoogLeNet has batch normalisation and other kernels. PyTorch's process of a net waits while poseidon's runs, a new one each
 time; figures are medians over the rounds, memory is what each takes of the GPU's at its peak.
@@ -27,6 +28,8 @@ BATCHES = {"alexnet": 256, "alexnet-owt": 256, "vgg19": 32, "googlenet": 128, "r
 DEVICE = "cuda"
 ITERATIONS = 50
 WARM_UP = 10
+CHANNELS_LAST = "channels_last"
+LAYOUTS = [CHANNELS_LAST, "row_major"]
 
 
 def net_file(name):
@@ -38,7 +41,7 @@ class TorchRun:
 
     def __init__(self, name, kind):
         import torch
-        self.torch, self.kind, self.precision = torch, kind, None
+        self.torch, self.kind, self.precision, self.layout = torch, kind, None, None
         torch.backends.cudnn.benchmark = True
         self.batch = BATCHES[name]
         shape, classes = (3, 224, 224), 1000
@@ -52,17 +55,21 @@ class TorchRun:
             shape, classes = self.net.image_shape, self.net.classes
             # which settles the lazy layers' shapes
             self.net(torch.rand(2, *shape, device=DEVICE), torch.zeros(2, dtype=torch.long, device=DEVICE))
-        self.net = self.net.train().to(memory_format=torch.channels_last)
-        self.images = torch.rand(self.batch, *shape, device=DEVICE).to(memory_format=torch.channels_last)
+        self.net = self.net.train()
+        self.images = torch.rand(self.batch, *shape, device=DEVICE)
         self.labels = torch.randint(0, classes, (self.batch,), device=DEVICE)
-        self.solver = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+        self.solver = None
 
-    def take(self, precision):
+    def take(self, precision, layout):
         """From now on, after some iterations in which cuDNN looks for the fastest ways, or torch.compile compiles."""
-        if precision == self.precision:
+        if (precision, layout) == (self.precision, self.layout):
             return
         torch = self.torch
-        self.precision = precision
+        self.precision, self.layout = precision, layout
+        memory_format = torch.channels_last if layout == CHANNELS_LAST else torch.contiguous_format
+        self.net, self.images = self.net.to(memory_format=memory_format), self.images.to(memory_format=memory_format)
+        # Anew, as its momentum lies as the parameters did.
+        self.solver = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "fp32"
         self.step_net = self.net
         if self.kind == "compile":
@@ -102,17 +109,17 @@ class TorchRun:
         begin = time.perf_counter()
         self.train(ITERATIONS)
         return {"images_per_second": self.batch * ITERATIONS / (time.perf_counter() - begin),
-                "device_memory_bytes": self.torch.cuda.max_memory_allocated(), "version": self.torch.__version__,
+                "layout": self.layout, "device_memory_bytes": self.torch.cuda.max_memory_allocated(), "version": self.torch.__version__,
                 "device": self.torch.cuda.get_device_name()}
 
 
 def serve(name, kind):
-    """Reads a precision a line, and answers each with a measurement as JSON."""
+    """Reads a precision and a layout a line, and answers each with a measurement as JSON."""
     import torch  # noqa: F401  # while others are measured
     run = None
     for line in sys.stdin:
         run = run or TorchRun(name, kind)
-        run.take(line.strip())
+        run.take(*line.split())
         print(json.dumps(run.measure()), flush=True)
 
 
@@ -121,8 +128,8 @@ class TorchProcess:
         self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--serve", name, kind],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def measure(self, precision):
-        print(precision, file=self.process.stdin, flush=True)
+    def measure(self, precision, layout):
+        print(precision, layout, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
             sys.exit("poseidon_vs_torch_gpu: PyTorch's process ended; see above")
@@ -142,16 +149,23 @@ def poseidon_result(name, precision, plan_cache):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def median_speed(runs):
+    return statistics.median(run["images_per_second"] for run in runs)
+
+
 def compare(name, precision, arguments, torch_process):
-    theirs, ours = [], []
+    by_layout = {layout: [] for layout in (arguments.fp32_layouts if precision == "fp32" else [CHANNELS_LAST])}
+    ours = []
     for _ in range(arguments.rounds):
-        theirs.append(torch_process.measure(precision))
+        for layout, runs in by_layout.items():
+            runs.append(torch_process.measure(precision, layout))
         ours.append(poseidon_result(name, precision, arguments.plan_cache))
-    left, right = (statistics.median(run["images_per_second"] for run in runs) for runs in (theirs, ours))
+    theirs = max(by_layout.values(), key=median_speed)
+    left, right = median_speed(theirs), median_speed(ours)
     left_gb, right_gb = (max(run["device_memory_bytes"] for run in runs) / 1e9 for runs in (theirs, ours))
     print(f"{name:<12}{BATCHES[name]:>6}{precision:>10}{left:>12.0f}{right:>12.0f}{right / left:>8.2f}"
           f"{left_gb:>12.2f}{right_gb:>12.2f}", flush=True)
-    return {"net": name, "precision": precision, "torch": theirs, "poseidon": ours}
+    return {"net": name, "precision": precision, "torch": theirs, "torch_by_layout": by_layout, "poseidon": ours}
 
 
 def keep(results, path):
@@ -169,9 +183,12 @@ def main():
     parser.add_argument("--nets", default=",".join(BATCHES))
     parser.add_argument("--precisions", default="fp32,tf32,bf16")
     parser.add_argument("--torch", choices=["eager", "compile", "torchvision"], default="eager")
+    parser.add_argument("--fp32-layouts", type=lambda text: text.split(","), default=LAYOUTS, help="of PyTorch, by commas")
     parser.add_argument("--plan-cache", default="")
     parser.add_argument("--json", default="", help="where to keep all results, as they come")
     arguments = parser.parse_args()
+    if not set(arguments.fp32_layouts) <= set(LAYOUTS):
+        parser.error(f"--fp32-layouts: must be of {', '.join(LAYOUTS)}")
     print(f"{'net':<12}{'batch':>6}{'precision':>10}{'PyTorch/s':>12}{'poseidon/s':>12}{'ratio':>8}{'PyTorch GB':>12}"
           f"{'poseidon GB':>12}", flush=True)
     results = []
