@@ -127,6 +127,12 @@ struct Neighbours {
     }
   }
 
+  /// Whether values[at] of the pack `i` is a channel's.
+  [[nodiscard]] POSEIDON_DEVICE bool has(std::uint32_t i, unsigned at) const {
+    const std::uint32_t place = by_packs.remainder(i);
+    return (at >= kWidth || place > 0) && (at < 2 * kWidth || place + 1 < packs);
+  }
+
   [[nodiscard]] POSEIDON_DEVICE float scale(const float* values, unsigned at) const {
     float sum = 0;
     POSEIDON_UNROLL
@@ -171,8 +177,10 @@ struct GradientPack {
     POSEIDON_UNROLL
     for (unsigned j = 0; j < kWidth + 2 * kHalf; ++j) {
       const float s = neighbours.scale(x, kFirst + j);
-      direct[j] = dy[kFirst + j] * neighbours.power(s);
-      weighted[j] = direct[j] * x[kFirst + j] / s;
+      // Where there is no channel its neighbours' squares may be 0, and so may k.
+      const bool has = neighbours.has(i, kFirst + j);
+      direct[j] = has ? dy[kFirst + j] * neighbours.power(s) : 0;
+      weighted[j] = has ? direct[j] * x[kFirst + j] / s : 0;
     }
     Pack<T> result;
     POSEIDON_UNROLL

@@ -1,5 +1,6 @@
 // Every operation of a backend against its definition, over random shapes: values, and gradients by finite differences.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -137,12 +138,16 @@ class UnaryOperationTest : public OperationTest {
   using Make = std::function<std::unique_ptr<UnaryOperation>(const TensorDescription&)>;
 
   void check(const Shape& shape, const Make& make_operation, const std::function<Values(const Values&)>& reference) {
+    check(shape, distinct(shape.count()), make_operation, reference);
+  }
+
+  void check(const Shape& shape, Values input, const Make& make_operation,
+             const std::function<Values(const Values&)>& reference) {
     for (const bool like_convolution : {false, true}) {
       if (like_convolution && shape.rank() != 4) continue;
       SCOPED_TRACE(shape.text() + (like_convolution ? " as a convolution writes it" : " row-major"));
       const TensorDescription description = arranged(shape, like_convolution);
       const auto operation = make_operation(description);
-      Values input = distinct(shape.count());
       const Tensor x = make(description, input);
       Tensor y = make(operation->output());
       operation->forward(x, y);
@@ -150,6 +155,7 @@ class UnaryOperationTest : public OperationTest {
       const Values weights = draw(y.count());
       Tensor dx = make(description);
       operation->backward(x, y, make(operation->output(), weights), dx);
+      EXPECT_THAT(values_of(dx), testing::Each(testing::Truly([](double value) { return std::isfinite(value); })));
       expect_gradient(
           values_of(dx), input, weights, [&] { return reference(input); }, "input");
     }
@@ -230,6 +236,21 @@ TEST_F(UnaryOperationTest, LocalResponseNormalisation) {
         shape, [&](const TensorDescription& input) { return backend_.lrn(options, input); },
         [&](const Values& input) { return lrn(options, shape, input); });
   }
+}
+
+TEST_F(UnaryOperationTest, LocalResponseNormalisationOfZerosAtTheEdge) {
+  // Channels beyond the image would have sums of 0.
+  const LrnOptions options{.size = 5, .alpha = 1.5, .k = 0};
+  const Shape shape{2, 16, 3, 3};
+  Values input = draw(shape.count());
+  const auto places = static_cast<std::size_t>(shape.count(2, 4));
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    const std::size_t channel = i / places % 16;
+    if (channel < 2 || channel >= 14) input[i] = 0;
+  }
+  check(
+      shape, input, [&](const TensorDescription& description) { return backend_.lrn(options, description); },
+      [&](const Values& values) { return lrn(options, shape, values); });
 }
 
 TEST_F(UnaryOperationTest, Softmax) {
