@@ -1,6 +1,6 @@
 // Convolutions by cuDNN: of the plans that it takes for good ones the fastest, as timed here at the first run; with a
 // bias or a ReLU on the way where that is faster than a pass of their own. The choice is remembered on disk, by device,
-// version and shape.
+// version and shape; where there was too little memory to try all of them it is kept for this run only.
 
 #include "poseidon/backend/cuda/convolver.h"
 
@@ -52,7 +52,7 @@ class PlannedPass {
         key_(key_of(problem, pass, context.precision)) {}
 
   void run(std::span<const Place> places) {
-    if (!tried_ && !((plan_ || find()) && try_execute(*plan_, places)) && !choose(places)) {
+    if (!tried_ && !try_known(places) && !choose(places)) {
       throw bosen::Error(bosen::ErrorKind::kDevice,
                          fmt::format("cuda: cuDNN has no way to compute '{}' in the memory that is free", key_));
     }
@@ -60,18 +60,9 @@ class PlannedPass {
     check(execute(*plan_, places), "compute a convolution");
   }
 
-  /// Whether its plan is known already.
-  [[nodiscard]] bool find() {
-    std::map<std::string, std::shared_ptr<const CudnnDescriptor>>& in_use = device_.impl().convolution_plans;
-    if (const auto same = in_use.find(key_); same != in_use.end()) {
-      plan_ = same->second;
-      return true;
-    }
-    const std::optional<std::string> known = plans().find(key_);
-    if (!known || *known == kSeparate) return false;
-    RememberedPlan remembered = remembered_plan(*known, device_properties(device_.number()));
-    if (remembered.fits) keep(std::move(remembered.plan));
-    return remembered.fits;
+  /// Whether its plan is known already, and runs.
+  [[nodiscard]] bool try_known(std::span<const Place> places) {
+    return (plan_ || find()) && try_execute(*plan_, places);
   }
 
   /// Seconds of the fastest plan, as timed now, which overwrites the result; nothing where there is none.
@@ -89,24 +80,42 @@ class PlannedPass {
       best = std::move(candidate);
     }
     if (!best) return std::nullopt;
-    plans().add(key_, best->text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
+    if (!lacked_memory_) plans().add(key_, best->text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
     keep(std::move(*best));
     return best_s;
   }
 
   /// Remembers that other passes do the same faster.
   void give_up() {
-    plans().add(key_, kSeparate);
-    device_.impl().convolution_plans.erase(key_);
+    if (!lacked_memory_) plans().add(key_, kSeparate);
+    in_use()[key_] = nullptr;
   }
-  [[nodiscard]] bool is_given_up() { return plans().find(key_) == kSeparate; }
+  [[nodiscard]] bool is_given_up() {
+    const auto same = in_use().find(key_);
+    return same != in_use().end() ? same->second == nullptr : plans().find(key_) == kSeparate;
+  }
 
  private:
+  using Plans = std::map<std::string, std::shared_ptr<const CudnnDescriptor>>;
+
   PlanCache& plans() { return device_.impl().plan_cache(); }
+  Plans& in_use() { return device_.impl().convolution_plans; }
+
+  [[nodiscard]] bool find() {
+    if (const auto same = in_use().find(key_); same != in_use().end()) {
+      plan_ = same->second;
+      return plan_ != nullptr;
+    }
+    const std::optional<std::string> known = plans().find(key_);
+    if (!known || *known == kSeparate) return false;
+    RememberedPlan remembered = remembered_plan(*known, device_properties(device_.number()));
+    if (remembered.fits) keep(std::move(remembered.plan));
+    return remembered.fits;
+  }
 
   void keep(CudnnDescriptor plan) {
     plan_ = std::make_shared<const CudnnDescriptor>(std::move(plan));
-    device_.impl().convolution_plans[key_] = plan_;
+    in_use()[key_] = plan_;
   }
 
   /// Whether it runs here, where there may be too little memory for it; a remembered one may be of another driver.
@@ -114,6 +123,7 @@ class PlannedPass {
     try {
       return execute(plan, places) == CUDNN_STATUS_SUCCESS;
     } catch (const OutOfMemory&) {
+      lacked_memory_ = true;
       return false;
     }
   }
@@ -143,6 +153,7 @@ class PlannedPass {
   const std::string key_;
   std::shared_ptr<const CudnnDescriptor> plan_;
   bool tried_ = false;
+  bool lacked_memory_ = false;  ///< for a plan that may be the fastest
 };
 
 class CudnnConvolver final : public Convolver {
@@ -205,14 +216,15 @@ class CudnnConvolver final : public Convolver {
   void settle(std::span<const Place, 3> places, const Tensor* bias, void* output) {
     settled_ = true;
     if (!fused_->is_given_up()) {
-      if (fused_->find()) return;
+      const auto all = with_bias(places, bias);
+      const auto used = std::span(all).first(bias == nullptr ? 3 : 4);
+      if (fused_->try_known(used)) return;
       forward_.run(places);  // so that what it chooses is not timed with it
       const double separate_s = best_seconds(device_.impl(), [&] {
         forward_.run(places);
         finish(bias, output);
       });
-      const auto all = with_bias(places, bias);
-      const std::optional<double> fused_s = fused_->choose(std::span(all).first(bias == nullptr ? 3 : 4));
+      const std::optional<double> fused_s = fused_->choose(used);
       if (fused_s && *fused_s <= separate_s) return;
       fused_->give_up();
     }

@@ -50,7 +50,8 @@ class Device::Impl {
   std::vector<cudaEvent_t> spare_events;
   const std::string plan_folder;
   std::optional<PlanCache> plans;
-  std::map<std::string, std::shared_ptr<const CudnnDescriptor>> convolution_plans;  ///< in use, by what they compute
+  std::map<std::string, std::shared_ptr<const CudnnDescriptor>>
+      convolution_plans;  ///< by what they compute; null: passes of their own do
   cudnnHandle_t cudnn = nullptr;
   cublasLtHandle_t cublas = nullptr;
   void* scratch = nullptr;
