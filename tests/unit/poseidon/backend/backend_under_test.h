@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "poseidon/backend.h"
 
@@ -29,7 +30,8 @@ class GroupUnderTest {
   virtual void give_up() = 0;
 };
 
-/// nullptr where there are not as many such devices.
-[[nodiscard]] std::unique_ptr<GroupUnderTest> make_group_under_test(int members);
+/// No device is in two of them, but for groups of one, whose devices wait for nobody. Empty where there are not as
+/// many.
+[[nodiscard]] std::vector<std::unique_ptr<GroupUnderTest>> make_groups_under_test(int groups, int members);
 
 }  // namespace poseidon::test

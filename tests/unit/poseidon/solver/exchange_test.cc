@@ -154,9 +154,7 @@ class ExchangeTest : public testing::Test {
     // bsp has no staleness.
     const int argc = static_cast<int>(argv.size());
     std::vector<std::unique_ptr<test::GroupUnderTest>> groups;  // by process
-    for (int process = 0; course.devices_add_up && process < course.workers / course.workers_per_process; ++process) {
-      groups.push_back(test::make_group_under_test(course.workers_per_process));
-    }
+    if (course.devices_add_up) groups = groups_of(course.workers, course.workers_per_process);
     testing::internal::CaptureStderr();
     const int code = app.run(argc, argv.data(), [&](bosen::Cluster& cluster) {
       // As if workers were in several processes, so that there is a choice.
@@ -171,6 +169,10 @@ class ExchangeTest : public testing::Test {
     });
     EXPECT_EQ(code, 0) << testing::internal::GetCapturedStderr();
     if (code == 0) testing::internal::GetCapturedStderr();
+  }
+
+  static std::vector<std::unique_ptr<test::GroupUnderTest>> groups_of(int workers, int workers_per_process) {
+    return test::make_groups_under_test(workers / workers_per_process, workers_per_process);
   }
 
   static void iterate(WaitFreeBackprop& sync, Net& net) {
@@ -248,7 +250,7 @@ TEST_F(ExchangeTest, LearnsTheSameWhereDevicesOfAProcessAddUp) {
   const ParameterUpdater::Options solver{.rule = {.momentum = 0.9}, .rate = {.base = 0.1}, .clip_gradients = 0.5};
   const Weights expected = alone(4, 3, solver);
   for (const int workers_per_process : {1, 2, 4}) {
-    if (!test::make_group_under_test(workers_per_process)) GTEST_SKIP() << "there are no devices that add up";
+    if (groups_of(4, workers_per_process).empty()) GTEST_SKIP() << "there are no devices that add up";
     for (const bool overlap : {true, false}) {
       const std::vector<Weights> ours = train({.workers = 4,
                                                .workers_per_process = workers_per_process,

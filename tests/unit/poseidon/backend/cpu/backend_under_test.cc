@@ -9,6 +9,6 @@ BackendUnderTest make_backend_under_test() {
           .representable = [](double value) { return static_cast<double>(static_cast<float>(value)); }};
 }
 
-std::unique_ptr<GroupUnderTest> make_group_under_test(int /*members*/) { return nullptr; }
+std::vector<std::unique_ptr<GroupUnderTest>> make_groups_under_test(int /*groups*/, int /*members*/) { return {}; }
 
 }  // namespace poseidon::test

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,12 +67,17 @@ BackendUnderTest make_backend_under_test() {
   return make_backend(0, nullptr, 0);
 }
 
-std::unique_ptr<GroupUnderTest> make_group_under_test(int members) {
+std::vector<std::unique_ptr<GroupUnderTest>> make_groups_under_test(int groups, int members) {
   const int count = expect_devices();
   std::vector<int> devices;
-  for (int member = 0; member < members; ++member) devices.push_back(member % count);
-  if (!cuda::why_no_collective(devices).empty()) return nullptr;
-  return std::make_unique<CudaGroupUnderTest>(std::move(devices));
+  for (int member = 0; member < groups * members; ++member) devices.push_back(member % count);
+  const std::span<const int> of_one = std::span(devices).first(1);
+  if (!cuda::why_no_collective(members == 1 ? of_one : devices).empty()) return {};
+  std::vector<std::unique_ptr<GroupUnderTest>> result;
+  for (auto first = devices.begin(); first != devices.end(); first += members) {
+    result.push_back(std::make_unique<CudaGroupUnderTest>(std::vector(first, first + members)));
+  }
+  return result;
 }
 
 }  // namespace poseidon::test

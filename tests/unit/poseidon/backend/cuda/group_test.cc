@@ -62,8 +62,9 @@ class HostVector {
 class GroupTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    group_ = test::make_group_under_test(GetParam());
-    if (!group_) GTEST_SKIP() << "there are not as many GPUs, or no NCCL";
+    auto groups = test::make_groups_under_test(1, GetParam());
+    if (groups.empty()) GTEST_SKIP() << "there are not as many GPUs, or no NCCL";
+    group_ = std::move(groups[0]);
   }
   /// Of what members fill theirs with: 1, 2, ...
   [[nodiscard]] static float sum() { return static_cast<float>(GetParam() * (GetParam() + 1) / 2); }
