@@ -1,9 +1,7 @@
-// What NCCL does on GPUs, in the host's memory: whoever asks waits until all have, and the last one does it for all.
+// What NCCL does on GPUs, in the host's memory: one member does it for all.
 
 #include <algorithm>
-#include <condition_variable>
 #include <limits>
-#include <mutex>
 #include <vector>
 
 #include "poseidon/backend/cuda/collective.h"
@@ -13,28 +11,17 @@ namespace {
 
 class EmulatedCollective final : public Collective {
  public:
-  explicit EmulatedCollective(std::size_t members) : asked_(members) {}
-
-  [[nodiscard]] int size() const override { return static_cast<int>(asked_.size()); }
-
-  void ask(int member, Device& device, Lane lane, Kind kind, std::span<const Part> parts) override {
-    device.await(device.mark(lane));  // it comes after what is on the lane already
-    std::unique_lock lock(mutex_);
-    asked_[static_cast<std::size_t>(member)] = parts;
-    const int round = round_;
-    if (++arrived_ == size()) {
-      for (std::size_t part = 0; part < parts.size(); ++part) carry_out(kind, part);
-      arrived_ = 0;
-      ++round_;
-      all_have_asked_.notify_all();
-    }
-    all_have_asked_.wait(lock, [&] {
-      expect_all();
-      return round_ != round;
-    });
-  }
+  explicit EmulatedCollective(std::size_t members) : Collective(members), asked_(members) {}
 
  private:
+  void queue(int member, Device& device, Lane lane, Kind kind, std::span<const Part> parts) override {
+    device.await(device.mark(lane));  // it comes after what is on the lane already
+    asked_[static_cast<std::size_t>(member)] = parts;
+    meet(member);
+    if (member != 0) return;
+    for (std::size_t part = 0; part < parts.size(); ++part) carry_out(kind, part);
+  }
+
   [[nodiscard]] std::span<float> elements(std::size_t member, std::size_t part) const {
     return {asked_[member][part].elements, asked_[member][part].count};
   }
@@ -62,16 +49,9 @@ class EmulatedCollective final : public Collective {
     std::ranges::copy(sum, elements(owner, part).begin());
   }
 
-  void release() noexcept override {
-    const std::lock_guard lock(mutex_);
-    all_have_asked_.notify_all();
-  }
+  void release() noexcept override {}
 
-  std::mutex mutex_;  ///< guards all below
-  std::condition_variable all_have_asked_;
-  std::vector<std::span<const Part>> asked_;  ///< by member, in this round
-  int arrived_ = 0;
-  int round_ = 0;
+  std::vector<std::span<const Part>> asked_;  ///< by member, since they last met
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 /// How long GPUs of one host may take to reach each other.
 constexpr std::chrono::seconds kMeetMax{60};
+/// How long NCCL may take to queue what all members ask for: it connects them when they first do.
+constexpr std::chrono::seconds kQueueMax{60};
 constexpr const char* kMeet = "let the GPUs of this host reach each other";
 constexpr const char* kAddUp = "add up on the GPUs of this host";
 
@@ -60,9 +62,9 @@ class NcclGroup {
 
 class NcclCollective final : public Collective {
  public:
-  explicit NcclCollective(std::span<const int> devices) : members_(devices.size()) {
+  explicit NcclCollective(std::span<const int> devices) : Collective(devices.size()), members_(devices.size()) {
     try {
-      meet(devices);
+      connect(devices);
     } catch (...) {
       release();
       throw;
@@ -72,9 +74,13 @@ class NcclCollective final : public Collective {
   NcclCollective(const NcclCollective&) = delete;
   NcclCollective& operator=(const NcclCollective&) = delete;
 
-  [[nodiscard]] int size() const override { return static_cast<int>(members_.size()); }
+ private:
+  struct Member {
+    std::mutex mutex;  ///< guards `communicator` against release
+    ncclComm_t communicator = nullptr;
+  };
 
-  void ask(int member, Device& device, Lane lane, Kind kind, std::span<const Part> parts) override {
+  void queue(int member, Device& device, Lane lane, Kind kind, std::span<const Part> parts) override {
     Member& own = members_[static_cast<std::size_t>(member)];
     {
       const std::lock_guard lock(own.mutex);
@@ -83,16 +89,10 @@ class NcclCollective final : public Collective {
       for (const Part& part : parts) check_nccl(begin(own, kind, part, device.impl().stream(lane)), kAddUp);
       group.end(kAddUp);
     }
-    settle(own, kAddUp);
+    settle(own, kAddUp, kQueueMax);
   }
 
- private:
-  struct Member {
-    std::mutex mutex;  ///< guards `communicator` against release
-    ncclComm_t communicator = nullptr;
-  };
-
-  void meet(std::span<const int> devices) {
+  void connect(std::span<const int> devices) {
     ncclUniqueId id;
     check_nccl(ncclGetUniqueId(&id), kMeet);
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -103,8 +103,7 @@ class NcclCollective final : public Collective {
       check_nccl(ncclCommInitRankConfig(&members_[i].communicator, size(), id, static_cast<int>(i), &config), kMeet);
     }
     group.end(kMeet);
-    const auto deadline = SteadyClock::now() + kMeetMax;
-    for (Member& member : members_) settle(member, kMeet, deadline);
+    for (Member& member : members_) settle(member, kMeet, kMeetMax);
   }
 
   static ncclResult_t begin(const Member& own, Kind kind, const Part& part, cudaStream_t stream) {
@@ -120,21 +119,25 @@ class NcclCollective final : public Collective {
     return ncclInvalidArgument;
   }
 
-  /// Waits until NCCL has queued what it was asked for: only then may streams be asked for more.
-  void settle(Member& member, const char* what,
-              SteadyClock::time_point deadline = SteadyClock::time_point::max()) const {
+  /// Whether NCCL is done with queueing. Throws where it has failed, also in what was queued long ago.
+  ncclResult_t state_of(Member& member, const char* what) const {
     ncclResult_t state = ncclInProgress;
-    while (state == ncclInProgress) {
-      {
-        const std::lock_guard lock(member.mutex);
-        expect_all();
-        check_nccl(ncclCommGetAsyncError(member.communicator, &state), what);
-      }
-      check_nccl(state, what);
-      if (state != ncclInProgress) return;
+    {
+      const std::lock_guard lock(member.mutex);
+      expect_all();
+      check_nccl(ncclCommGetAsyncError(member.communicator, &state), what);
+    }
+    check_nccl(state, what);
+    return state;
+  }
+
+  /// Waits until NCCL has queued what it was asked for: only then may streams be asked for more.
+  void settle(Member& member, const char* what, std::chrono::seconds wait_max) const {
+    const auto deadline = SteadyClock::now() + wait_max;
+    while (state_of(member, what) == ncclInProgress) {
       if (SteadyClock::now() > deadline) {
         throw bosen::Error(bosen::ErrorKind::kDevice,
-                           fmt::format("cuda: cannot {}: NCCL has not done it in {} s", what, kMeetMax.count()));
+                           fmt::format("cuda: cannot {}: NCCL has not done it in {} s", what, wait_max.count()));
       }
       std::this_thread::yield();
     }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -139,6 +140,20 @@ TEST_P(GroupTest, RemembersWhatWasMoved) {
     EXPECT_EQ(transfers[1].way, Ticket::Way::kToHost);
     EXPECT_EQ(transfers[2].kind, DeviceTransfer::Kind::kBroadcast);
     EXPECT_EQ(transfers[2].way, Ticket::Way::kToDevice);
+  });
+}
+
+TEST_P(GroupTest, MeetsOnTheHostBeforeItsDevicesWaitForEachOther) {
+  constexpr int kRounds = 50;
+  std::atomic<int> preparations = 0;  // which might take memory
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    const Tensor tensor = filled(backend, 1);
+    const std::vector<GroupPart> parts = two_parts(tensor, GetParam());
+    for (int round = 1; round <= kRounds; ++round) {
+      ++preparations;
+      backend.follow(backend.group()->reduce_for_all(parts));
+      EXPECT_GE(preparations, round * GetParam());
+    }
   });
 }
 
