@@ -45,15 +45,18 @@ class Collective {
   /// bosen::Error(kDevice).
   void ask(int member, Device& device, Lane lane, Kind kind, std::span<const Part> parts);
 
+  /// Throws bosen::Error(kDevice) where what a member has asked for will not end, or has ended without all members.
+  virtual void expect_success(int member) = 0;
+
   /// A member has failed and asks for nothing any more: the others' devices stop waiting for it, with whatever they
   /// have. Any thread.
   void give_up() noexcept {
     if (!given_up_.exchange(true)) release();
   }
-  /// Throws bosen::Error(kDevice) after give_up.
-  void expect_all() const;
 
  protected:
+  /// Throws bosen::Error(kDevice) after give_up.
+  void expect_all() const;
   /// Waits until all members are here, or throws as expect_all does: as long as their devices would wait for each
   /// other.
   void meet(int member);

@@ -42,11 +42,21 @@ class CudaStopwatch final : public Stopwatch {
   cuda::LaneStopwatch stopwatch_;
 };
 
+/// Whoever waits for a device that adds up with others has to look at these as well.
+void await(cuda::Device& device, cuda::Group* group, cuda::Mark mark) {
+  if (group == nullptr) {
+    device.await(mark);
+  } else {
+    group->await(mark);
+  }
+}
+
 /// Added up on the device; the sums come to the host beside what is computed next.
 class CudaSquareSums final : public SquareSumsOperation {
  public:
-  CudaSquareSums(cuda::Device& device, std::span<const Tensor* const> tensors)
+  CudaSquareSums(cuda::Device& device, cuda::Group* group, std::span<const Tensor* const> tensors)
       : device_(device),
+        group_(group),
         count_(tensors.size()),
         squares_(device, tensors),
         sums_(device, bytes()),
@@ -61,7 +71,7 @@ class CudaSquareSums final : public SquareSumsOperation {
   }
   [[nodiscard]] bool is_done() override { return device_.is_past(there_); }
   [[nodiscard]] std::span<const double> await() override {
-    device_.await(there_);
+    poseidon::await(device_, group_, there_);
     return {reinterpret_cast<const double*>(host_sums_.data()), count_};
   }
 
@@ -69,6 +79,7 @@ class CudaSquareSums final : public SquareSumsOperation {
   [[nodiscard]] std::size_t bytes() const { return count_ * sizeof(double); }
 
   cuda::Device& device_;
+  cuda::Group* const group_;
   const std::size_t count_;
   cuda::SquareSums squares_;
   cuda::DeviceMemory sums_;
@@ -112,7 +123,8 @@ CudaBackend::CudaBackend(const CudaOptions& options)
       tell_(options.tell),
       context_{device_, options.precision, activations_of(options.precision)},
       products_(std::make_unique<Products>(context_)),
-      sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double))) {
+      sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double))),
+      host_sum_(std::make_shared<cuda::DeviceMemory>(device_, sizeof(double), cuda::MemoryPlace::kHost)) {
   if (options.collective) group_.emplace(device_, options.collective, options.member);
 }
 
@@ -127,25 +139,25 @@ std::shared_ptr<Memory> CudaBackend::allocate(std::size_t bytes) {
 void CudaBackend::upload(std::span<const float> from, Tensor& to) {
   if (to.description().is_row_major()) {
     device_.copy_to_device(cuda::Lane::kCompute, to.data(), from.data(), from.size_bytes());
-    device_.await(device_.mark(cuda::Lane::kCompute));  // the caller may change what it gave
+    await_lane(cuda::Lane::kCompute);  // the caller may change what it gave
     return;
   }
   Tensor plain = make(TensorDescription::row_major(to.shape()));
   device_.copy_to_device(cuda::Lane::kCompute, plain.data(), from.data(), from.size_bytes());
   cuda::rearrange(device_, plain, to);
-  device_.synchronize();  // before `plain` goes
+  await_lane(cuda::Lane::kCompute);  // before `plain` goes
 }
 
 void CudaBackend::download(const Tensor& from, std::span<float> to) {
   if (from.description().is_row_major()) {
     device_.copy_to_host(cuda::Lane::kCompute, to.data(), from.data(), to.size_bytes());
+    await_lane(cuda::Lane::kCompute);
   } else {
     Tensor plain = make(TensorDescription::row_major(from.shape()));
     cuda::rearrange(device_, from, plain);
     device_.copy_to_host(cuda::Lane::kCompute, to.data(), plain.data(), to.size_bytes());
-    device_.synchronize();
+    await_lane(cuda::Lane::kCompute);  // before `plain` goes
   }
-  device_.await(device_.mark(cuda::Lane::kCompute));
 }
 
 float* CudaBackend::host_data(Tensor& /*tensor*/) { return nullptr; }
@@ -158,10 +170,14 @@ void CudaBackend::copy(const Tensor& from, Tensor& to) {
   Tensor plain = make(TensorDescription::row_major(from.shape()));
   cuda::rearrange(device_, from, plain);
   cuda::rearrange(device_, plain, to);
-  device_.synchronize();  // before `plain` goes
+  await_lane(cuda::Lane::kCompute);  // before `plain` goes
 }
 
-void CudaBackend::synchronize() { device_.synchronize(); }
+void CudaBackend::synchronize() {
+  for (const cuda::Lane lane : {cuda::Lane::kCompute, cuda::Lane::kToHost, cuda::Lane::kToDevice}) await_lane(lane);
+}
+
+void CudaBackend::await_lane(cuda::Lane lane) { poseidon::await(device_, own_group(), device_.mark(lane)); }
 
 std::shared_ptr<Memory> CudaBackend::allocate_host(std::size_t bytes) {
   return std::make_shared<cuda::DeviceMemory>(device_, bytes, cuda::MemoryPlace::kHost);
@@ -203,14 +219,10 @@ std::vector<DeviceTransfer> CudaBackend::take_transfers() {
 void CudaBackend::follow(Ticket ticket) { device_.follow(cuda::Lane::kCompute, mark_of(ticket)); }
 
 bool CudaBackend::is_past(Ticket ticket) {
-  if (group_) group_->expect_all();
-  return device_.is_past(mark_of(ticket));
+  return group_ ? group_->is_past(mark_of(ticket)) : device_.is_past(mark_of(ticket));
 }
 
-void CudaBackend::await(Ticket ticket) {
-  device_.await(mark_of(ticket));
-  if (group_) group_->expect_all();  // else it may have ended without what it waited for
-}
+void CudaBackend::await(Ticket ticket) { poseidon::await(device_, own_group(), mark_of(ticket)); }
 
 void CudaBackend::fill(Tensor& tensor, float value) { cuda::fill(device_, tensor, value); }
 
@@ -227,14 +239,13 @@ void CudaBackend::read_running(const Tensor& sum, const Tensor& weight, float ot
 double CudaBackend::sum_of_squares(const Tensor& tensor) {
   auto* const sum = reinterpret_cast<double*>(sum_->data());
   cuda::sum_of_squares(device_, tensor, sum);
-  double result = 0;
-  device_.copy_to_host(cuda::Lane::kCompute, &result, sum, sizeof result);
-  device_.await(device_.mark(cuda::Lane::kCompute));
-  return result;
+  device_.copy_to_host(cuda::Lane::kCompute, host_sum_->data(), sum, sizeof *sum);
+  await_lane(cuda::Lane::kCompute);
+  return *reinterpret_cast<const double*>(host_sum_->data());
 }
 
 std::unique_ptr<SquareSumsOperation> CudaBackend::sums_of_squares(std::vector<const Tensor*> tensors) {
-  return std::make_unique<CudaSquareSums>(device_, tensors);
+  return std::make_unique<CudaSquareSums>(device_, own_group(), tensors);
 }
 
 std::unique_ptr<RepeatedWork> CudaBackend::repeated(std::function<void()> ask) {

@@ -53,7 +53,7 @@ class CudaBackend final : public Backend {
   void follow(Ticket ticket) override;
   [[nodiscard]] bool is_past(Ticket ticket) override;
   void await(Ticket ticket) override;
-  [[nodiscard]] DeviceGroup* group() override { return group_ ? &*group_ : nullptr; }
+  [[nodiscard]] DeviceGroup* group() override { return own_group(); }
   [[nodiscard]] std::unique_ptr<Stopwatch> stopwatch() override;
   [[nodiscard]] bool works_beside_host() const override { return true; }
   void record_transfers() override;
@@ -92,6 +92,9 @@ class CudaBackend final : public Backend {
  private:
   class Products;
 
+  [[nodiscard]] cuda::Group* own_group() { return group_ ? &*group_ : nullptr; }
+  /// Until all that was asked of it is done.
+  void await_lane(cuda::Lane lane);
   Ticket begin_copy(Ticket::Way way, void* to, const void* from, std::size_t bytes);
 
   cuda::Device device_;
@@ -99,9 +102,9 @@ class CudaBackend final : public Backend {
   bool told_of_recording_ = false;
   const cuda::Context context_;
   std::optional<cuda::Group> group_;
-  std::unique_ptr<Products> products_;  ///< of sufficient factors, by their shapes
-  std::shared_ptr<cuda::DeviceMemory> sum_;
-  std::optional<cuda::TransferRecorder> recorder_;  ///< where somebody asked for it
+  std::unique_ptr<Products> products_;                  ///< of sufficient factors, by their shapes
+  std::shared_ptr<cuda::DeviceMemory> sum_, host_sum_;  ///< of one tensor's squares
+  std::optional<cuda::TransferRecorder> recorder_;      ///< where somebody asked for it
 };
 
 }  // namespace poseidon

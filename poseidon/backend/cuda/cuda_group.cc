@@ -1,5 +1,6 @@
 #include "poseidon/backend/cuda/cuda_group.h"
 
+#include <thread>
 #include <vector>
 
 #include "poseidon/backend.h"
@@ -20,6 +21,18 @@ void Group::ask(Lane lane, Collective::Kind kind, std::span<const GroupPart> par
   const bool adds_up = kind != Collective::Kind::kBroadcast;
   recorder_->end(lane, adds_up ? DeviceTransfer::Kind::kReduce : DeviceTransfer::Kind::kBroadcast,
                  elements_in_all * sizeof(float));
+}
+
+// After the look at the device: work that was given up ends as well.
+bool Group::is_past(Mark mark) {
+  const bool past = device_.is_past(mark);
+  collective_->expect_success(place_);
+  return past;
+}
+
+// In small steps, as the device itself might wait for ever.
+void Group::await(Mark mark) {
+  while (!is_past(mark)) std::this_thread::yield();
 }
 
 void Group::reduce(std::span<const GroupPart> parts) {

@@ -26,8 +26,10 @@ class Group final : public DeviceGroup {
   /// From now on; the recorder outlives it, or what it is asked for.
   void record_with(TransferRecorder& recorder) { recorder_ = &recorder; }
 
-  /// Throws bosen::Error(kDevice) where a worker has failed, so that what was waited for is of no use.
-  void expect_all() const { collective_->expect_all(); }
+  /// As the device's; both throw bosen::Error(kDevice) where a worker or what adds up has failed, so that what is
+  /// waited for will not come, or is of no use.
+  [[nodiscard]] bool is_past(Mark mark);
+  void await(Mark mark);
 
  private:
   void ask(Lane lane, Collective::Kind kind, std::span<const GroupPart> parts);

@@ -157,6 +157,16 @@ TEST_P(GroupTest, MeetsOnTheHostBeforeItsDevicesWaitForEachOther) {
   });
 }
 
+/// That `work` fails, as another worker has.
+void expect_given_up(const std::function<void()>& work) {
+  try {
+    work();
+    ADD_FAILURE() << "nobody has failed";
+  } catch (const bosen::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("another worker of this process has failed"));
+  }
+}
+
 class GroupThatFailsTest : public GroupTest {};
 
 TEST_P(GroupThatFailsTest, ReleasesThoseThatWaitForTheOne) {
@@ -168,13 +178,39 @@ TEST_P(GroupThatFailsTest, ReleasesThoseThatWaitForTheOne) {
     }
     const Tensor tensor = filled(backend, 1);
     const HostVector host(backend, kElements);
-    try {
+    expect_given_up([&] {
       group.reduce(two_parts(tensor, group.size()));
       backend.await(backend.begin_download(tensor, host.values()));
-      ADD_FAILURE() << "nobody has failed";
-    } catch (const bosen::Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("another worker of this process has failed"));
+    });
+  });
+}
+
+TEST_P(GroupThatFailsTest, GivesNoNumbersAway) {
+  std::latch all_are_done(GetParam());
+  std::latch one_has_failed(1);
+  run_members(*group_, GetParam(), [&](Backend& backend) {
+    DeviceGroup& group = *backend.group();
+    const Tensor tensor = filled(backend, 1);
+    const HostVector host(backend, kElements);
+    const auto squares = backend.sums_of_squares({&tensor});
+    backend.follow(group.reduce_for_all(two_parts(tensor, group.size())));
+    const Ticket ticket = backend.begin_download(tensor, host.values());
+    backend.await(ticket);  // so that nobody's device still reads what another gives back
+    all_are_done.arrive_and_wait();
+    if (group.place() == 0) {
+      group_->give_up();
+      one_has_failed.count_down();
+      return;
     }
+    one_has_failed.wait();
+    squares->begin();
+    std::vector<float> values(kElements);
+    expect_given_up([&] { (void)squares->await(); });
+    expect_given_up([&] { (void)backend.is_past(ticket); });
+    expect_given_up([&] { backend.await(ticket); });
+    expect_given_up([&] { backend.download(tensor, values); });
+    expect_given_up([&] { (void)backend.sum_of_squares(tensor); });
+    expect_given_up([&] { backend.synchronize(); });
   });
 }
 
