@@ -1,5 +1,8 @@
 // Does one thing wrong, named by --case, the way an app could; each must end with one clear line and exit code 2.
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -64,6 +67,8 @@ void misuse_rows(Cluster& cluster, const std::string& name) {
   const auto table = cluster.create_table<float>("weights", {.width = 4});
   const auto channel = cluster.create_channel("letters");
   cluster.run_workers([&](Worker& worker) {
+    fmt::print("worker {} runs in process {}\n", worker.id(), getpid());
+    std::fflush(stdout);
     if (name == "column-out-of-range") {
       table.inc(worker, 7, 4, 1.0F);
     } else if (name == "wrong-length") {
