@@ -67,3 +67,18 @@ build() {
     }
   fi
 }
+
+# findings_of_sanitizers PREFIX: what is in the files PREFIX.*, each below its name; false where they report nothing. Not a
+# report: that ASan does not follow an exception on a fibre's stack.
+findings_of_sanitizers() {
+  local harmless='requested __asan_handle_no_return|^False positive error reports may follow$|sanitizers/issues/189$'
+  local file found=1
+  for file in "$1".*; do
+    if [[ -e $file ]] && grep -qvE "$harmless" "$file"; then
+      echo "$file:"
+      head -n 60 "$file"
+      found=0
+    fi
+  done
+  return "$found"
+}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,38 @@ class CountTest(unittest.TestCase):
         passed, failed, skipped = count(LOG)
         self.assertEqual((passed, failed), (5 + 2 + 1, 1 + 2))
         self.assertEqual(skipped, ["A.NeedsSsh: no sshd here", "A.NeedsGpu: no GPU here", "test_c: no netns"])
+
+
+ON_A_FIBRE = """\
+==14229==WARNING: ASan is ignoring requested __asan_handle_no_return: stack type: default top: 0x7ffeb3262000; bottom 0x7fc8
+False positive error reports may follow
+For details see https://github.com/google/sanitizers/issues/189
+"""
+
+
+class SanitizerTest(unittest.TestCase):
+    """What scripts/test takes for a report, whatever the test's own exit code was."""
+
+    def findings(self, **reports):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in reports.items():
+                Path(folder, f"sanitizer.{name}").write_text(text)
+            script = f"set -euo pipefail; source {SCRIPTS}/common.sh; findings_of_sanitizers {folder}/sanitizer"
+            done = run("bash", "-c", script)
+        self.assertEqual((done.stderr, done.returncode == 0), ("", done.stdout != ""))
+        return done.stdout
+
+    def test_a_report_is_shown_below_its_file(self):
+        race = "WARNING: ThreadSanitizer: data race (pid=7)\n  Write of size 4\n"
+        self.assertRegex(self.findings(a7=race), rf"\A/.*/sanitizer\.a7:\n{re.escape(race)}\Z")
+        overflow = "a.cc:1:2: runtime error: signed integer overflow\n"
+        shown = self.findings(a1=ON_A_FIBRE, a2=overflow, a3=ON_A_FIBRE + "ERROR: AddressSanitizer: SEGV\n")
+        self.assertRegex(shown, r"sanitizer\.a2:\n(.*\n)*.*sanitizer\.a3:\n(.*\n)*ERROR: AddressSanitizer: SEGV\n\Z")
+        self.assertNotIn("a1:", shown)
+
+    def test_no_report_is_none(self):
+        self.assertEqual(self.findings(), "")
+        self.assertEqual(self.findings(a1=ON_A_FIBRE), "")
 
 
 class FigureTest(unittest.TestCase):
