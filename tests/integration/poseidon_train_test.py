@@ -1,6 +1,7 @@
 """poseidon train and test: what is learned, resuming, snapshots, several workers, numbers that are not finite."""
 
 import json
+import re
 import resource
 import shutil
 import unittest
@@ -246,7 +247,15 @@ class SnapshotTest(PoseidonTest):
         self.assertLess(run.of_kind("eval")[0]["loss"], 0.5)
         self.net.write_text(NET.replace("name: ip2", "name: head"))
         self.refuse(["train", self.solver, "--data", self.data, "--weights", weights], "has no tensor 'head.weight'")
+        # A step so short that no loaded parameter moves by more than its rounding; the head begins anew.
+        self.solver.write_text(SOLVER.replace("base_lr: 0.05", "base_lr: 1.0e-12"))
         self.train("third", "--weights", weights, "--fine-tune", "--clocks", 1)
+        loaded, _ = read_safetensors(weights)
+        tuned, _ = read_safetensors(self.snapshots("third") / "iter_1" / "weights.safetensors")
+        for name in ("conv.weight", "conv.bias", "ip1.weight", "ip1.bias"):
+            self.assertEqual(tuned[name], loaded[name], name)
+        self.assertEqual(tuned["head.weight"][0], [10, 16])
+        self.assertNotEqual(tuned["head.weight"], loaded["ip2.weight"])
 
     def test_refuses_what_is_no_snapshot_of_this_training(self):
         self.train("out")
@@ -328,6 +337,8 @@ class NonfiniteTest(PoseidonTest):
                     run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", policy, *flags)
                     self.assertEqual(run.last("end")["clocks"], 40)
                     self.assertIn("is not finite", run.stderr)
+                    skipped = re.search(r"(\d+) of 40 iterations changed nothing, as their gradients were not finite", run.stderr)
+                    self.assertEqual(skipped is not None and int(skipped[1]) > 0, policy == "skip", run.stderr)
                     losses = [event["loss"] for event in run.of_kind("eval") if "loss" in event]
                     self.assertIsNone(losses[-1], "a loss is reported that is none")
 
