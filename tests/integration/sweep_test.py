@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,15 @@ class SweepTest(unittest.TestCase):
         with open(os.path.join(self.output, "summary.json"), encoding="utf-8") as file:
             return json.load(file)
 
+    def written(self):
+        """When the metrics of each run were written last."""
+        metrics = pathlib.Path(self.output, "runs").glob("*/metrics.jsonl")
+        return {path.parent.name: path.stat().st_mtime_ns for path in metrics}
+
+    def has_ended(self, run):
+        with open(os.path.join(self.output, "runs", run, "metrics.jsonl"), encoding="utf-8") as file:
+            return any(json.loads(line)["event"] == "end" for line in file if line.endswith("\n"))
+
     def test_simulated_runs(self):
         run = self.sweep(SIMULATED)
         self.assertEqual(run.returncode, 0, run.stderr)
@@ -66,9 +76,13 @@ class SweepTest(unittest.TestCase):
             rows = list(csv.DictReader(file))
         self.assertEqual(len(rows), 8 * 3)
         self.assertEqual(set(rows[0]), {"run", "staleness", "slow", "seed", "status", "clock", "time_s", "rmse", "train_rmse"})
+        written = self.written()
+        self.assertEqual(len(written), 8)
         again = self.sweep(SIMULATED)
+        self.assertEqual(again.returncode, 0, again.stderr)
         self.assertNotIn("8/8", again.stderr)
         self.assertEqual(self.summary(), summary)
+        self.assertEqual(self.written(), written, "nothing is repeated")
 
     def test_the_report_needs_no_network(self):
         run = self.sweep(SIMULATED)
@@ -121,11 +135,15 @@ class SweepTest(unittest.TestCase):
         self.assertFalse(os.path.exists(self.output))
 
     def test_goes_on_from_the_copy_of_its_file(self):
-        self.assertEqual(self.sweep(REAL).returncode, 0)
+        first = self.sweep(REAL)
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertIn("2/2", first.stderr)
+        written = self.written()
         saved = os.path.join(self.output, "spec.yaml")
         run = subprocess.run([BOSEN, "sweep", saved, "--output", self.output], capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertNotIn("2/2", run.stderr, "nothing is repeated")
+        self.assertNotIn("2/2", run.stderr)
+        self.assertEqual(self.written(), written, "nothing is repeated")
         with open(saved, encoding="utf-8") as file:
             self.assertEqual(file.read(), REAL)
 
@@ -138,10 +156,12 @@ class SweepTest(unittest.TestCase):
             self.assertRegex(run.stderr, r"^bosen sweep: '.*/out' has results of another sweep, as in .*: name another folder with --output")
             self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
         self.assertEqual(self.summary(), summary)
+        written = self.written()
         more = self.sweep(REAL.replace("[1, 2]", "[1, 2, 3]") + "target: {measure: rmse, at_most: 9}\n")
         self.assertEqual(more.returncode, 0, more.stderr)
         self.assertIn("3/3", more.stderr)
-        self.assertNotIn("2/3", more.stderr, "what is done is not repeated")
+        self.assertEqual({**self.written(), **written}, self.written(), "what is done is not repeated")
+        self.assertEqual(len(self.written()), 3)
 
     def test_damaged_metrics_keep_back_one_run_alone(self):
         self.assertEqual(self.sweep(REAL).returncode, 0)
@@ -171,9 +191,11 @@ class SweepTest(unittest.TestCase):
             rest = job.stderr.read()
             self.assertEqual(job.wait(timeout=TIMEOUT_S), 130)
         self.assertIn("goes on where it was", rest)
+        finished = {run: time for run, time in self.written().items() if self.has_ended(run)}
+        self.assertGreaterEqual(len(finished), 2)
         run = self.sweep(slow)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertNotIn(" 2/8", run.stderr)
+        self.assertEqual({**self.written(), **finished}, self.written(), "what is done is not repeated")
         self.assertIn("8/8", run.stderr)
 
     def test_help_names_its_exit_codes(self):
