@@ -30,6 +30,9 @@ MAY_INCLUDE = {
     "apps": {"public"},
 }
 
+# What is included from these is ours, in quotes or not.
+OWN_FOLDERS = {"bosen", "poseidon", "apps", "tests"}
+
 # The core knows messages, not how they are written down.
 CORE_MUST_NOT_INCLUDE = re.compile(r"bosen/wire/(codec|frame_header|checksum|byte_order)\b")
 
@@ -95,7 +98,7 @@ def include_edges(tree):
             findings.append(file.at(1, f"folder {layer} is not in the table of layers (tests/tidy/rules.py)"))
             continue
         for line, header, quoted in file.includes:
-            if not quoted:
+            if not quoted and header.split("/")[0] not in OWN_FOLDERS:
                 continue
             if "/" not in header or header.startswith("."):
                 findings.append(file.at(line, f'#include "{header}": write the path from the root of the repository'))
