@@ -17,6 +17,7 @@ struct WorkerTotals {
   std::int64_t clocks = 0;
   std::int64_t compute_ns = 0;
   std::int64_t wait_ns = 0;
+  friend bool operator==(const WorkerTotals&, const WorkerTotals&) = default;
 };
 
 /// The worker that computed longest a clock, where it was notably longer than the others.

@@ -54,29 +54,42 @@ struct Hello {
   /// False where only rank, host, pid and version could be read: a process of another version may say the rest
   /// differently.
   bool complete = true;
+  friend bool operator==(const Hello&, const Hello&) = default;
 };
 struct MemberEntry {
   Member member;
+  friend bool operator==(const MemberEntry&, const MemberEntry&) = default;
 };
 struct Start {
   std::int64_t epoch = 0;
+  friend bool operator==(const Start&, const Start&) = default;
 };
-struct Heartbeat {};
+struct Heartbeat {
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
 struct Waiting {
   std::string text;
+  friend bool operator==(const Waiting&, const Waiting&) = default;
 };
-struct Done {};
+struct Done {
+  friend bool operator==(const Done&, const Done&) = default;
+};
 struct Status {
   std::string text;  ///< JSON
+  friend bool operator==(const Status&, const Status&) = default;
 };
-struct Released {};
+struct Released {
+  friend bool operator==(const Released&, const Released&) = default;
+};
 struct Abort {
   ErrorKind kind = ErrorKind::kPeerLost;
   std::string cause;
+  friend bool operator==(const Abort&, const Abort&) = default;
 };
 struct Failed {
   ErrorKind kind = ErrorKind::kPeerLost;
   std::string cause;
+  friend bool operator==(const Failed&, const Failed&) = default;
 };
 
 using ControlMessage =

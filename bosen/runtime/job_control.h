@@ -28,6 +28,7 @@ struct Member {
   int workers = 0;      ///< 0: a dedicated server
   int shards = 0;
   std::vector<std::string> addresses;  ///< of its transport
+  friend bool operator==(const Member&, const Member&) = default;
 };
 
 /// Owned by the process, of which it is one; not for a job of one process. Its functions may be called from any thread.

@@ -23,6 +23,7 @@ struct JobTotals {
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
   std::array<std::int64_t, core::StalenessHistogram{}.counts.size()> staleness{};
+  friend bool operator==(const JobTotals&, const JobTotals&) = default;
 };
 
 /// A plain value that can travel as bytes.
@@ -33,6 +34,8 @@ struct JobStatistics : JobTotals {
 
   [[nodiscard]] std::vector<std::byte> to_bytes() const;
   static std::optional<JobStatistics> from_bytes(std::span<const std::byte> bytes);
+
+  friend bool operator==(const JobStatistics&, const JobStatistics&) = default;
 };
 
 }  // namespace bosen::runtime

@@ -44,14 +44,16 @@ class EveryModelTest(AppTest):
 
 class MetricsTest(AppTest):
     def test_has_all_events_and_the_histogram_of_staleness(self):
-        run = self.train("mf", *GENERATED, "--epochs", 2, "--clocks-per-epoch", 10, "--workers", 2, "--consistency", "ssp",
-                         "--staleness", 2)
-        self.assertEqual(run.last("start")["configuration"]["generate"], "300,120,3,12000")
-        self.assertEqual([each["clock"] for each in run.of_kind("eval")], [11, 21])
-        end = run.last("end")
-        self.assertEqual(end["clocks"], 21)
-        self.assertEqual(sum(end["staleness_histogram"].values()), end["reads"])
-        self.assertGreaterEqual(min(map(int, end["staleness_histogram"])), -2)
+        for processes in (1, 2):
+            with self.subTest(processes=processes):
+                run = self.train("mf", *GENERATED, "--epochs", 2, "--clocks-per-epoch", 10, "--workers", 2, "--consistency",
+                                 "ssp", "--staleness", 2, processes=processes)
+                self.assertEqual(run.last("start")["configuration"]["generate"], "300,120,3,12000")
+                self.assertEqual([each["clock"] for each in run.of_kind("eval")], [11, 21])
+                end = run.last("end")
+                self.assertEqual((end["clocks"], end["workers"]), (21, 2 * processes))
+                self.assertEqual(sum(end["staleness_histogram"].values()), end["reads"])
+                self.assertGreaterEqual(min(map(int, end["staleness_histogram"])), -2)
 
     def test_runs_as_many_clocks_as_asked_for(self):
         run = self.train("mf", *GENERATED, "--clocks-per-epoch", 10, "--clocks", 26)
