@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,6 +72,15 @@ void ZmtpPeer::send_bytes(const std::string& bytes) {
     if (count <= 0) return;  // the other side has had enough
     sent += static_cast<std::size_t>(count);
   }
+}
+
+bool ZmtpPeer::hung_up() {
+  pollfd ready{socket_, POLLIN, 0};
+  while (::poll(&ready, 1, 60'000) > 0) {
+    char passed_over[256];
+    if (::recv(socket_, passed_over, sizeof passed_over, 0) <= 0) return true;
+  }
+  return false;
 }
 
 std::string ZmtpPeer::receive_bytes(std::size_t count) {

@@ -25,6 +25,9 @@ class ZmtpPeer {
   /// Bytes as they are.
   void send_bytes(const std::string& bytes);
 
+  /// Whether the other side has ended the connection, or does so within a minute. What it has sent is passed over.
+  [[nodiscard]] bool hung_up();
+
  private:
   std::string receive_bytes(std::size_t count);
   void send_frame(char flags, std::span<const std::byte> body);

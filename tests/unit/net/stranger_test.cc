@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <string>
+
+#include "bosen/base/limits.h"
+#include "bosen/wire/frame_header.h"
 #include "tests/support/frame_forge.h"
 #include "tests/support/frame_mutator.h"
 #include "tests/support/net_process.h"
@@ -98,9 +103,13 @@ TEST_F(StrangerTest, AMessageThatBreaksOffDisturbsNobody) {
   expect_that_others_are_heard();
 }
 
-TEST_F(StrangerTest, AMessageBeyondTheLimitIsNotWaitedFor) {
+TEST_F(StrangerTest, AMessageBeyondTheLimitEndsItsConnection) {
   stranger_.shake_hands(test::sample_routing_id(1));
-  stranger_.send_bytes("\x02\x7F" + std::string(7, '\xFF') + "and so on");
+  std::string announced = "\x02";
+  constexpr std::uint64_t kBytes = limits::kFrameBodyBytesMax + wire::kHeaderBytes + 1;
+  for (int shift = 56; shift >= 0; shift -= 8) announced += static_cast<char>((kBytes >> shift) & 0xFF);
+  stranger_.send_bytes(announced + "and so on");
+  EXPECT_TRUE(stranger_.hung_up());
   expect_that_others_are_heard();
 }
 
