@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace {
 
 using runtime::Process;
 using runtime::WorkerContext;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr TimeNs kMs = 1'000'000;
@@ -191,6 +193,17 @@ TEST(VirtualClusterTest, ASlowNodeSlowsTheOthersByStaleness) {
   CountingJob job{.staleness = 3, .clocks = 20};
   const SimResult result = job.run(spec);
   EXPECT_NEAR(static_cast<double>(result.time) / kMs, 20 * 50, 60);
+  EXPECT_THAT(job.problems, ::testing::IsEmpty());
+  // When the slow one ends a clock, the others have read what they may and computed upon it.
+  std::istringstream trace(job.trace);
+  std::vector<Clock> clocks(3);
+  TimeNs at = 0;
+  std::size_t worker = 0;
+  for (Clock clock = 0; trace >> at >> worker >> clock; clocks[worker] = clock) {
+    if (worker != 1 || clock < 5 || clock > 15) continue;
+    EXPECT_THAT(clocks, ElementsAre(clock - 1 + job.staleness + 1, clock - 1, clock - 1 + job.staleness + 1));
+  }
+  EXPECT_THAT(clocks, ::testing::Each(20));
 }
 
 TEST(VirtualClusterTest, APausedNodesShardsAnswerAfterThePause) {
