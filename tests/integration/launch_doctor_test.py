@@ -12,7 +12,7 @@ class ProgramTest(LaunchTest):
     def test_help_names_every_command(self):
         result = bosen("--help")
         self.assertEqual(result.code, 0)
-        for command in ("run", "check", "doctor"):
+        for command in ("run", "check", "doctor", "sweep", "sim", "top"):
             self.assertRegex(result.out, rf"\n  {command} +\w")
             self.assertEqual(bosen(command, "--help").code, 0)
 

@@ -131,20 +131,24 @@ TEST_F(CorpusTest, SlicesHoldEveryWordOfEveryDocumentOnce) {
   std::string text;
   for (int i = 0; i < 23; ++i) text += "w" + std::string(static_cast<std::size_t>(i % 5 + 1), 'x') + " common\n";
   const Corpus corpus = read_corpus({.data = write("data.txt", text), .vocabulary = {}, .stop_words = {}});
-  std::size_t documents = 0;
-  std::size_t tokens = 0;
+  std::vector<std::vector<std::int64_t>> found;
   for (int worker = 0; worker < 3; ++worker) {
     for (Slice& slice : cut_into_slices(corpus, worker, 3, 4, 7, 1)) {
-      documents += slice.documents();
-      tokens += slice.tokens.size();
-      for (const Slice::Token& token : slice.tokens) {
-        EXPECT_LT(token.word, slice.words.size());
-        EXPECT_LT(token.topic, 7);
+      for (std::size_t document = 0; document < slice.documents(); ++document) {
+        found.emplace_back();
+        for (const Slice::Token& token : slice.document(document)) {
+          found.back().push_back(slice.words.at(token.word));
+          EXPECT_LT(token.topic, 7);
+        }
       }
     }
   }
-  EXPECT_EQ(documents, corpus.documents());
-  EXPECT_EQ(tokens, corpus.words.size());
+  std::vector<std::vector<std::int64_t>> expected;
+  for (std::size_t document = 0; document < corpus.documents(); ++document) {
+    const auto words = corpus.document(document);
+    expected.emplace_back(words.begin(), words.end());
+  }
+  EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(expected));
 }
 
 }  // namespace

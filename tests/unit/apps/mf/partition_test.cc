@@ -5,12 +5,24 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
+#include <tuple>
 #include <vector>
 
 namespace mf {
 namespace {
 
 using testing::ElementsAre;
+
+/// User, item and value.
+using Triple = std::tuple<std::int64_t, std::int64_t, float>;
+
+std::vector<Triple> sorted_triples(std::span<const Rating> ratings) {
+  std::vector<Triple> triples;
+  for (const Rating& rating : ratings) triples.emplace_back(rating.user, rating.item, rating.value);
+  std::sort(triples.begin(), triples.end());
+  return triples;
+}
 
 TEST(SliceTest, ListsEachRowOnceAndPointsIntoTheLists) {
   const Slice slice = make_slice(std::vector<Rating>{{7, 30, 1}, {5, 10, 2}, {7, 10, 3}});
@@ -46,21 +58,27 @@ TEST(AssignUsersTest, GivesAUserToOneWorkerWhoGetsAllItsRatings) {
   const std::vector<int> owners = assign_users(ratings, 2);
   const auto first = ratings_of_worker(ratings.train, owners, 0);
   const auto second = ratings_of_worker(ratings.train, owners, 1);
-  EXPECT_EQ(first.size() + second.size(), ratings.train.size());
   EXPECT_TRUE(std::all_of(first.begin(), first.end(), [&](const Rating& rating) { return owners[rating.user] == 0; }));
+  std::vector<Rating> both = first;
+  both.insert(both.end(), second.begin(), second.end());
+  EXPECT_EQ(sorted_triples(both), sorted_triples(ratings.train));
+  EXPECT_FALSE(first.empty() || second.empty());
 }
 
 TEST(CutIntoSlicesTest, UsesEveryRatingOnceInSlicesOfEqualSize) {
   const Ratings ratings = generate_ratings({.users = 10, .items = 20, .rank = 2, .ratings = 103}, 0, 1);
   const std::vector<Slice> slices = cut_into_slices(ratings.train, 10, 1, 0);
   ASSERT_EQ(slices.size(), 10U);
-  std::size_t total = 0;
+  std::vector<Triple> found;
   for (const Slice& slice : slices) {
     EXPECT_GE(slice.ratings.size(), 10U);
     EXPECT_LE(slice.ratings.size(), 11U);
-    total += slice.ratings.size();
+    for (const SliceRating& rating : slice.ratings) {
+      found.emplace_back(slice.users.at(rating.user), slice.items.at(rating.item), rating.value);
+    }
   }
-  EXPECT_EQ(total, 103U);
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, sorted_triples(ratings.train));
 }
 
 TEST(CutIntoSlicesTest, LeavesSlicesEmptyWhereThereAreFewerRatings) {
