@@ -62,12 +62,13 @@ class LassoTest(AppTest):
     def test_finds_the_same_from_the_same_seed_under_bsp(self):
         output = self.folder / "result"
         found = []
-        for processes in (1, 1, 3):
+        for processes, seed in ((1, 1), (1, 1), (3, 1), (1, 2)):
             self.train("lasso", "--generate", "2000,5000,40,60", "--workers", 3 // processes, "--consistency", "bsp", "--rounds-max",
-                       40, "--evaluate-every", 10, "--tolerance", 0, "--output", output, processes=processes)
+                       40, "--evaluate-every", 10, "--tolerance", 0, "--seed", seed, "--output", output, processes=processes)
             found.append((output / "coefficients.npy").read_bytes())
         self.assertEqual(found[1], found[0])
         self.assertEqual(found[2], found[0])
+        self.assertNotEqual(found[3], found[0])
 
     def test_writes_the_coefficients(self):
         output = self.folder / "result"

@@ -63,6 +63,8 @@ class LdaTest(AppTest):
         first = self.counts()
         self.learn(*flags)
         self.assertEqual(self.counts(), first)
+        self.learn(*flags, "--seed", 2)
+        self.assertNotEqual(self.counts(), first)
 
     def test_writes_before_it_concludes(self):
         (self.model / "counts.npy/in the way").mkdir(parents=True)

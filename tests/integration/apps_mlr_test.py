@@ -33,7 +33,6 @@ class FashionMnistTest(AppTest):
                 run = self.train("mlr", "--data", FASHION_MNIST, *flags, **options)
                 self.assertGreaterEqual(run.last("eval")["accuracy"], 0.84)
                 self.assertEqual(len(run.of_kind("eval")), 20)
-                self.assertLess(run.last("end")["wall_s"], 60)
 
     def test_runs_from_its_configuration_file(self):
         run = self.train("mlr", "--config", SOURCE / "config/apps/mlr.yaml", "--epochs", 1)

@@ -11,7 +11,7 @@ import unittest
 BIN = pathlib.Path(os.environ.get("BOSEN_BIN", pathlib.Path(__file__).parents[2] / "build" / "bin"))
 SOURCE = pathlib.Path(os.environ.get("BOSEN_SOURCE", pathlib.Path(__file__).parents[2]))
 BOSEN = str(BIN / "bosen")
-TIMEOUT_S = 120
+TIMEOUT_S = 90  # less than ctest's, so that what a run has said is shown
 
 
 class Run:

@@ -6,6 +6,7 @@ import select
 import shlex
 import signal
 import subprocess
+import time
 
 from launch_support import BOSEN, PATIENCE_S, Job, LaunchTest, bosen, environment, main, placements
 
@@ -242,11 +243,19 @@ class OutputTest(LaunchTest):
         self.assertIn("[0] x", self.run_on_terminal(environment(NO_COLOR="1")))
         self.assertEqual(bosen("run", "-n", 1, "--", "echo", "x").out, "[0] x\n")
 
+    def wait_until_nothing_can_be_written(self, job):
+        """Until the pipe of its stdout, which nobody reads, is full."""
+        deadline = time.monotonic() + PATIENCE_S
+        with open(f"/proc/{job.process.pid}/fd/1", "wb", buffering=0) as pipe:
+            while select.select([], [pipe], [], 0)[1]:
+                self.assertLess(time.monotonic(), deadline, "the pipe never was full")
+                with self.assertRaises(subprocess.TimeoutExpired, msg="it ended"):
+                    job.process.wait(timeout=0.01)
+
     def test_nothing_is_lost_when_the_reader_is_slow(self):
         program = "exec seq 1 400000"  # more than fits all buffers
         with Job("run", "-n", "1", "--", "sh", "-c", program) as job:
-            with self.assertRaises(subprocess.TimeoutExpired):
-                job.process.wait(timeout=3)
+            self.wait_until_nothing_can_be_written(job)
             result = job.finish()
         self.assertEqual(result.code, 0)
         self.assertEqual(result.out, "".join(f"[0] {number}\n" for number in range(1, 400001)))
@@ -259,9 +268,8 @@ class OutputTest(LaunchTest):
             self.assert_gone([pid])
 
     def test_serves_signals_while_nobody_reads(self):
-        with Job("run", "-n", "1", "--", "sh", "-c", "echo started >&2; while echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; do :; done") as job:
-            os.set_blocking(job.process.stdout.fileno(), True)
-            select.select([job.process.stderr], [], [], PATIENCE_S)
+        with Job("run", "-n", "1", "--", "sh", "-c", "while echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; do :; done") as job:
+            self.wait_until_nothing_can_be_written(job)
             job.send(signal.SIGTERM)
             self.assertEqual(job.process.wait(timeout=PATIENCE_S), 128 + signal.SIGTERM)
 

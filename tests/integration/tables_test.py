@@ -20,7 +20,7 @@ LETTERS = os.path.join(PROGRAMS, "letters")
 OWN_UPDATER = os.path.join(PROGRAMS, "own_updater")
 MISUSE = os.path.join(PROGRAMS, "misuse")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
-TIMEOUT_S = 90
+TIMEOUT_S = 90  # less than ctest's, so that what a run has said is shown
 MODELS = ["bsp", "ssp", "essp", "asp"]
 
 
