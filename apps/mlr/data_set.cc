@@ -26,6 +26,10 @@ void check_file(const std::string& path, const std::string& wanted) {
 }  // namespace
 
 void check(const DataOptions& options) {
+  if (options.classes == 1) {
+    throw bosen::Error(bosen::ErrorKind::kUsage,
+                       "--classes 1 leaves nothing to tell apart: give 2 or more, or 0 to go by the data");
+  }
   check_file(
       options.data,
       "give a folder of IDX files, such as /usr/share/datasets/fashion-mnist of Debian's dataset-fashion-mnist, or a "

@@ -101,6 +101,28 @@ class MetricsTest(AppTest):
         self.assertIn(f"wrote {output}/weights.npy", run.stderr)
         self.assertIn("next, on two processes: bosen run -n 2", run.stderr.splitlines()[-1])
 
+    def test_flags_have_their_effect(self):
+        data = ["--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--batch", 10, "--consistency", "bsp"]
+
+        def losses(*flags):
+            return [each["loss"] for each in self.train("mlr", *data, "--epochs", 4, *flags).of_kind("eval")]
+
+        plain = losses()
+        self.assertEqual(plain, sorted(plain, reverse=True))
+        # A loss is an epoch's mean. After the first, steps are a thousandth as long, and so is what they gain.
+        slowed = losses("--decay", 0.001)
+        self.assertEqual(slowed[0], plain[0])
+        self.assertLess(slowed[1] - slowed[3], 0.01 * (plain[1] - plain[3]))
+        self.assertGreater(losses("--learning-rate", 0.001)[3], plain[0])
+        self.assertGreater(losses("--l2", 3)[3], plain[0], "weights are held near zero")
+
+    def test_has_as_many_classes_as_asked_for(self):
+        data = ["--data", self.write("train", TRAIN), "--test", self.write("test", TEST)]
+        output = self.folder / "results"
+        self.train("mlr", *data, "--epochs", 1, "--classes", 5, "--output", output)
+        self.assertIn(b"'shape': (5,4,)", (output / "weights.npy").read_bytes())
+        self.assert_refuses("mlr", [*data, "--classes", 1], "--classes 1 leaves nothing to tell apart")
+
     def test_says_how_to_keep_the_model(self):
         run = self.train("mlr", "--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--epochs", 1)
         self.assertEqual(run.stderr.splitlines()[-1], "mlr: next, keep the model: add --output results")
