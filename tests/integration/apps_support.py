@@ -47,7 +47,7 @@ class AppTest(unittest.TestCase):
         path.write_bytes(content)
         return path
 
-    def run_app(self, app, *flags, processes=1, servers=0):
+    def run_app(self, app, *flags, processes=1, servers=0, cwd=None):
         """One process runs without a launcher, several under bosen run."""
         launcher = []
         if processes + servers > 1:
@@ -55,7 +55,7 @@ class AppTest(unittest.TestCase):
         metrics = self.folder / "metrics.jsonl"
         metrics.unlink(missing_ok=True)
         command = [*launcher, str(BIN / app), *map(str, flags), "--metrics", str(metrics)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=cwd)
         return Run(result, metrics)
 
     def train(self, app, *flags, **options):
@@ -71,3 +71,8 @@ class AppTest(unittest.TestCase):
         self.assertTrue(run.stderr.startswith(f"{app}: "), run.stderr)
         for part in parts:
             self.assertIn(str(part), run.stderr)
+
+    def assert_prints_its_end(self, run):
+        """One JSON object on stdout and nothing else: the metrics' last event."""
+        self.assertEqual(len(run.stdout.splitlines()), 1, run.stdout)
+        self.assertEqual(json.loads(run.stdout), run.last("end"))

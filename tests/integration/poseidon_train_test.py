@@ -80,8 +80,9 @@ class TrainTest(PoseidonTest):
             self.assertGreater(run.last("eval")["accuracy"], 0.8, text)
 
     def test_synthetic_data_needs_no_files(self):
-        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 3)
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 3, "--json")
         self.assertEqual(run.last("end")["clocks"], 3)
+        self.assert_prints_its_end(run)
 
     def test_writes_a_timeline_and_what_layers_cost(self):
         trace, output = self.folder / "trace.json", self.folder / "out"

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
+#include <string>
 
 #include "bosen/base/error.h"
 #include "tests/support/error_message.h"
@@ -174,6 +176,19 @@ TEST(HostListTest, SaysTheColumnOfWhatIsWrong) {
 
 TEST(HostListTest, RefusesDuplicatesAndSaysHowToMendThem) {
   EXPECT_EQ(list_error_of("h1:2,h2,h1"), "-H:9: the host 'h1' is listed twice: write h1:3 once");
+}
+
+TEST(HostfileTest, ReadsTheExamples) {
+  const std::map<std::string, std::string> expected = {
+      {"petuum.txt", "10.0.0.11:1 10.0.0.12:1 10.0.0.13:1"},
+      {"plain.txt", "gnode1:1 gnode2:1 10.0.0.13:1 fd00::14:1"},
+      {"slots.txt", "gnode1:4 gnode2:4 gnode3:2 gnode4:2"},
+  };
+  std::map<std::string, std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(BOSEN_SOURCE_FOLDER "/config/hostfiles")) {
+    found[entry.path().filename()] = shown(read_hostfile(entry.path()));
+  }
+  EXPECT_EQ(found, expected);
 }
 
 TEST(HostfileTest, NothingElseIsMeantWhereTheFolderIsThere) {
