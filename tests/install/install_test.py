@@ -1,5 +1,6 @@
 """Installs the build into a temporary folder and builds and runs a project outside the tree against it."""
 
+import json
 import os
 import re
 import subprocess
@@ -36,6 +37,31 @@ class InstallTest(unittest.TestCase):
         call("cmake", "--build", build)
         printed = call(build / "counting", "--workers", "2", "--clocks", "5")
         self.assertEqual(sorted(printed.splitlines()), ["worker 0 counted 5", "worker 1 counted 5"])
+
+    def test_the_guides_first_app_builds_and_runs(self):
+        """From the blocks of the guide: the project, the program in its parts, and the cluster to simulate it on."""
+        guide = (SOURCE / "docs/guide/first-app.md").read_text()
+        blocks = {kind: re.findall(rf"^```{kind}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL) for kind in ("cmake", "cpp", "yaml")}
+        folder = Path(self.folder.name) / "regression"
+        folder.mkdir()
+        (folder / "CMakeLists.txt").write_text(blocks["cmake"][0])
+        (folder / "regression.cc").write_text("\n".join(blocks["cpp"]))
+        (folder / "pauses.yaml").write_text(blocks["yaml"][0])
+        call("cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        call("cmake", "--build", folder / "build")
+        call(folder / "build/regression", "--workers", "2", "--metrics", folder / "one.jsonl")
+        events = [json.loads(line) for line in (folder / "one.jsonl").read_text().splitlines()]
+        losses = [event["loss"] for event in events if event["event"] == "eval"]
+        self.assertEqual(len(losses), 10)
+        self.assertLess(losses[-1], 1e-3 * losses[0])
+        for model, flags in (("bsp", []), ("essp", ["--staleness", "8"])):
+            done = subprocess.run([self.prefix / "bin/bosen", "sim", "pauses.yaml", "--", "--consistency", model, *flags],
+                                  cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+            # What the guide shows, but for losses, whose last digits are the compiler's.
+            lines = re.findall(r"^regression: .*(?:workers in|simulated) .*$", done.stderr, re.MULTILINE)
+            self.assertEqual(len(lines), 2, done.stderr)
+            for line in lines:
+                self.assertIn(f"\n{line}\n", guide)
 
     def test_a_newer_version_than_the_installed_one_is_refused(self):
         folder = Path(self.folder.name) / "newer"
