@@ -1,7 +1,10 @@
 """--monitor: what a job shows while it runs, to programs, to a browser and in a terminal."""
 
 import json
+import os
+import pty
 import re
+import select
 import shutil
 import socket
 import struct
@@ -127,6 +130,22 @@ class MonitorTest(AppTest):
         self.assertEqual(top.returncode, 0, top.stderr)
         self.assertRegex(top.stdout, r"^mf  running, .* spread \d+  2 processes\n")
         self.assertIn("slowest: worker 3 (rank 1)", top.stdout)
+
+    def test_shows_the_job_in_a_terminal_once_or_until_it_is_stopped(self):
+        address = self.start()
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        seen = ""
+        with subprocess.Popen([BOSEN, "top", "--interval", "0.1", address], stdout=slave, stderr=slave) as top:
+            while len(re.findall(r"spread \d+", seen)) < 3:
+                readable, _, _ = select.select([master], [], [], TIMEOUT_S)
+                self.assertTrue(readable, seen)
+                seen += os.read(master, 65536).decode()
+            self.assertIsNone(top.poll())
+            top.terminate()
+        once = subprocess.run([BOSEN, "top", "--once", address], stdout=slave, stderr=slave, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(once.returncode, 0)
+        os.close(slave)
 
     def test_names_a_worker_that_never_ends_its_clock_and_who_waits_for_it(self):
         address = self.start("--straggler", "1:1000000")

@@ -6,7 +6,7 @@ import re
 import unittest
 
 from apps_support import SOURCE
-from poseidon_support import NET, SOLVER, PoseidonTest
+from poseidon_support import NET, SOLVER, PoseidonTest, png
 
 NETS = SOURCE / "config" / "nets"
 
@@ -53,8 +53,44 @@ class DescribeTest(PoseidonTest):
         schemes = {layer["layer"]: layer["scheme"] for layer in described["layers"] if "scheme" in layer}
         self.assertEqual(set(schemes.values()), {"ps"}, schemes)
 
+    def test_describes_the_phase_that_is_asked_for(self):
+        def layers(*flags):
+            net = json.loads(self.succeed("describe", NETS / "lenet.yaml", "--json", *flags).stdout)
+            return {layer["layer"]: layer for layer in net["layers"]}
+        self.assertNotIn("accuracy", layers())
+        self.assertEqual(layers("--phase", "train"), layers())
+        tested = layers("--phase", "test")
+        self.assertIn("accuracy", tested)
+        self.assertEqual(tested["conv1"]["outputs"], [[100, 20, 24, 24]])
+
     def test_takes_a_solver_for_its_net(self):
         self.assertIn("Small: ", self.succeed("describe", self.solver, "--workers", 2).stdout)
+
+
+class DataTest(PoseidonTest):
+    def make(self, name, *flags):
+        run = self.succeed("data", "--from", "images", "--images", self.folder / "images", "--output", self.folder / name,
+                           "--resize", "12,12", "--test-share", 0.25, *flags)
+        self.assertIn(f"wrote {self.folder / name} (18 images to train, 6 to test)", run.stderr)
+        return self.folder / name
+
+    def test_makes_a_data_set_of_images(self):
+        for place in ("ant", "bee"):
+            (self.folder / "images" / place).mkdir(parents=True)
+            for i in range(12):
+                self.write(f"images/{place}/{i}.png", png(16, 20, (20 * i, 100, 200)))
+        net = NET.replace("classes: 10", "classes: 2")
+        grey, colour = self.make("grey", "--grey"), self.make("colour")
+        for data, channels in ((grey, 1), (colour, 3)):
+            self.net.write_text(net.replace("[1, 12, 12]", f"[{channels}, 12, 12]"))
+            run = self.succeed("train", self.solver, "--data", data, "--clocks", 2, "--batch", 6)
+            self.assertEqual(run.last("end")["clocks"], 2)
+        self.net.write_text(net)
+        self.refuse(["train", self.solver, "--data", colour], "3")
+        content = lambda data: {path.relative_to(data): path.read_bytes() for path in data.rglob("*")
+                                if path.suffix in (".ldb", ".log")}
+        self.assertEqual(content(self.make("again", "--grey")), content(grey))
+        self.assertNotEqual(content(self.make("other", "--grey", "--seed", 2)), content(grey))
 
 
 class TimeTest(PoseidonTest):

@@ -6,6 +6,7 @@ import random
 import re
 import struct
 import subprocess
+import zlib
 
 from apps_support import BIN, BOSEN, TIMEOUT_S, AppTest, Run
 
@@ -68,6 +69,15 @@ def idx_images(count, seed, side=12, classes=10):
         labels.append(label)
     return (struct.pack(">IIII", 0x803, count, side, side) + b"".join(images),
             struct.pack(">II", 0x801, count) + bytes(labels))
+
+
+def png(width, height, pixel):
+    """A PNG file of one colour, red, green and blue."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = (b"\0" + bytes(pixel) * width) * height
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def read_safetensors(path):
