@@ -63,6 +63,19 @@ class TrainTest(PoseidonTest):
         parts = self.succeed("train", self.solver, "--data", data, "--batch", 20, "--clocks", 10).last("eval")
         self.assertAlmostEqual(parts["test_loss"], whole["test_loss"], delta=1e-3 * whole["test_loss"])
 
+    def test_a_reported_loss_is_the_mean_of_the_last(self):
+        data = self.make_data()
+
+        def losses(further):
+            self.solver.write_text(SOLVER + further)
+            run = self.succeed("train", self.solver, "--data", data, "--clocks", 10)
+            return [each["loss"] for each in run.of_kind("eval") if "learning_rate" in each]
+
+        each = losses("")
+        for i, mean in enumerate(losses("average_loss: 4\n")):
+            last = each[max(0, i - 3):i + 1]
+            self.assertAlmostEqual(mean, sum(last) / len(last), delta=1e-6 * mean)
+
     def test_staleness_learns_too(self):
         data = self.make_data()
         for model in ("ssp", "essp", "asp"):

@@ -55,6 +55,12 @@ class SweepTest(unittest.TestCase):
         with open(os.path.join(self.output, "summary.json"), encoding="utf-8") as file:
             return json.load(file)
 
+    def examples(self):
+        """A file of two classes that are easy to tell apart."""
+        path = pathlib.Path(self.folder, "examples.svm")
+        path.write_text("".join(f"{i % 2} 1:{i % 2} 2:{i % 7}\n" for i in range(60)))
+        return path
+
     def written(self):
         """When the metrics of each run were written last."""
         metrics = pathlib.Path(self.output, "runs").glob("*/metrics.jsonl")
@@ -127,6 +133,16 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual([r["labels"]["processes"] for r in self.summary()["runs"]], ["1", "2"])
         self.assertGreater(self.summary()["runs"][1]["bytes_sent"], 0)
+
+    def test_servers_and_a_target_that_grows(self):
+        run = self.sweep("program: mlr\nprocesses: 2\nservers: 1\nparallel: 2\n"
+                         f"flags: {{data: {self.examples()}, test: {self.examples()}, epochs: 2}}\n"
+                         "grid: {staleness: [0, 1]}\ntarget: {measure: accuracy, at_least: 0.75}\n")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stderr, r"taleness \d was fastest to reach accuracy of at least 0.75")
+        for path in pathlib.Path(self.output, "runs").glob("*/metrics.jsonl"):
+            start = json.loads(path.read_text().splitlines()[0])
+            self.assertEqual((start["ranks"], start["configuration"]["servers"]), (3, 1))
 
     def test_a_dry_run_starts_nothing(self):
         run = self.sweep(SIMULATED, "--dry-run")

@@ -96,6 +96,15 @@ TEST_F(SweepTest, FindsAProfileBesideItsOwnFile) {
   EXPECT_THAT(plan_runs(spec, "out", "/nowhere")[0].cluster, HasSubstr('"' + (folder_ / "a/run.jsonl").string() + '"'));
 }
 
+TEST_F(SweepTest, ReadsHowRunsAreStartedAndWhatTheyAreToReach) {
+  const SweepSpec spec = read(
+      "program: mf\nprocesses: 3\nservers: 2\nparallel: 5\ngrid: {staleness: 1}\n"
+      "target: {measure: accuracy, at_least: 0.9}\n");
+  EXPECT_EQ(spec.parallel, 5);
+  EXPECT_TRUE(spec.target->reached(0.9) && spec.target->reached(0.95) && !spec.target->reached(0.89));
+  EXPECT_THAT(plan_runs(spec, "out", "/bin")[0].command, ::testing::IsSupersetOf({"-n", "3", "--servers", "2"}));
+}
+
 TEST_F(SweepTest, ARunOfOneProcessNeedsNoLauncher) {
   const auto runs = plan_runs(read("program: ./mf\ngrid: {processes: [1, 2]}\n"), "out", "/nowhere");
   EXPECT_EQ(runs[0].command.front(), "./mf");

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "tests/support/configuration_error.h"
 
@@ -14,6 +15,7 @@ namespace {
 using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::Property;
 
@@ -44,18 +46,9 @@ flags: {rank: 20, straggler: ["0:2", "1:3"]}
 nodes: 8
 workers: 4
 servers: 2
+shards: 3
 seed: 7
-network:
-  bandwidth_mbps: 100
-  latency_us: 200
-  loss: 0.01
-  racks: {nodes: 4, oversubscription: 2}
-  links: [{from: 0, to: 9, bandwidth_mbps: 10}]
-  partitions: [{nodes: [1, 2], from_s: 1, to_s: 2.5}]
 compute: {distribution: lognormal, mean_ms: 20, deviation_ms: 5}
-stragglers:
-  - {kind: slow_node, nodes: 3, factor: 4}
-  - {kind: pauses, every_s: 5, lasting_s: 0.5}
 crashes: [{node: 5, at_s: 3}]
 time_limit_s: 60
 )");
@@ -63,17 +56,85 @@ time_limit_s: 60
   EXPECT_EQ(spec.program.text(), "mf");
   EXPECT_THAT(spec.flags,
               ElementsAre(Pair("rank", text("20")), Pair("straggler", text("0:2")), Pair("straggler", text("1:3"))));
+  EXPECT_EQ(spec.nodes, 8);
+  EXPECT_EQ(spec.workers, 4);
+  EXPECT_EQ(spec.servers, 2);
   EXPECT_EQ(spec.processes(), 10);
-  EXPECT_DOUBLE_EQ(spec.network.path.bytes_per_s, 12.5e6);
-  EXPECT_EQ(spec.network.path.latency, 200'000);
-  EXPECT_DOUBLE_EQ(spec.network.links.at(0).path.bytes_per_s, 1.25e6);
-  EXPECT_EQ(spec.network.links.at(0).path.latency, 200'000);
-  EXPECT_EQ(spec.network.partitions.at(0).end, 2'500'000'000);
+  EXPECT_EQ(spec.shards, 3);
+  EXPECT_EQ(spec.seed, 7U);
+  EXPECT_EQ(spec.compute.distribution, ComputeSpec::Distribution::kLognormal);
+  EXPECT_DOUBLE_EQ(spec.compute.mean_ns, 20e6);
   EXPECT_DOUBLE_EQ(spec.compute.deviation_ns, 5e6);
-  EXPECT_THAT(spec.stragglers.at(0).nodes, ElementsAre(3));
-  EXPECT_EQ(spec.stragglers.at(1).lasting, 500'000'000);
-  EXPECT_EQ(spec.crashes.at(0).at, 3'000'000'000);
+  ASSERT_EQ(spec.crashes.size(), 1U);
+  EXPECT_EQ(spec.crashes[0].node, 5);
+  EXPECT_EQ(spec.crashes[0].at, 3'000'000'000);
   EXPECT_EQ(spec.time_limit, 60'000'000'000);
+}
+
+TEST_F(SimSpecTest, ReadsANetwork) {
+  const NetworkSpec network = read(R"(
+program: mf
+nodes: 10
+network:
+  bandwidth_mbps: 100
+  latency_us: 200
+  loss: 0.01
+  frame_us: 30
+  byte_ns: 0.5
+  racks: {nodes: 4, oversubscription: 2}
+  links: [{from: 0, to: 9, bandwidth_mbps: 10}]
+  partitions: [{nodes: [1, 2], from_s: 1, to_s: 2.5}]
+)")
+                                  .network;
+  EXPECT_DOUBLE_EQ(network.path.bytes_per_s, 12.5e6);
+  EXPECT_EQ(network.path.latency, 200'000);
+  EXPECT_DOUBLE_EQ(network.loss, 0.01);
+  EXPECT_DOUBLE_EQ(network.frame_ns, 30e3);
+  EXPECT_DOUBLE_EQ(network.byte_ns, 0.5);
+  EXPECT_EQ(network.rack_nodes, 4);
+  EXPECT_DOUBLE_EQ(network.oversubscription, 2);
+  ASSERT_EQ(network.links.size(), 1U);
+  EXPECT_EQ(network.links[0].from, 0);
+  EXPECT_EQ(network.links[0].to, 9);
+  EXPECT_DOUBLE_EQ(network.links[0].path.bytes_per_s, 1.25e6);
+  EXPECT_EQ(network.links[0].path.latency, 200'000) << "as that of the others";
+  ASSERT_EQ(network.partitions.size(), 1U);
+  EXPECT_THAT(network.partitions[0].nodes, ElementsAre(1, 2));
+  EXPECT_EQ(network.partitions[0].begin, 1'000'000'000);
+  EXPECT_EQ(network.partitions[0].end, 2'500'000'000);
+}
+
+TEST_F(SimSpecTest, ReadsEveryKindOfStraggler) {
+  const SimSpec spec = read(R"(
+program: mf
+nodes: 4
+compute: {distribution: pareto, mean_ms: 2, exponent: 1.5}
+stragglers:
+  - {kind: slow_node, nodes: 3, factor: 4}
+  - {kind: pauses, every_s: 5, lasting_s: 0.5}
+  - {kind: random, nodes: [0, 1], chance: 0.2, factor: 6}
+  - {kind: power_law, exponent: 2.5, factor_max: 40}
+)");
+  EXPECT_EQ(spec.compute.distribution, ComputeSpec::Distribution::kPareto);
+  EXPECT_DOUBLE_EQ(spec.compute.exponent, 1.5);
+  using Kind = StragglerSpec::Kind;
+  ASSERT_EQ(spec.stragglers.size(), 4U);
+  const auto& [slow, pausing, random, power] =
+      std::tie(spec.stragglers[0], spec.stragglers[1], spec.stragglers[2], spec.stragglers[3]);
+  EXPECT_EQ(slow.kind, Kind::kSlowNode);
+  EXPECT_THAT(slow.nodes, ElementsAre(3));
+  EXPECT_DOUBLE_EQ(slow.factor, 4);
+  EXPECT_EQ(pausing.kind, Kind::kPauses);
+  EXPECT_THAT(pausing.nodes, IsEmpty());
+  EXPECT_EQ(pausing.every, 5'000'000'000);
+  EXPECT_EQ(pausing.lasting, 500'000'000);
+  EXPECT_EQ(random.kind, Kind::kRandom);
+  EXPECT_THAT(random.nodes, ElementsAre(0, 1));
+  EXPECT_DOUBLE_EQ(random.chance, 0.2);
+  EXPECT_DOUBLE_EQ(random.factor, 6);
+  EXPECT_EQ(power.kind, Kind::kPowerLaw);
+  EXPECT_DOUBLE_EQ(power.exponent, 2.5);
+  EXPECT_DOUBLE_EQ(power.factor, 40);
 }
 
 TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {

@@ -63,6 +63,25 @@ TEST(ConvolutionLayerTest, LearnsAWeightForEachGroupAndABias) {
   EXPECT_EQ(layer->forward_flops(), 2 * (2 * 8 * 3 * 3) * (3 * 3 * 3) + 2 * 8 * 3 * 3);
 }
 
+TEST(ConvolutionLayerTest, ReadsEveryKeyOfAFiller) {
+  const auto filler_of = [](const std::string& filler) {
+    const auto layer = layer_of(conv("num_output: 8, kernel_size: 3, weight_filler: {" + filler + "}"));
+    layer->infer(std::vector<Shape>{{2, 6, 5, 5}});
+    return layer->parameters().at(0).filler;
+  };
+  EXPECT_EQ(filler_of("type: xavier").variance, Filler::Variance::kFanIn);
+  EXPECT_EQ(filler_of("type: xavier, variance_norm: FAN_OUT").variance, Filler::Variance::kFanOut);
+  EXPECT_EQ(filler_of("type: msra, variance_norm: AVERAGE").variance, Filler::Variance::kAverage);
+  const Filler uniform = filler_of("type: uniform, min: -2, max: 3");
+  EXPECT_EQ(uniform.type, Filler::Type::kUniform);
+  EXPECT_EQ(uniform.minimum, -2);
+  EXPECT_EQ(uniform.maximum, 3);
+  const Filler gaussian = filler_of("type: gaussian, mean: 0.5, std: 0.25");
+  EXPECT_EQ(gaussian.type, Filler::Type::kGaussian);
+  EXPECT_EQ(gaussian.mean, 0.5);
+  EXPECT_EQ(gaussian.std, 0.25);
+}
+
 TEST(ConvolutionLayerTest, IsInferredTwiceAsOnce) {
   const auto layer = layer_of(conv("num_output: 8, kernel_size: 3, bias_term: false"));
   layer->infer(std::vector<Shape>{{2, 6, 5, 5}});
@@ -168,6 +187,7 @@ TEST(ConcatLayerTest, AddsUpOneAxis) {
   EXPECT_THAT(shapes_of("type: Concat", {{2, 3, 4, 4}, {2, 5, 4, 4}}), ElementsAre(Shape{2, 8, 4, 4}));
   EXPECT_THAT(shapes_of("type: Concat, concat_param: {axis: 0}", {{2, 3}, {5, 3}}), ElementsAre(Shape{7, 3}));
   EXPECT_THAT(shapes_of("type: Concat, concat_param: {axis: -1}", {{2, 3}, {2, 1}}), ElementsAre(Shape{2, 4}));
+  EXPECT_THAT(shapes_of("type: Concat, concat_param: {concat_dim: 0}", {{2, 3}, {5, 3}}), ElementsAre(Shape{7, 3}));
   EXPECT_THAT(shape_error_of("type: Concat", {{2, 3, 4, 4}, {2, 5, 4, 3}}), HasSubstr("2x5x4x3"));
   EXPECT_THAT(shape_error_of("type: Concat", {{2, 3, 4, 4}, {2, 5}}), HasSubstr("2x5"));
   EXPECT_THAT(shape_error_of("type: Concat, concat_param: {axis: 2}", {{2, 3}, {2, 3}}), HasSubstr("axis 2"));

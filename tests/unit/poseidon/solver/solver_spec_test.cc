@@ -34,18 +34,45 @@ TEST(SolverSpecTest, ReadsCaffesKeys) {
       "test_iter: 3\ntest_interval: 50\nsnapshot: 10\nsnapshot_prefix: snaps\nrandom_seed: 9\niter_size: 2\n"
       "clip_gradients: 35\naverage_loss: 4\nsolver_mode: GPU\nregularization_type: L2\ntest_initialization: false\n");
   EXPECT_EQ(spec.net, "dir/some/net.yaml");
-  EXPECT_EQ(spec.rule.kind, UpdateRule::Kind::kNesterov);
   EXPECT_EQ(spec.type, "Nesterov");
+  EXPECT_EQ(spec.rule.kind, UpdateRule::Kind::kNesterov);
   EXPECT_EQ(spec.rule.momentum, 0.9);
   EXPECT_EQ(spec.rate.kind, LearningRatePolicy::Kind::kInv);
+  EXPECT_EQ(spec.rate.base, 0.01);
+  EXPECT_EQ(spec.rate.gamma, 0.5);
   EXPECT_EQ(spec.rate.power, 0.75);
   EXPECT_EQ(spec.weight_decay, 0.004);
   EXPECT_EQ(spec.clip_gradients, 35);
+  EXPECT_EQ(spec.max_iter, 100);
   EXPECT_EQ(spec.iter_size, 2);
+  EXPECT_EQ(spec.display, 7);
+  EXPECT_EQ(spec.average_loss, 4);
   EXPECT_EQ(spec.test_iter, 3);
+  EXPECT_EQ(spec.test_interval, 50);
   EXPECT_FALSE(spec.test_initialization);
+  EXPECT_EQ(spec.snapshot, 10);
   EXPECT_EQ(spec.snapshot_prefix, "snaps");
+  EXPECT_TRUE(spec.snapshot_after_train);
   EXPECT_EQ(spec.random_seed, 9U);
+}
+
+TEST(SolverSpecTest, ReadsTheKeysOfOtherSolversAndRates) {
+  const SolverSpec adam =
+      parse("type: Adam\nmomentum: 0.8\nmomentum2: 0.99\ndelta: 0.001\nsnapshot_after_train: false\n");
+  EXPECT_EQ(adam.rule.kind, UpdateRule::Kind::kAdam);
+  EXPECT_EQ(adam.rule.momentum, 0.8);
+  EXPECT_EQ(adam.rule.momentum2, 0.99);
+  EXPECT_EQ(adam.rule.epsilon, 0.001);
+  EXPECT_FALSE(adam.snapshot_after_train);
+  const LearningRatePolicy step =
+      parse("lr_policy: step\ngamma: 0.1\nstepsize: 30\nwarmup_iter: 5\nwarmup_start_lr: 0.001\n").rate;
+  EXPECT_EQ(step.kind, LearningRatePolicy::Kind::kStep);
+  EXPECT_EQ(step.step_size, 30);
+  EXPECT_EQ(step.warmup_iterations, 5);
+  EXPECT_EQ(step.warmup_start, 0.001);
+  const LearningRatePolicy steps = parse("lr_policy: multistep\ngamma: 0.1\nstepvalue: [3, 8]\n").rate;
+  EXPECT_EQ(steps.kind, LearningRatePolicy::Kind::kMultistep);
+  EXPECT_THAT(steps.step_values, testing::ElementsAre(3, 8));
 }
 
 TEST(SolverSpecTest, LeavesOutWhatIsNotAskedFor) {

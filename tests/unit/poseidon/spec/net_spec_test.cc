@@ -94,6 +94,13 @@ TEST(DataSpecTest, ReadsDataAndItsTransformation) {
   EXPECT_FALSE(spec.transform.mean_image);
 }
 
+TEST(DataSpecTest, TakesTheDataSetsOwnMeanImage) {
+  const DataSpec spec =
+      read_data_spec(layer_of("name: d, type: Data, data_param: {batch_size: 1}, transform_param: {mean_file: mean}"));
+  EXPECT_TRUE(spec.transform.mean_image);
+  EXPECT_THAT(spec.transform.mean_values, ElementsAre());
+}
+
 TEST(DataSpecTest, LeavesTheShapeToTheDataSet) {
   const DataSpec spec = read_data_spec(layer_of("name: d, type: Data, data_param: {batch_size: 1, prefetch: 4}"));
   EXPECT_FALSE(spec.shape.has_value());
