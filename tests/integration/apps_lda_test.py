@@ -51,7 +51,8 @@ class LdaTest(AppTest):
                                      "--sampler", sampler, processes=processes)
                     evaluations = [event["log_likelihood"] for event in run.of_kind("eval")]
                     self.assertEqual(len(evaluations), 12)
-                    self.assertGreater(evaluations[-1], evaluations[0])
+                    if model != "asp":  # which bounds nothing: on a loaded machine one process may learn long before the other
+                        self.assertGreater(evaluations[-1], evaluations[0])
                     self.assertEqual(sum(self.counts()), 80 * 40, "no update is lost or counted twice")
                     self.assertGreaterEqual(min(self.counts()), 0)
                     if model == "bsp":  # the others may end elsewhere each time: a topic in two halves and two in one
