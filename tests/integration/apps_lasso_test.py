@@ -30,6 +30,11 @@ class LassoTest(AppTest):
                                 for schedule in ["priority", "random"])
         self.assertLess(2 * scheduled, at_random)
 
+    def test_updates_fewer_columns_together_where_less_correlation_is_allowed(self):
+        updates = [self.train("lasso", "--generate", "400,3000,20,30", "--rounds-max", 5, "--correlation-max", most).last("eval")["updates"]
+                   for most in (0.01, 0.1, 1)]
+        self.assertTrue(updates[0] < updates[1] < updates[2], updates)
+
     def test_counts_the_updates_of_rounds_that_are_run(self):
         flags = ["--generate", "2000,5000,40,60", "--consistency", "ssp", "--staleness", 8, "--rounds-max", 5]
         counted = [self.train("lasso", *flags, "--evaluate-every", every).last("eval")["updates"] for every in (5, 50)]

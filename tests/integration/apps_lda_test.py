@@ -67,6 +67,23 @@ class LdaTest(AppTest):
         self.learn(*flags, "--seed", 2)
         self.assertNotEqual(self.counts(), first)
 
+    def test_flags_have_their_effect(self):
+        flags = ["--consistency", "bsp", "--seed", 3]
+        self.learn(*flags)
+        plain = self.counts()
+        self.learn(*flags, "--sampler", "mh")
+        two_steps = self.counts()
+        for changed, instead_of in [(["--alpha", 2], plain), (["--beta", 0.5], plain),
+                                    (["--sampler", "mh", "--mh-steps", 5], two_steps)]:
+            self.learn(*flags, *changed)
+            self.assertNotEqual(self.counts(), instead_of, changed)
+        self.data = self.write("documents.txt", "apple pear plum\niron tin gold\n" * 5 + "apple once\n")
+        run = self.train("lda", "--data", self.data, "--topics", 2, "--sweeps", 6, "--clocks-per-sweep", 3, "--evaluate-every", 2,
+                         "--word-count-min", 2, "--output", self.model)
+        self.assertEqual(run.last("end")["clocks"], 6 * 3 + 1)
+        self.assertEqual(len(run.of_kind("eval")), 3)
+        self.assertEqual((self.model / "vocabulary.txt").read_text().split(), ["apple", "gold", "iron", "pear", "plum", "tin"])
+
     def test_writes_before_it_concludes(self):
         (self.model / "counts.npy/in the way").mkdir(parents=True)
         run = self.run_app("lda", "--data", self.data, "--topics", 4, "--sweeps", 2, "--output", self.model)

@@ -210,6 +210,8 @@ layer:
         self.refuse(["test", self.solver], "--weights PATH is required")
         self.refuse(["describe", self.net, "--workers", 0], "--workers")
         self.refuse([*train, "--plan-cache", self.folder], "--plan-cache is for GPUs")
+        self.refuse([*train, "--precision", "tf32"], "--precision tf32 is for GPUs")
+        self.refuse([*train, "--precision", "fp16"], "fp32, tf32 or bf16")
         for flag in (["--resize", 14], ["--grey"], ["--test-share", 0.5], ["--seed", 3]):
             self.refuse(["data", "--from", "idx", "--images", self.folder, "--output", self.folder / "set", *flag],
                         f"{flag[0]} is for --from images")

@@ -55,6 +55,13 @@ class TrainTest(PoseidonTest):
                 for ours, theirs in zip(losses(*flags, **options), expected, strict=True):
                     self.assertAlmostEqual(ours, theirs, delta=1e-4 * theirs)
 
+    def test_threads_that_read_ahead_change_nothing(self):
+        data = self.make_data()
+        alone, three = (self.succeed("train", self.solver, "--data", data, "--clocks", 10, "--read-threads", count)
+                        for count in (1, 3))
+        self.assertEqual([each["loss"] for each in three.of_kind("eval") if "loss" in each],
+                         [each["loss"] for each in alone.of_kind("eval") if "loss" in each])
+
     def test_several_batches_make_one_update(self):
         data = self.make_data()
         self.net.write_text(PLAIN_NET)
