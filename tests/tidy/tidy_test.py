@@ -196,7 +196,7 @@ class LexerTest(unittest.TestCase):
         self.assertEqual(functions(code), [(3, 3), (8, 9)])
 
 
-REAL_TREE = Tree(os.environ.get("BOSEN_SOURCE", Path(__file__).parents[2]))
+REAL_TREE = Tree(os.environ.get("BOSEN_SOURCE", Path(__file__).resolve().parents[2]))
 
 
 class ProjectTest(unittest.TestCase):
