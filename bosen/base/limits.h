@@ -37,7 +37,9 @@ inline constexpr std::size_t kSendWindowBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kSendWindowBytesMin = 2 * kBlockBytes;
 inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
 /// The same, and the window to begin with, where rows have several priorities: what is on its way can't be overtaken.
+/// Peers share the second, as far as the first lets them.
 inline constexpr std::size_t kRankedWindowBytesMin = 4 * kBlockBytes;
+inline constexpr std::size_t kRankedWindowsBytes = 8 * kBlockBytes;
 inline constexpr std::int64_t kRankedQueueDelayNs = 10'000'000;
 /// An acknowledgement leaves after so many received bytes of rows; where they have priorities the sender asks for one
 /// after fewer.

@@ -18,9 +18,11 @@ constexpr TimeNs kPromptNs = limits::kRetransmitNs / 8;
 
 }  // namespace
 
-Link::Link(std::uint64_t job, std::uint32_t epoch, std::size_t window_frames)
+Link::Link(std::uint64_t job, std::uint32_t epoch, int peers, std::size_t window_frames)
     : job_(job),
       epoch_(epoch),
+      ranked_window_bytes_(
+          std::max(limits::kRankedWindowBytesMin, limits::kRankedWindowsBytes / static_cast<std::size_t>(peers))),
       window_frames_(window_frames),
       window_bytes_(limits::kSendWindowBytesMax),
       timeout_(limits::kRetransmitNs),
@@ -37,7 +39,7 @@ void Link::note_priority(const wire::Envelope& envelope) {
   if (is_ranked_ || shared_bytes(envelope.message) == 0) return;
   is_ranked_ = envelope.priority != bulk_priority_.value_or(envelope.priority);
   bulk_priority_ = envelope.priority;
-  if (is_ranked_) window_bytes_ = std::min(window_bytes_, limits::kRankedWindowBytesMin);
+  if (is_ranked_) window_bytes_ = std::min(window_bytes_, ranked_window_bytes_);
 }
 
 void Link::put_off(wire::Envelope envelope) {
@@ -152,7 +154,7 @@ void Link::adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknow
   if (delay > most && sequence > window_set_at_) {
     const double share = static_cast<double>(most) / static_cast<double>(delay);
     const auto bytes = static_cast<std::size_t>(share * static_cast<double>(window_bytes_));
-    window_bytes_ = std::max(bytes, is_ranked_ ? limits::kRankedWindowBytesMin : limits::kSendWindowBytesMin);
+    window_bytes_ = std::max(bytes, is_ranked_ ? ranked_window_bytes_ : limits::kSendWindowBytesMin);
     window_set_at_ = sent_;
   } else if (delay < most / 2 && waiting_ > 0) {
     const std::size_t more = is_ranked_ ? acknowledged_bytes / 8 : acknowledged_bytes;

@@ -26,7 +26,8 @@ using TimeNs = std::int64_t;
 
 class Link {
  public:
-  Link(std::uint64_t job, std::uint32_t epoch, std::size_t window_frames = limits::kSendWindowFrames);
+  /// `peers`: processes that this one has links to.
+  Link(std::uint64_t job, std::uint32_t epoch, int peers = 1, std::size_t window_frames = limits::kSendWindowFrames);
 
   /// Takes a message for the peer; appends the frames that may leave now.
   void send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
@@ -66,7 +67,8 @@ class Link {
 
   const std::uint64_t job_;
   const std::uint32_t epoch_;
-  const std::size_t window_frames_;  // at most so many are in flight
+  const std::size_t ranked_window_bytes_;  // the least window where priorities differ
+  const std::size_t window_frames_;        // at most so many are in flight
 
   struct InFlight {
     wire::Frame frame;

@@ -13,7 +13,7 @@ Network::Network(const Options& options, Platform& platform, net::Transport& tra
       deliver_(std::move(deliver)),
       on_failure_(std::move(on_failure)) {
   for (int rank = 0; rank < options.processes; ++rank) {
-    peers_.push_back(std::make_unique<Peer>(options.job, options.epoch));
+    peers_.push_back(std::make_unique<Peer>(options));
   }
 }
 

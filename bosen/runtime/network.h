@@ -65,7 +65,7 @@ class Network {
 
  private:
   struct Peer {
-    Peer(std::uint64_t job, std::uint32_t epoch) : link(job, epoch) {}
+    explicit Peer(const Options& options) : link(options.job, options.epoch, options.processes - 1) {}
     std::mutex mutex;  // guards link, and keeps frames in order on their way into the transport
     core::Link link;
   };

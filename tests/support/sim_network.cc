@@ -11,7 +11,7 @@ SimNetwork::SimNetwork(const std::vector<ProcessShape>& processes, const FaultPl
                        BufferPool& pool)
     : processes_(static_cast<int>(processes.size())), faults_(faults), random_(random), pool_(pool) {
   for (int i = 0; i < processes_ * processes_; ++i)
-    links_.push_back(std::make_unique<core::Link>(1, 1, faults_.window_frames));
+    links_.push_back(std::make_unique<core::Link>(1, 1, 1, faults_.window_frames));
   last_arrival_.resize(links_.size(), 0);
   context_.job = 1;
   context_.epoch = 1;

@@ -20,6 +20,7 @@ using wire::Frame;
 using wire::NodeId;
 
 constexpr std::size_t kBlock = limits::kBlockBytes;
+constexpr int kPeers = 100;  // so that each has the least
 
 class LinkPriorityTest : public ::testing::Test {
  protected:
@@ -63,7 +64,7 @@ class LinkPriorityTest : public ::testing::Test {
 };
 
 TEST_F(LinkPriorityTest, WhatIsUrgentOvertakesWhatWaits) {
-  Link link(7, 1, 1);
+  Link link(7, 1, 1, 1);
   send(link, message(0, 0));
   const std::vector<Envelope> waiting = {message(1, 0), message(2, 5),  message(3, -1), message(4, 5),
                                          message(5, 9), message(6, -1), message(7, 0)};
@@ -80,7 +81,7 @@ TEST_F(LinkPriorityTest, WhatIsUrgentOvertakesWhatWaits) {
 }
 
 TEST_F(LinkPriorityTest, NothingIsLessUrgentThanWhatMustNotOvertake) {
-  Link link(7, 1, 1);
+  Link link(7, 1, 1, 1);
   send(link, message(0, 0));
   send(link, message(1, std::numeric_limits<std::int32_t>::min()));
   send(link, message(2, wire::kLastPriority));
@@ -90,7 +91,7 @@ TEST_F(LinkPriorityTest, NothingIsLessUrgentThanWhatMustNotOvertake) {
 }
 
 TEST_F(LinkPriorityTest, LittleIsOnItsWayWhereRowsHavePriorities) {
-  Link link(7, 1);
+  Link link(7, 1, kPeers);
   rank(link);
   EXPECT_EQ(fill(link, 100), limits::kRankedWindowBytesMin / kBlock);
   EXPECT_EQ(link.backlog_bytes(), 100 * kBlock - limits::kSendWindowBytesMax) << "workers wait no earlier";
@@ -100,8 +101,16 @@ TEST_F(LinkPriorityTest, LittleIsOnItsWayWhereRowsHavePriorities) {
   EXPECT_EQ(fill(link, 1), 0U);
 }
 
+TEST_F(LinkPriorityTest, FewPeersHaveMoreOnTheirWayEach) {
+  for (const int peers : {1, 2}) {
+    Link link(7, 1, peers);
+    rank(link);
+    EXPECT_EQ(fill(link, 100), limits::kRankedWindowsBytes / kBlock / static_cast<std::size_t>(peers));
+  }
+}
+
 TEST_F(LinkPriorityTest, MessagesWithoutRowsMakeNoDifference) {
-  Link link(7, 1);
+  Link link(7, 1, kPeers);
   send(link, block(0));
   send(link, message(0, 1));
   send(link, message(0, wire::kLastPriority));
@@ -110,7 +119,7 @@ TEST_F(LinkPriorityTest, MessagesWithoutRowsMakeNoDifference) {
 }
 
 TEST_F(LinkPriorityTest, TheWindowGrowsInSmallStepsWhileFramesAreFast) {
-  Link link(7, 1);
+  Link link(7, 1, kPeers);
   rank(link);
   std::size_t in_flight = fill(link, 200);
   std::uint64_t acknowledged = 2;
@@ -122,7 +131,7 @@ TEST_F(LinkPriorityTest, TheWindowGrowsInSmallStepsWhileFramesAreFast) {
 }
 
 TEST_F(LinkPriorityTest, TheWindowShrinksWhereFramesTakeLong) {
-  Link link(7, 1);
+  Link link(7, 1, kPeers);
   rank(link);
   std::size_t in_flight = fill(link, 200);
   std::uint64_t acknowledged = 2;
