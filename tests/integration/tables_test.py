@@ -17,6 +17,7 @@ PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-p
 BOSEN = os.path.join(BIN, "bosen")
 CHECK = os.path.join(PROGRAMS, "consistency_check")
 LETTERS = os.path.join(PROGRAMS, "letters")
+WAIT_FREE_BACKPROP = os.path.join(PROGRAMS, "wait_free_backprop")
 OWN_UPDATER = os.path.join(PROGRAMS, "own_updater")
 MISUSE = os.path.join(PROGRAMS, "misuse")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
@@ -107,6 +108,17 @@ class ChannelTest(unittest.TestCase):
                 result = run([*launcher, LETTERS, "--workers", "2", "--transport", transport])
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn(f"every letter of {2 * processes} workers arrived", result.stdout)
+
+
+class PriorityTest(unittest.TestCase):
+    def test_all_arrives_whatever_overtakes_it(self):
+        """80 MB of gradients, in tables and channels each of its own priority, over links that are always full."""
+        for processes, transport in [(2, "tcp")] if SANITIZED else [(2, "tcp"), (3, "ipc")]:
+            with self.subTest(processes=processes, transport=transport):
+                result = run([BOSEN, "run", "-n", str(processes), "--", WAIT_FREE_BACKPROP, "--transport", transport,
+                              "--compute-ms", "0", "--iterations", "1"])
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("ms an iteration", result.stdout)
 
 
 class OwnUpdaterTest(unittest.TestCase):
