@@ -59,7 +59,9 @@ double IterationModel::seconds(std::span<const LayerCost> layers) const {
   }
   for (std::size_t layer = overlap ? 0 : layers.size(); layer-- > 0;) send(layer);
   const std::vector<double> arrival = arrivals(departures, layers.size());
-  if (!overlap || waits_for_all) computing = std::max(computing, *std::max_element(arrival.begin(), arrival.end()));
+  if (!overlap || waits_for_all) {
+    for (const double arrived : arrival) computing = std::max(computing, arrived);
+  }
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
     const LayerCost& cost = layers[layer];
     if (cost.bytes > 0) computing = std::max(computing, arrival[layer]);
