@@ -50,6 +50,8 @@ std::string transport_name(TransportChoice choice) {
       return "tcp";
     case TransportChoice::kIpc:
       return "ipc";
+    case TransportChoice::kShm:
+      return "shm";
     case TransportChoice::kAutomatic:
       break;
   }
@@ -57,7 +59,7 @@ std::string transport_name(TransportChoice choice) {
 }
 
 TransportChoice transport_of(const std::string& name) {
-  for (const TransportChoice choice : {TransportChoice::kTcp, TransportChoice::kIpc}) {
+  for (const TransportChoice choice : {TransportChoice::kTcp, TransportChoice::kIpc, TransportChoice::kShm}) {
     if (name == transport_name(choice)) return choice;
   }
   return TransportChoice::kAutomatic;
@@ -112,7 +114,7 @@ void add_job_options(OptionReader& reader, const std::string& heading, Options& 
       {.minimum = 0, .maximum = limits::kProcessesMax});
   add("transport", [&options](const std::string& text) { options.transport = transport_of(text); },
       "how messages travel between processes",
-      {.choices = {"auto", "tcp", "ipc"}, .default_text = transport_name(options.transport)});
+      {.choices = {"auto", "tcp", "ipc", "shm"}, .default_text = transport_name(options.transport)});
   add("timeout", &options.timeout_s, "seconds that starting may take", {.minimum = 0.001, .maximum = kTimeoutMaxS});
 }
 

@@ -27,11 +27,6 @@ SizeClass size_class(std::size_t bytes) {
   return {(log2 - kBaseLog2) * 4 + static_cast<int>(quarter), rounded};
 }
 
-void destroy(Buffer* buffer) {
-  ::operator delete (buffer->data, std::align_val_t{kAlignment});
-  delete buffer;
-}
-
 }  // namespace
 
 BufferPool::~BufferPool() {
@@ -53,8 +48,23 @@ BufferRef BufferPool::take(std::size_t bytes) {
       return BufferRef::adopt(buffer);
     }
   }
-  auto* data = static_cast<std::byte*>(::operator new (wanted.bytes, std::align_val_t{kAlignment}));
-  return BufferRef::adopt(new Buffer(*this, data, wanted.bytes));
+  return BufferRef::adopt(make(wanted.bytes));
+}
+
+Buffer* BufferPool::make(std::size_t bytes) {
+  std::byte* data = nullptr;
+  if (memory_ && bytes >= limits::kSharedBlockBytesMin) data = memory_->take(bytes);
+  if (data == nullptr) data = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
+  return new Buffer(*this, data, bytes);
+}
+
+void BufferPool::destroy(Buffer* buffer) const {
+  if (memory_ && memory_->holds(buffer->data)) {
+    memory_->give_back(buffer->data, buffer->capacity);
+  } else {
+    ::operator delete (buffer->data, std::align_val_t{kAlignment});
+  }
+  delete buffer;
 }
 
 void BufferPool::release(Buffer* buffer) {

@@ -5,14 +5,18 @@
 //
 // Thread safety: references may be taken and dropped by any thread. The bytes may be written only by a thread that
 // holds the only reference (`unique()`), or parts of them by one thread before anybody else was told of these parts.
+// Those of another process (net/shm) are never written.
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include "bosen/base/block_memory.h"
 
 namespace bosen {
 
@@ -27,8 +31,10 @@ class BufferOwner {
 
 class Buffer {
  public:
-  Buffer(BufferOwner& owner, std::byte* bytes, std::size_t byte_count)
-      : data(bytes), capacity(byte_count), owner_(owner) {}
+  enum class Access : std::uint8_t { kReadWrite, kReadOnly };
+
+  Buffer(BufferOwner& owner, std::byte* bytes, std::size_t byte_count, Access access = Access::kReadWrite)
+      : data(bytes), capacity(byte_count), owner_(owner), access_(access) {}
 
   std::byte* const data;
   const std::size_t capacity;
@@ -45,8 +51,11 @@ class Buffer {
     // The last one to go must see what all others did with the bytes.
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) owner_.release(this);
   }
-  /// Whether the caller's reference is the only one; then all former holders' reads have happened before.
-  [[nodiscard]] bool unique() const { return references_.load(std::memory_order_acquire) == 1; }
+  /// Whether the caller's reference is the only one, and the bytes may be written; then all former holders' reads have
+  /// happened before.
+  [[nodiscard]] bool unique() const {
+    return references_.load(std::memory_order_acquire) == 1 && access_ == Access::kReadWrite;
+  }
 
   void reset() {
     size = 0;
@@ -57,6 +66,7 @@ class Buffer {
  private:
   BufferOwner& owner_;
   std::atomic<std::uint32_t> references_{1};
+  const Access access_;
 };
 
 /// A counted reference to a Buffer, or none.
@@ -105,6 +115,9 @@ class BufferPool final : public BufferOwner {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
+  /// From now on buffers of at least limits::kSharedBlockBytesMin lie there. Once, before other threads use the pool.
+  void use(std::shared_ptr<BlockMemory> memory) { memory_ = std::move(memory); }
+
   /// A buffer of at least `bytes`, its content undefined.
   BufferRef take(std::size_t bytes);
   void release(Buffer* buffer) override;
@@ -112,6 +125,10 @@ class BufferPool final : public BufferOwner {
  private:
   static constexpr int kSizeClasses = 4 * 24;
 
+  Buffer* make(std::size_t bytes);
+  void destroy(Buffer* buffer) const;
+
+  std::shared_ptr<BlockMemory> memory_;  // none: the heap
   std::mutex mutex_;
   std::array<std::vector<Buffer*>, kSizeClasses> free_;  // guarded by mutex_
   std::size_t pooled_bytes_ = 0;                         // guarded by mutex_

@@ -73,6 +73,11 @@ inline constexpr std::size_t kRetiredBytesMax = std::size_t{1} << 30;
 /// A wait longer than this says on whom it waits.
 inline constexpr std::int64_t kQuietWaitNs = 10'000'000'000;
 
+/// Blocks from this size on lie where processes of the same host can read them; smaller ones are copied for less.
+inline constexpr std::size_t kSharedBlockBytesMin = std::size_t{16} << 10;
+/// Blocks of a process that others look at so, at one time; further ones are copied.
+inline constexpr std::uint32_t kLoansMax = 1 << 16;
+
 /// Memory that a process keeps for reuse.
 inline constexpr std::size_t kPooledBytesMax = std::size_t{1} << 30;
 

@@ -15,9 +15,10 @@ namespace bosen {
 
 /// Which way messages travel between processes.
 enum class TransportChoice : std::uint8_t {
-  kAutomatic,  ///< none inside one process, ipc inside one host, else tcp
+  kAutomatic,  ///< none inside one process, shm inside one host, ipc where memory can't be shared there, else tcp
   kTcp,
   kIpc,
+  kShm,  ///< ipc that leaves large blocks of rows in memory which both processes can read
 };
 
 /// The staleness with which a job begins that finds its own: where nobody knows yet whether slowness comes and goes or

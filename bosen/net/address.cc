@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "bosen/base/error.h"
+#include "bosen/net/shm/segment_layout.h"
 
 namespace bosen::net {
 namespace {
@@ -44,11 +45,11 @@ std::string choose_address(const std::string& own_host, const PeerEndpoint& peer
   const bool same_host = !own_host.empty() && own_host == peer.host;
   const std::string ipc = best_of_kind(peer.addresses, kIpc);
   const std::string tcp = best_of_kind(peer.addresses, kTcp);
-  if (choice == TransportChoice::kIpc) {
+  if (choice == TransportChoice::kIpc || choice == TransportChoice::kShm) {
     if (!same_host) {
-      throw Error(ErrorKind::kUsage, fmt::format("rank {} runs on another host, which ipc cannot reach: choose the "
+      throw Error(ErrorKind::kUsage, fmt::format("rank {} runs on another host, which {} cannot reach: choose the "
                                                  "transport tcp, or automatic",
-                                                 peer.rank));
+                                                 peer.rank, choice == TransportChoice::kIpc ? "ipc" : "shm"));
     }
     if (ipc.empty()) {
       throw Error(ErrorKind::kNetwork,
@@ -68,6 +69,10 @@ std::string choose_address(const std::string& own_host, const PeerEndpoint& peer
                             peer.rank, tcp));
   }
   return tcp;
+}
+
+std::string shared_memory_of(const std::string& own_host, const PeerEndpoint& peer) {
+  return own_host.empty() || own_host != peer.host ? "" : best_of_kind(peer.addresses, SegmentAddress::kKind);
 }
 
 }  // namespace bosen::net

@@ -1,7 +1,8 @@
 #pragma once
 
 // Which of a peer's addresses to use. An address is a transport's own text, "tcp://HOST:PORT" or "ipc://@NAME"; ipc
-// ones reach processes that share kernel and network namespace, and no others.
+// ones reach processes that share kernel and network namespace, and no others. Beside them may stand where the
+// process's shared memory is (net/shm).
 
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ std::string host_identity();
 /// The address of `peer` to connect to. Throws Error(kUsage) where the choice cannot be followed, Error(kNetwork) where
 /// the peer has no address that this process can reach.
 std::string choose_address(const std::string& own_host, const PeerEndpoint& peer, TransportChoice choice);
+
+/// Where the memory of a peer of the same host can be read; empty: nowhere.
+std::string shared_memory_of(const std::string& own_host, const PeerEndpoint& peer);
 
 /// Whether a tcp address can only be reached from its own host.
 bool is_loopback(std::string_view address);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Moves frames between the processes of a job. Implementations stand in folders beside this file (zmq; a shared-memory
-// one has its place here) and nothing above knows which one is used. Frames may be lost, repeated or reordered when a
+// Moves frames between the processes of a job. Implementations stand in folders beside this file (zmq, which
+// uses shm inside a host) and nothing above knows which one is used. Frames may be lost, repeated or reordered when a
 // connection breaks; core::Link above makes delivery exactly-once and ordered.
 
 #include <chrono>
@@ -19,10 +19,12 @@
 
 namespace bosen::net {
 
-/// Counters since the start; bytes are those handed to or taken from the network, headers included.
+/// Counters since the start; bytes are those of frames that left or came, headers included, whether they travelled or
+/// lay in memory that both processes can read.
 struct TransportStatistics {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_lent = 0;  ///< of those sent: the ones that the receiver reads in this process's memory
   std::uint64_t frames_sent = 0;
   std::uint64_t frames_received = 0;
   std::uint64_t frames_dropped = 0;  ///< failed a check

@@ -18,6 +18,7 @@
 #include "bosen/base/log.h"
 #include "bosen/base/version.h"
 #include "bosen/net/address.h"
+#include "bosen/net/shm/shared_memory.h"
 #include "bosen/net/zmq/zmq_transport.h"
 #include "bosen/runtime/job_control.h"
 #include "bosen/runtime/network_thread.h"
@@ -81,7 +82,39 @@ std::unique_ptr<net::ZmqTransport> make_transport(const ProcessSpec& spec, Buffe
   return std::make_unique<net::ZmqTransport>(options, pool);
 }
 
-Member make_member(const ProcessSpec& spec, const net::Transport& transport) {
+/// Memory that the job's other processes of this host can read; none where nobody wants it, or the system has none.
+std::unique_ptr<net::SharedMemory> make_shared_memory(const ProcessSpec& spec) {
+  const TransportChoice choice = spec.options.transport;
+  if (choice == TransportChoice::kTcp || choice == TransportChoice::kIpc) return nullptr;
+  try {
+    return std::make_unique<net::SharedMemory>(spec.job.rank);
+  } catch (const Error&) {
+    if (choice == TransportChoice::kShm) throw;
+    return nullptr;  // ipc does without
+  }
+}
+
+/// Opens the memory of all peers of this host. Returns whether there is any.
+bool open_memory_of_peers(net::SharedMemory& memory, const ProcessSpec& spec, const Member& own,
+                          const std::vector<Member>& members) {
+  bool any = false;
+  for (const Member& peer : members) {
+    if (peer.rank == own.rank) continue;
+    try {
+      const std::string address = net::shared_memory_of(own.machine, {peer.rank, peer.machine, peer.addresses});
+      if (address.empty()) continue;
+      memory.open(peer.rank, address);
+      any = true;
+    } catch (const Error& error) {
+      // ipc does without, unless somebody insists.
+      if (spec.options.transport != TransportChoice::kShm) continue;
+      throw Error(error.kind(), "rank " + std::to_string(peer.rank) + ": " + error.what() + "; choose transport auto");
+    }
+  }
+  return any;
+}
+
+Member make_member(const ProcessSpec& spec, const net::Transport& transport, const net::SharedMemory* memory) {
   const bool serves_only = spec.job.rank >= spec.job.size - spec.job.servers;
   Member own;
   own.rank = spec.job.rank;
@@ -92,6 +125,7 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport) {
   own.workers = serves_only ? 0 : spec.options.workers;
   own.shards = serves_only || spec.job.servers == 0 ? std::max(1, spec.options.shards) : 0;
   own.addresses = transport.addresses();
+  if (memory != nullptr) own.addresses.push_back(memory->address());
   return own;
 }
 
@@ -161,12 +195,17 @@ void MachinePlatform::run_side_by_side(int count, const std::function<void(int)>
 Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, BufferPool& pool, JobListener listener) {
   keep_freed_memory();
   auto transport = make_transport(spec, pool);
-  const Member own = make_member(spec, *transport);
+  std::unique_ptr<net::SharedMemory> memory = make_shared_memory(spec);
+  const Member own = make_member(spec, *transport, memory.get());
   auto control = std::make_unique<JobControl>(spec.job, own, std::move(listener));
 
   Joined joined;
   joined.members = membership(control->members(), own.rank, spec.job.servers);
   joined.job = hash_of(spec.job.job);
+  if (memory && open_memory_of_peers(*memory, spec, own, control->members())) {
+    pool.use(memory->block_memory());
+    transport->set_shared_memory(std::move(memory));
+  }
   wire::DecodeContext context = decode_context(joined.members, joined.job, spec.job.size);
   context.shape_of = [&shapes](TableId table) { return shapes.find(table); };
   transport->set_context(std::move(context));

@@ -31,7 +31,7 @@ int round_command(int argc, const char* const* argv) {
   add("workers", &options.workers, "workers of the first process", {.minimum = 1, .maximum = 250});
   add("shards", &options.shards, "shards; 0: chosen automatically", {.minimum = 0, .maximum = 256});
   add("consistency", &options.consistency, "model", {.choices = {"bsp", "ssp", "essp", "asp"}});
-  add("transport", &options.transport, "between processes", {.choices = {"tcp", "ipc"}});
+  add("transport", &options.transport, "between processes", {.choices = {"tcp", "ipc", "shm"}});
   if (bosen::read_flags(reader, argc, argv)) print(options, bosen::bench::measure_rounds(options));
   return 0;
 }

@@ -40,7 +40,9 @@ inline runtime::ProcessSpec process_spec(const RoundOptions& options) {
   spec.options.workers = options.workers;
   spec.options.shards = options.shards;
   spec.options.consistency = parse_consistency(options.consistency);
-  spec.options.transport = options.transport == "ipc" ? TransportChoice::kIpc : TransportChoice::kTcp;
+  spec.options.transport = options.transport == "shm"   ? TransportChoice::kShm
+                           : options.transport == "ipc" ? TransportChoice::kIpc
+                                                        : TransportChoice::kTcp;
   spec.job.size = options.processes;
   spec.job.job = "bosen-bench";
   spec.job.servers = options.processes - 1;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -56,9 +57,27 @@ inline bool has_ipv6() {
   return bound;
 }
 
+/// Memories of so many processes, each open to all others.
+inline std::vector<std::unique_ptr<net::SharedMemory>> open_memories(int processes) {
+  std::vector<std::unique_ptr<net::SharedMemory>> memories;
+  for (Rank rank = 0; rank < processes; ++rank) memories.push_back(std::make_unique<net::SharedMemory>(rank));
+  for (Rank rank = 0; rank < processes; ++rank) {
+    for (Rank peer = 0; peer < processes; ++peer) {
+      if (peer == rank) continue;
+      memories[static_cast<std::size_t>(rank)]->open(peer, memories[static_cast<std::size_t>(peer)]->address());
+    }
+  }
+  return memories;
+}
+
 struct NetProcess {
   NetProcess(Rank own_rank, int processes) : NetProcess({.rank = own_rank}, processes) {}
-  NetProcess(const net::ZmqOptions& options, int processes) : rank(options.rank), transport(options, pool) {
+  NetProcess(const net::ZmqOptions& options, int processes, std::unique_ptr<net::SharedMemory> memory = nullptr)
+      : rank(options.rank), transport(options, pool) {
+    if (memory) {
+      pool.use(memory->block_memory());
+      transport.set_shared_memory(std::move(memory));
+    }
     transport.set_context(sample_context(processes));
   }
 

@@ -28,6 +28,8 @@ constexpr char kOutgoing = 'C';
 
 // Frames fetched at a time: enough to take the mutex rarely, few enough that senders do not wait for it.
 constexpr int kFetchFramesMax = 64;
+// Parts of a frame beside the routing id.
+constexpr std::size_t kPartsMax = 3;
 // While frames wait for a peer to connect, the receiving thread looks so often whether it has.
 constexpr std::chrono::milliseconds kConnectionCheck{10};
 
@@ -225,9 +227,11 @@ std::optional<Rank> ZmqTransport::identify(std::span<const std::byte> routing_id
 
 void ZmqTransport::send(Rank peer, wire::Frame frame) {
   BOSEN_ASSERT(ready_.load(std::memory_order_relaxed));
-  wire::EncodedFrame encoded = wire::encode(frame, options_.checksum);
+  wire::EncodedFrame encoded = wire::encode(frame, lends_to(peer) ? wire::BlockChecksum::kNone : options_.checksum);
   traffic_.sent(frame.message, encoded.head.size() + (encoded.block ? encoded.block->size : 0));
+  std::vector<BufferRef> given_back;  // dropped without the mutex
   const std::lock_guard lock(mutex_);
+  if (shared_memory_) given_back = shared_memory_->take_back();
   if (waiting_.contains(peer) || !try_send(peer, encoded)) {
     keep_waiting(peer, std::move(encoded));
     send_waiting();
@@ -244,14 +248,26 @@ bool ZmqTransport::try_send(Rank peer, const wire::EncodedFrame& encoded) {
     if (zmq_errno() != EINTR) return false;
   }
   // From here on libzmq takes everything: should the connection break, it throws the rest away.
-  const auto send_part = [this](ZmqMessage part, int flags) {
-    while (zmq_msg_send(part.get(), socket_, flags | ZMQ_DONTWAIT) < 0) BOSEN_ASSERT(zmq_errno() == EINTR);
-  };
   send_part(ZmqMessage::copy_of(encoded.head), encoded.block ? ZMQ_SNDMORE : 0);
-  if (encoded.block) send_part(ZmqMessage::share(encoded.block), 0);
+  if (encoded.block) send_block(peer, encoded.block);
   ++statistics_.frames_sent;
   statistics_.bytes_sent += encoded.head.size() + (encoded.block ? encoded.block->size : 0);
   return true;
+}
+
+void ZmqTransport::send_part(ZmqMessage part, int flags) {
+  while (zmq_msg_send(part.get(), socket_, flags | ZMQ_DONTWAIT) < 0) BOSEN_ASSERT(zmq_errno() == EINTR);
+}
+
+void ZmqTransport::send_block(Rank peer, const BufferRef& block) {
+  const std::optional<BlockReference> loan = shared_memory_ ? shared_memory_->lend(peer, block) : std::nullopt;
+  if (!loan) {
+    send_part(ZmqMessage::share(block), 0);
+    return;
+  }
+  send_part(ZmqMessage(), ZMQ_SNDMORE);
+  send_part(ZmqMessage::copy_of(std::as_bytes(std::span(&*loan, 1))), 0);
+  statistics_.bytes_lent += block->size;
 }
 
 void ZmqTransport::keep_waiting(Rank peer, wire::EncodedFrame encoded) {
@@ -312,9 +328,9 @@ std::optional<ReceivedFrame> ZmqTransport::receive(std::chrono::steady_clock::ti
 }
 
 std::optional<ReceivedFrame> ZmqTransport::decode(Arrival arrival) {
-  const std::size_t bytes = arrival.head.bytes().size() + (arrival.block ? arrival.block->bytes().size() : 0);
-  BufferRef block;
+  BufferRef block = std::move(arrival.lent_block);
   if (arrival.block) block = to_buffer(std::move(*arrival.block), pool_);
+  const std::size_t bytes = arrival.head.bytes().size() + (block ? block->size : 0);
   wire::Decoded decoded = wire::decode(arrival.head.bytes(), std::move(block), arrival.peer, expected_);
   if (decoded.frame) {
     traffic_.received(decoded.frame->message, bytes);
@@ -332,7 +348,9 @@ void ZmqTransport::count_drop(std::string reason) {
 
 // Afterwards there are arrivals, or the socket signals the next one.
 void ZmqTransport::fetch() {
+  std::vector<BufferRef> given_back;  // dropped without the mutex
   const std::lock_guard lock(mutex_);
+  if (shared_memory_) given_back = shared_memory_->take_back();
   for (;;) {
     for (int i = 0; i < kFetchFramesMax && fetch_one(); ++i) {
     }
@@ -348,33 +366,46 @@ void ZmqTransport::fetch() {
 bool ZmqTransport::fetch_one() {
   ZmqMessage routing_id;
   if (!receive_part(routing_id)) return false;
-  Arrival arrival;
-  std::size_t parts = 0;
-  std::size_t bytes = 0;
+  std::vector<ZmqMessage> parts;
   for (bool more = routing_id.has_more(); more;) {
     ZmqMessage part;
     if (!receive_part(part)) break;
     more = part.has_more();
-    bytes += part.bytes().size();
-    if (++parts == 1) {
-      arrival.head = std::move(part);
-    } else if (parts == 2) {
-      arrival.block = std::move(part);
-    }
+    statistics_.bytes_received += part.bytes().size();
+    if (parts.size() <= kPartsMax) parts.push_back(std::move(part));
   }
   ++statistics_.frames_received;
-  statistics_.bytes_received += bytes;
   const std::optional<Rank> peer = identify(routing_id.bytes());
   if (!peer) {
     count_drop("from a connection that is none of this job's");
-  } else if (parts < 1 || parts > 2) {
-    count_drop(fmt::format("from rank {}: frame in {} parts", *peer, parts));
-  } else {
-    arrival.peer = *peer;
-    unheard_.erase(*peer);
-    arrivals_.push_back(std::move(arrival));
+    return true;
   }
+  Arrival arrival;
+  arrival.peer = *peer;
+  if (const std::string problem = put_together(parts, arrival); !problem.empty()) {
+    count_drop(fmt::format("from rank {}: {}", *peer, problem));
+    return true;
+  }
+  unheard_.erase(*peer);
+  arrivals_.push_back(std::move(arrival));
   return true;
+}
+
+// The head; or the head and the block; or the head, an empty part and where the block is. Returns what is wrong.
+std::string ZmqTransport::put_together(std::vector<ZmqMessage>& parts, Arrival& arrival) {
+  if (parts.empty() || parts.size() > kPartsMax) return fmt::format("frame in {} parts", parts.size());
+  arrival.head = std::move(parts[0]);
+  if (parts.size() < kPartsMax) {
+    if (parts.size() == 2) arrival.block = std::move(parts[1]);
+    return {};
+  }
+  BlockReference reference;
+  if (!parts[1].bytes().empty() || parts[2].bytes().size() != sizeof reference) return "frame in 3 parts";
+  std::memcpy(&reference, parts[2].bytes().data(), sizeof reference);
+  if (shared_memory_) arrival.lent_block = shared_memory_->borrow(arrival.peer, reference);
+  if (!arrival.lent_block) return "its block is in memory that can't be read here";
+  statistics_.bytes_received += reference.bytes - sizeof reference;
+  return {};
 }
 
 bool ZmqTransport::receive_part(ZmqMessage& part) {

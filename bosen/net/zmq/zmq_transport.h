@@ -7,8 +7,8 @@
 // sender that finds that something has arrived tells the receiver.
 //
 // A frame is two or three parts on the socket: the peer's routing id, the head, the block if there is one. A received
-// block keeps the memory that libzmq read it into. Frames for a peer that has not connected yet wait here, a bounded
-// number.
+// block keeps the memory that libzmq read it into. Where the peer can read this process's memory, an empty part and a
+// reference stand for the block. Frames for a peer that has not connected yet wait here, a bounded number.
 
 #include <array>
 #include <atomic>
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "bosen/base/buffer.h"
+#include "bosen/net/shm/shared_memory.h"
 #include "bosen/net/transport.h"
 #include "bosen/net/zmq/zmq_message.h"
 
@@ -49,6 +50,9 @@ class ZmqTransport final : public Transport {
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
 
+  /// Lends blocks to peers that can read this memory, and borrows theirs: once, before `set_context`.
+  void set_shared_memory(std::unique_ptr<SharedMemory> memory) { shared_memory_ = std::move(memory); }
+
   /// Tells what frames must look like: once, before `connect` and `send`. Frames that arrive earlier wait.
   void set_context(wire::DecodeContext context);
 
@@ -67,6 +71,7 @@ class ZmqTransport final : public Transport {
     Rank peer = 0;
     ZmqMessage head;
     std::optional<ZmqMessage> block;
+    BufferRef lent_block;
   };
 
   void set_option(int option, int value);
@@ -77,7 +82,10 @@ class ZmqTransport final : public Transport {
   void listen_ipc();
 
   [[nodiscard]] RoutingId routing_id(char kind, Rank peer, std::uint64_t token) const;
+  [[nodiscard]] bool lends_to(Rank peer) const { return shared_memory_ && shared_memory_->reaches(peer); }
   bool try_send(Rank peer, const wire::EncodedFrame& encoded);
+  void send_part(ZmqMessage part, int flags);
+  void send_block(Rank peer, const BufferRef& block);
   void keep_waiting(Rank peer, wire::EncodedFrame encoded);
   void send_waiting();
   [[nodiscard]] bool has_arrivals();
@@ -85,6 +93,7 @@ class ZmqTransport final : public Transport {
 
   void fetch();
   bool fetch_one();
+  std::string put_together(std::vector<ZmqMessage>& parts, Arrival& arrival);
   bool receive_part(ZmqMessage& part);
   [[nodiscard]] std::optional<Rank> identify(std::span<const std::byte> routing_id) const;
   std::optional<ReceivedFrame> decode(Arrival arrival);
@@ -108,6 +117,7 @@ class ZmqTransport final : public Transport {
   std::atomic<bool> wake_requested_{false};
 
   TrafficMeter traffic_;
+  std::unique_ptr<SharedMemory> shared_memory_;  // none: all blocks are copied; guarded by mutex_ where it asks for that
 
   mutable std::mutex mutex_;
   // All guarded by mutex_.

@@ -22,25 +22,30 @@ using testing::AllOf;
 using testing::HasSubstr;
 using wire::NodeId;
 
-/// The tests that hold for every kind of address.
+/// The tests that hold for every kind of address, and for processes that share memory.
 class ZmqTransportTest : public ::testing::TestWithParam<std::string> {
  protected:
   /// Processes 0 .. count - 1, each connected to all of lower rank.
   void start(int count) {
+    auto memories = test::open_memories(GetParam() == "shm" ? count : 0);
+    memories.resize(static_cast<std::size_t>(count));
     for (Rank rank = 0; rank < count; ++rank) {
-      processes_.push_back(std::make_unique<NetProcess>(rank, count));
+      const ZmqOptions options{.rank = rank};
+      processes_.push_back(
+          std::make_unique<NetProcess>(options, count, std::move(memories[static_cast<std::size_t>(rank)])));
       for (Rank lower = 0; lower < rank; ++lower) {
-        process(rank).transport.connect(lower, process(lower).address(GetParam()));
+        process(rank).transport.connect(lower, process(lower).address(kind()));
       }
     }
   }
+  [[nodiscard]] std::string kind() const { return GetParam() == "shm" ? "ipc" : GetParam(); }
   NetProcess& process(Rank rank) { return *processes_[static_cast<std::size_t>(rank)]; }
 
  private:
   std::vector<std::unique_ptr<NetProcess>> processes_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, ZmqTransportTest, testing::Values("tcp", "ipc"),
+INSTANTIATE_TEST_SUITE_P(Over, ZmqTransportTest, testing::Values("tcp", "ipc", "shm"),
                          [](const auto& instance) { return instance.param; });
 
 TEST_P(ZmqTransportTest, DeliversEveryKindOfMessage) {
@@ -111,7 +116,7 @@ TEST_P(ZmqTransportTest, KeepsFramesForAPeerThatConnectsLater) {
   NetProcess early(0, 2);
   for (std::uint64_t i = 0; i < 10; ++i) early.send_release(1, i);
   NetProcess late(1, 2);
-  late.transport.connect(0, early.address(GetParam()));
+  late.transport.connect(0, early.address(kind()));
   const std::jthread reception([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) early.transport.receive(test::in(std::chrono::milliseconds(5)));
   });
@@ -126,10 +131,10 @@ TEST_P(ZmqTransportTest, NamesThePeersThatItNeverHeardFrom) {
   NetProcess lower(0, 2);
   lower.send_release(1, 1);
   EXPECT_THAT(lower.transport.statistics().unreached,
-              AllOf(HasSubstr("no connection from rank 1 to "), HasSubstr(lower.address(GetParam()))));
+              AllOf(HasSubstr("no connection from rank 1 to "), HasSubstr(lower.address(kind()))));
   NetProcess higher(1, 2);
-  higher.transport.connect(0, lower.address(GetParam()));
-  EXPECT_EQ(higher.transport.statistics().unreached, "no answer from rank 0 at " + lower.address(GetParam()));
+  higher.transport.connect(0, lower.address(kind()));
+  EXPECT_EQ(higher.transport.statistics().unreached, "no answer from rank 0 at " + lower.address(kind()));
   higher.send_barrier(0, 1);
   ASSERT_TRUE(receive_soon(lower));
   lower.send_release(1, 2);
@@ -142,7 +147,7 @@ TEST_P(ZmqTransportTest, KeepsFramesThatArriveBeforeItKnowsTheJob) {
   BufferPool pool;
   ZmqTransport unprepared({.rank = 0}, pool);
   NetProcess sender(1, 2);
-  sender.transport.connect(0, test::address_of_kind(unprepared, GetParam()));
+  sender.transport.connect(0, test::address_of_kind(unprepared, kind()));
   for (std::uint64_t i = 0; i < 10; ++i) sender.send_barrier(0, i);
   EXPECT_FALSE(unprepared.receive(test::in(std::chrono::milliseconds(1))));
   unprepared.set_context(test::sample_context(2));
@@ -242,7 +247,7 @@ TEST_P(ZmqTransportTest, DropsAndCountsFramesOfAnotherJob) {
   wire::DecodeContext context = test::sample_context(2);
   context.job = 99;
   stranger.set_context(context);
-  stranger.connect(0, own.address(GetParam()));
+  stranger.connect(0, own.address(kind()));
   stranger.send(0, test::sample_frame(NodeId::client(1), NodeId::shard(0), wire::BarrierArrive{1}));
   EXPECT_TRUE(test::eventually([&] {
     EXPECT_FALSE(own.transport.receive(test::in(std::chrono::milliseconds(5))));

@@ -1,0 +1,54 @@
+#include "bosen/net/shm/shared_memory.h"
+
+#include <utility>
+
+#include "bosen/base/assert.h"
+#include "bosen/base/limits.h"
+
+namespace bosen::net {
+
+SharedMemory::SharedMemory(Rank own) : own_(own), segment_(std::make_shared<SharedSegment>()) {}
+
+SharedMemory::~SharedMemory() { segment_->close(); }
+
+void SharedMemory::open(Rank peer, const std::string& address) { peers_[peer] = PeerSegment::open(address, own_); }
+
+bool SharedMemory::reaches(Rank peer) const {
+  return segment_->control().readers[static_cast<std::size_t>(peer)].load(std::memory_order_acquire) != 0;
+}
+
+std::optional<BlockReference> SharedMemory::lend(Rank peer, const BufferRef& block) {
+  if (block->size < limits::kSharedBlockBytesMin || !segment_->holds(block->data) || !reaches(peer)) return {};
+  if (free_loans_.empty()) {
+    if (loans_.size() == limits::kLoansMax) return {};
+    free_loans_.push_back(static_cast<std::uint32_t>(loans_.size()));
+    loans_.emplace_back();
+  }
+  const std::uint32_t loan = free_loans_.back();
+  free_loans_.pop_back();
+  loans_[loan] = block;
+  return BlockReference{segment_->offset_of(block->data), block->size, loan};
+}
+
+std::vector<BufferRef> SharedMemory::take_back() {
+  std::vector<BufferRef> blocks;
+  SegmentControl& control = segment_->control();
+  if (control.returned.load(std::memory_order_relaxed) == 0) return blocks;
+  std::uint32_t next = control.returned.exchange(0, std::memory_order_acquire);
+  while (next != 0) {
+    const std::uint32_t loan = next - 1;
+    // What others wrote is not relied on: a number that is not lent ends the list, and what follows stays lent.
+    if (loan >= loans_.size() || !loans_[loan]) break;
+    next = control.returned_before[loan].load(std::memory_order_relaxed);
+    blocks.push_back(std::exchange(loans_[loan], {}));
+    free_loans_.push_back(loan);
+  }
+  return blocks;
+}
+
+BufferRef SharedMemory::borrow(Rank peer, const BlockReference& reference) const {
+  const auto segment = peers_.find(peer);
+  return segment == peers_.end() ? BufferRef{} : segment->second->borrow(reference);
+}
+
+}  // namespace bosen::net
