@@ -47,7 +47,8 @@ Section describe_build() {
                                    kSanitized ? ", sanitizers: " BOSEN_BUILD_SANITIZERS : "")},
            {"compiler", BOSEN_BUILD_COMPILER},
            {"libraries", BOSEN_BUILD_LIBRARIES},
-           {"transports", "in one process: none needed; on one host: ZeroMQ ipc; between hosts: ZeroMQ tcp"}}};
+           {"transports",
+            "in one process: none needed; on one host: shared memory and ZeroMQ ipc; between hosts: ZeroMQ tcp"}}};
 }
 
 Section describe_machine(const launch::Machine& machine) {
@@ -58,9 +59,9 @@ Section describe_machine(const launch::Machine& machine) {
        {"system", machine.system},
        {"processor", fmt::format("{}; {} of {} cores are ours", processor, machine.cores, machine.cores_online)},
        {"memory", fmt::format("{} free of {}", gibibytes(machine.memory_free_bytes), gibibytes(machine.memory_bytes))},
-       {"shared memory", machine.shared_memory_free_bytes
-                             ? gibibytes(*machine.shared_memory_free_bytes) + " free in /dev/shm"
-                             : "no /dev/shm"},
+       {"shared memory", machine.shares_memory_problem.empty()
+                             ? "processes of this host read each other's rows in place"
+                             : "rows are copied between processes of this host: " + machine.shares_memory_problem},
        {"open files", fmt::format("{}, at most {}", count(machine.open_files), count(machine.open_files_hard))}}};
 }
 

@@ -1,13 +1,17 @@
 #include "bosen/launch/machine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
+
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <string_view>
@@ -67,6 +71,17 @@ std::int64_t limit_value(rlim_t limit) {
   return limit == RLIM_INFINITY || limit > kMost ? -1 : static_cast<std::int64_t>(limit);
 }
 
+/// Makes memory and opens it as another process does. Returns what is wrong.
+std::string try_to_share_memory() {
+  const int memory = ::memfd_create("bosen-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (memory < 0) return fmt::format("the system has none ({})", std::strerror(errno));
+  const int opened = ::open(fmt::format("/proc/{}/fd/{}", ::getpid(), memory).c_str(), O_RDWR | O_CLOEXEC);
+  const int error = errno;
+  if (opened >= 0) ::close(opened);
+  ::close(memory);
+  return opened >= 0 ? "" : fmt::format("/proc does not let it be opened ({})", std::strerror(error));
+}
+
 }  // namespace
 
 Machine look_at_machine() {
@@ -91,10 +106,7 @@ Machine look_at_machine() {
     machine.open_files = limit_value(files.rlim_cur);
     machine.open_files_hard = limit_value(files.rlim_max);
   }
-  struct statvfs shared {};
-  if (::statvfs("/dev/shm", &shared) == 0) {
-    machine.shared_memory_free_bytes = static_cast<std::int64_t>(shared.f_bavail * shared.f_frsize);
-  }
+  machine.shares_memory_problem = try_to_share_memory();
   return machine;
 }
 

@@ -18,7 +18,7 @@ struct Machine {
   std::int64_t memory_free_bytes = 0;
   std::int64_t open_files = 0;  ///< soft limit; -1: no limit
   std::int64_t open_files_hard = 0;
-  std::optional<std::int64_t> shared_memory_free_bytes;  ///< in /dev/shm; nothing where there is none
+  std::string shares_memory_problem;  ///< why processes of it cannot read each other's blocks of rows; empty: they can
 };
 
 Machine look_at_machine();

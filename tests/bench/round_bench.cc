@@ -29,16 +29,22 @@ void round_embedded(benchmark::State& state) { measure(state, {}); }
 void round_two_workers(benchmark::State& state) { measure(state, {.workers = 2}); }
 void round_two_processes_tcp(benchmark::State& state) { measure(state, {.processes = 2}); }
 void round_two_processes_ipc(benchmark::State& state) { measure(state, {.processes = 2, .transport = "ipc"}); }
+void round_two_processes_shm(benchmark::State& state) { measure(state, {.processes = 2, .transport = "shm"}); }
 void small_round_embedded(benchmark::State& state) { measure(state, {.rows = 10, .columns = 100}); }
 void small_round_two_processes_tcp(benchmark::State& state) {
   measure(state, {.rows = 10, .columns = 100, .processes = 2});
+}
+void small_round_two_processes_shm(benchmark::State& state) {
+  measure(state, {.rows = 10, .columns = 100, .processes = 2, .transport = "shm"});
 }
 BENCHMARK(round_embedded)->Arg(1000)->UseManualTime()->Iterations(3);
 BENCHMARK(round_two_workers)->Arg(1000)->UseManualTime()->Iterations(3);
 BENCHMARK(round_two_processes_tcp)->Arg(300)->UseManualTime()->Iterations(3);
 BENCHMARK(round_two_processes_ipc)->Arg(300)->UseManualTime()->Iterations(3);
+BENCHMARK(round_two_processes_shm)->Arg(300)->UseManualTime()->Iterations(3);
 BENCHMARK(small_round_embedded)->Arg(20'000)->UseManualTime()->Iterations(3);
 BENCHMARK(small_round_two_processes_tcp)->Arg(5'000)->UseManualTime()->Iterations(3);
+BENCHMARK(small_round_two_processes_shm)->Arg(5'000)->UseManualTime()->Iterations(3);
 
 void floor_memcpy(benchmark::State& state) {
   const std::vector<char> from(static_cast<std::size_t>(state.range(0)), 1);

@@ -60,6 +60,13 @@ class GuaranteeTest(unittest.TestCase):
                 self.check(launcher, ["--consistency", model, "--staleness", "1", "--workers", str(workers),
                                       "--transport", transport])
 
+    def test_rows_in_shared_memory(self):
+        """So many rows that their blocks are lent."""
+        for model in MODELS:
+            with self.subTest(model=model):
+                self.check([BOSEN, "run", "-n", "3", "--"], ["--consistency", model, "--staleness", "1", "--workers", "2",
+                                                             "--transport", "shm", "--rows", "3000"], clocks="8")
+
     def test_processes_with_different_numbers_of_workers(self):
         for model in MODELS:
             with self.subTest(model=model):
@@ -102,7 +109,7 @@ class GuaranteeTest(unittest.TestCase):
 
 class ChannelTest(unittest.TestCase):
     def test_brings_letters_of_every_length(self):
-        for processes, transport in [(1, "auto"), (3, "tcp"), (3, "ipc")]:
+        for processes, transport in [(1, "auto"), (3, "tcp"), (3, "ipc"), (3, "shm")]:
             with self.subTest(processes=processes, transport=transport):
                 launcher = [] if processes == 1 else [BOSEN, "run", "-n", str(processes), "--"]
                 result = run([*launcher, LETTERS, "--workers", "2", "--transport", transport])
@@ -113,7 +120,7 @@ class ChannelTest(unittest.TestCase):
 class PriorityTest(unittest.TestCase):
     def test_all_arrives_whatever_overtakes_it(self):
         """80 MB of gradients, in tables and channels each of its own priority, over links that are always full."""
-        for processes, transport in [(2, "tcp")] if SANITIZED else [(2, "tcp"), (3, "ipc")]:
+        for processes, transport in [(2, "shm")] if SANITIZED else [(2, "tcp"), (3, "ipc"), (3, "shm")]:
             with self.subTest(processes=processes, transport=transport):
                 result = run([BOSEN, "run", "-n", str(processes), "--", WAIT_FREE_BACKPROP, "--transport", transport,
                               "--compute-ms", "0", "--iterations", "1"])
@@ -123,7 +130,7 @@ class PriorityTest(unittest.TestCase):
 
 class OwnUpdaterTest(unittest.TestCase):
     def test_runs_on_every_shard(self):
-        for processes, servers, transport in [(1, 0, "auto"), (2, 0, "tcp"), (2, 1, "ipc"), (2, 2, "tcp")]:
+        for processes, servers, transport in [(1, 0, "auto"), (2, 0, "shm"), (2, 1, "ipc"), (2, 2, "tcp")]:
             with self.subTest(processes=processes, servers=servers, transport=transport):
                 launcher = [BOSEN, "run", "-n", str(processes), "--servers", str(servers), "--"] if processes > 1 else []
                 result = run([*launcher, OWN_UPDATER, "--workers", "2", "--transport", transport])

@@ -42,7 +42,7 @@ std::string path_of(const SegmentAddress& address) {
 }
 
 std::size_t checked_size(int file, const SegmentAddress& address) {
-  struct stat status{};
+  struct stat status {};
   const int seals = ::fcntl(file, F_GET_SEALS);
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || ::fstat(file, &status) != 0 ||
       status.st_size <= static_cast<off_t>(kBlocksOffset)) {

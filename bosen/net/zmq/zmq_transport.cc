@@ -28,8 +28,6 @@ constexpr char kOutgoing = 'C';
 
 // Frames fetched at a time: enough to take the mutex rarely, few enough that senders do not wait for it.
 constexpr int kFetchFramesMax = 64;
-// Parts of a frame beside the routing id.
-constexpr std::size_t kPartsMax = 3;
 // While frames wait for a peer to connect, the receiving thread looks so often whether it has.
 constexpr std::chrono::milliseconds kConnectionCheck{10};
 
@@ -328,10 +326,11 @@ std::optional<ReceivedFrame> ZmqTransport::receive(std::chrono::steady_clock::ti
 }
 
 std::optional<ReceivedFrame> ZmqTransport::decode(Arrival arrival) {
-  BufferRef block = std::move(arrival.lent_block);
-  if (arrival.block) block = to_buffer(std::move(*arrival.block), pool_);
-  const std::size_t bytes = arrival.head.bytes().size() + (block ? block->size : 0);
-  wire::Decoded decoded = wire::decode(arrival.head.bytes(), std::move(block), arrival.peer, expected_);
+  FrameParts& parts = arrival.parts;
+  BufferRef block = std::move(parts.lent_block);
+  if (parts.block) block = to_buffer(std::move(*parts.block), pool_);
+  const std::size_t bytes = parts.head.bytes().size() + (block ? block->size : 0);
+  wire::Decoded decoded = wire::decode(parts.head.bytes(), std::move(block), arrival.peer, expected_);
   if (decoded.frame) {
     traffic_.received(decoded.frame->message, bytes);
     return ReceivedFrame{arrival.peer, std::move(*decoded.frame)};
@@ -372,7 +371,7 @@ bool ZmqTransport::fetch_one() {
     if (!receive_part(part)) break;
     more = part.has_more();
     statistics_.bytes_received += part.bytes().size();
-    if (parts.size() <= kPartsMax) parts.push_back(std::move(part));
+    if (parts.size() <= FrameParts::kMost) parts.push_back(std::move(part));
   }
   ++statistics_.frames_received;
   const std::optional<Rank> peer = identify(routing_id.bytes());
@@ -382,30 +381,15 @@ bool ZmqTransport::fetch_one() {
   }
   Arrival arrival;
   arrival.peer = *peer;
-  if (const std::string problem = put_together(parts, arrival); !problem.empty()) {
+  if (const std::string problem = arrival.parts.take(parts, *peer, shared_memory_.get()); !problem.empty()) {
     count_drop(fmt::format("from rank {}: {}", *peer, problem));
     return true;
   }
+  if (const BufferRef& lent = arrival.parts.lent_block)
+    statistics_.bytes_received += lent->size - sizeof(BlockReference);
   unheard_.erase(*peer);
   arrivals_.push_back(std::move(arrival));
   return true;
-}
-
-// The head; or the head and the block; or the head, an empty part and where the block is. Returns what is wrong.
-std::string ZmqTransport::put_together(std::vector<ZmqMessage>& parts, Arrival& arrival) {
-  if (parts.empty() || parts.size() > kPartsMax) return fmt::format("frame in {} parts", parts.size());
-  arrival.head = std::move(parts[0]);
-  if (parts.size() < kPartsMax) {
-    if (parts.size() == 2) arrival.block = std::move(parts[1]);
-    return {};
-  }
-  BlockReference reference;
-  if (!parts[1].bytes().empty() || parts[2].bytes().size() != sizeof reference) return "frame in 3 parts";
-  std::memcpy(&reference, parts[2].bytes().data(), sizeof reference);
-  if (shared_memory_) arrival.lent_block = shared_memory_->borrow(arrival.peer, reference);
-  if (!arrival.lent_block) return "its block is in memory that can't be read here";
-  statistics_.bytes_received += reference.bytes - sizeof reference;
-  return {};
 }
 
 bool ZmqTransport::receive_part(ZmqMessage& part) {

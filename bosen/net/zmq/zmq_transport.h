@@ -24,6 +24,7 @@
 #include "bosen/base/buffer.h"
 #include "bosen/net/shm/shared_memory.h"
 #include "bosen/net/transport.h"
+#include "bosen/net/zmq/frame_parts.h"
 #include "bosen/net/zmq/zmq_message.h"
 
 namespace bosen::net {
@@ -69,9 +70,7 @@ class ZmqTransport final : public Transport {
   using RoutingId = std::array<std::byte, 13>;
   struct Arrival {
     Rank peer = 0;
-    ZmqMessage head;
-    std::optional<ZmqMessage> block;
-    BufferRef lent_block;
+    FrameParts parts;
   };
 
   void set_option(int option, int value);
@@ -93,7 +92,6 @@ class ZmqTransport final : public Transport {
 
   void fetch();
   bool fetch_one();
-  std::string put_together(std::vector<ZmqMessage>& parts, Arrival& arrival);
   bool receive_part(ZmqMessage& part);
   [[nodiscard]] std::optional<Rank> identify(std::span<const std::byte> routing_id) const;
   std::optional<ReceivedFrame> decode(Arrival arrival);
@@ -117,7 +115,8 @@ class ZmqTransport final : public Transport {
   std::atomic<bool> wake_requested_{false};
 
   TrafficMeter traffic_;
-  std::unique_ptr<SharedMemory> shared_memory_;  // none: all blocks are copied; guarded by mutex_ where it asks for that
+  std::unique_ptr<SharedMemory>
+      shared_memory_;  // none: all blocks are copied; guarded by mutex_ where it asks for that
 
   mutable std::mutex mutex_;
   // All guarded by mutex_.

@@ -163,7 +163,7 @@ TEST_F(SharedMemoryTest, EmptiedBlocksTakeNoMemory) {
   auto& segment = static_cast<SharedSegment&>(*memory(0).block_memory());
   const SegmentAddress address = SegmentAddress::parse(segment.address());
   const auto bytes_used = [&] {
-    struct stat status{};
+    struct stat status {};
     EXPECT_EQ(::fstat(static_cast<int>(address.file), &status), 0);
     return static_cast<std::size_t>(status.st_blocks) * 512;
   };
@@ -208,8 +208,9 @@ TEST(SharedMemoryAddressTest, ReadsWhatItWrites) {
 }
 
 TEST(SharedMemoryAddressTest, RefusesWhatIsNone) {
-  for (const char* text : {"", "shm://", "shm://1", "shm://1/2", "shm://1/2/", "shm://1/2/x", "shm://1/2/3/4", "shm:/1/2/3",
-                           "shm://1/2/3/", "shm://01/2/3", "shm://1/../3", "ipc://1/2/3", "shm://1/2/11111111111111111"}) {
+  for (const char* text :
+       {"", "shm://", "shm://1", "shm://1/2", "shm://1/2/", "shm://1/2/x", "shm://1/2/3/4", "shm:/1/2/3",
+        "shm://1/2/3/", "shm://01/2/3", "shm://1/../3", "ipc://1/2/3", "shm://1/2/11111111111111111"}) {
     EXPECT_THAT(problem_with(text), HasSubstr("is no address of shared memory")) << text;
   }
 }
