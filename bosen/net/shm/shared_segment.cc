@@ -30,6 +30,15 @@ std::size_t capacity() {
   return bytes;
 }
 
+/// Takes a place of that size out, if there is one.
+bool pop(std::map<std::size_t, std::vector<std::uint64_t>>& places, std::size_t bytes, std::uint64_t& offset) {
+  const auto found = places.find(bytes);
+  if (found == places.end() || found->second.empty()) return false;
+  offset = found->second.back();
+  found->second.pop_back();
+  return true;
+}
+
 [[noreturn]] void fail(const char* what) {
   throw Error(ErrorKind::kNetwork, fmt::format("{} ({})", what, std::strerror(errno)));
 }
@@ -77,39 +86,43 @@ bool SharedSegment::allocate(std::uint64_t offset, std::size_t bytes) const {
 }
 
 std::byte* SharedSegment::take(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
   std::uint64_t offset = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto emptied = emptied_.find(bytes);
-    if (emptied != emptied_.end() && !emptied->second.empty()) {
-      offset = emptied->second.back();
-      emptied->second.pop_back();
-    } else if (bytes <= blocks_.bytes() - used_) {
-      offset = used_;
-      used_ += bytes;
-    } else {
-      return nullptr;
-    }
+  if (pop(kept_, bytes, offset)) return blocks_.data() + offset;
+  empty(bytes);
+  if (!pop(emptied_, bytes, offset)) {
+    if (bytes > blocks_.bytes() - used_) return nullptr;
+    offset = used_;
+    used_ += bytes;
   }
   if (allocate(kBlocksOffset + offset, bytes)) return blocks_.data() + offset;
-  const std::lock_guard lock(mutex_);
   emptied_[bytes].push_back(offset);
   return nullptr;
 }
 
 void SharedSegment::give_back(std::byte* data, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return;
-  const auto offset = static_cast<std::uint64_t>(data - blocks_.data());
-  // Whole pages only; neighbours have the others.
+  if (!closed_) kept_[bytes].push_back(static_cast<std::uint64_t>(data - blocks_.data()));
+}
+
+// Gives the system the pages of blocks of other sizes that nobody uses, so many bytes of them if there are.
+void SharedSegment::empty(std::size_t bytes) {
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  const std::uint64_t begin = (offset + page - 1) / page * page;
-  const std::uint64_t end = (offset + bytes) / page * page;
-  if (begin < end) {
-    ::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(kBlocksOffset + begin),
-                static_cast<off_t>(end - begin));
+  std::size_t done = 0;
+  for (auto& [size, offsets] : kept_) {
+    while (!offsets.empty() && done < bytes) {
+      const std::uint64_t offset = offsets.back();
+      offsets.pop_back();
+      emptied_[size].push_back(offset);
+      done += size;
+      // Whole pages only; neighbours have the others.
+      const std::uint64_t begin = (offset + page - 1) / page * page;
+      const std::uint64_t end = (offset + size) / page * page;
+      if (begin >= end) continue;
+      ::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(kBlocksOffset + begin),
+                  static_cast<off_t>(end - begin));
+    }
   }
-  emptied_[bytes].push_back(offset);
 }
 
 bool SharedSegment::holds(const std::byte* data) const {

@@ -42,7 +42,10 @@ class SharedSegment final : public BlockMemory {
   }
 
  private:
+  using Places = std::map<std::size_t, std::vector<std::uint64_t>>;  // offsets within blocks_, by size
+
   [[nodiscard]] bool allocate(std::uint64_t offset, std::size_t bytes) const;
+  void empty(std::size_t bytes);
 
   int file_ = -1;
   std::size_t capacity_ = 0;
@@ -50,9 +53,10 @@ class SharedSegment final : public BlockMemory {
   Mapping blocks_;
 
   std::mutex mutex_;
-  // All guarded by mutex_. Offsets are within blocks_.
-  std::uint64_t used_ = 0;                                     // what lies beyond was never given out
-  std::map<std::size_t, std::vector<std::uint64_t>> emptied_;  // given back, without pages; by size
+  // All guarded by mutex_.
+  std::uint64_t used_ = 0;  // what lies beyond was never given out
+  Places kept_;             // given back, with their pages: new ones would have to be cleared first
+  Places emptied_;          // given back, without pages
   bool closed_ = false;
 };
 

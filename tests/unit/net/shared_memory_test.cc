@@ -158,8 +158,8 @@ TEST_F(SharedMemoryTest, NonsenseInTheListOfReturnsKeepsBlocksLent) {
   EXPECT_TRUE(block->unique());
 }
 
-// Memory of blocks that the pool does not keep goes back to the system.
-TEST_F(SharedMemoryTest, EmptiedBlocksTakeNoMemory) {
+// Blocks that the pool does not keep stay for others of their size, and make room for those of other sizes.
+TEST_F(SharedMemoryTest, MemoryDoesNotGrowWithTheSizesThatWereUsed) {
   auto& segment = static_cast<SharedSegment&>(*memory(0).block_memory());
   const SegmentAddress address = SegmentAddress::parse(segment.address());
   const auto bytes_used = [&] {
@@ -168,11 +168,18 @@ TEST_F(SharedMemoryTest, EmptiedBlocksTakeNoMemory) {
     return static_cast<std::size_t>(status.st_blocks) * 512;
   };
   const std::size_t before = bytes_used();
-  std::byte* const data = segment.take(kBytes);
-  EXPECT_GE(bytes_used(), before + kBytes);
-  segment.give_back(data, kBytes);
-  EXPECT_LE(bytes_used(), before);
-  EXPECT_EQ(segment.take(kBytes), data);
+  std::vector<std::byte*> blocks;
+  for (int i = 0; i < 8; ++i) blocks.push_back(segment.take(kBytes));
+  EXPECT_EQ(bytes_used(), before + 8 * kBytes);
+  for (std::byte* block : blocks) segment.give_back(block, kBytes);
+  EXPECT_EQ(bytes_used(), before + 8 * kBytes);
+  EXPECT_EQ(segment.take(kBytes), blocks.back());
+  segment.take(4 * kBytes);
+  EXPECT_EQ(bytes_used(), before + 8 * kBytes);
+  segment.take(4 * kBytes);
+  EXPECT_EQ(bytes_used(), before + 9 * kBytes);
+  std::memset(segment.take(kBytes), 1, kBytes);  // one that had been emptied
+  EXPECT_EQ(bytes_used(), before + 10 * kBytes);
 }
 
 TEST_F(SharedMemoryTest, WhatWasLentStaysReadableWhenItsOwnerHasLeft) {
