@@ -47,7 +47,7 @@ inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytesMax / 16;
 inline constexpr std::size_t kAskEveryBytes = kBlockBytes / 2;
 /// Frames from one peer that may wait for an earlier one.
 inline constexpr std::size_t kReceiveWindowFrames = 2 * kSendWindowFrames;
-/// Bytes that wait for one peer before a worker that advances has to wait too.
+/// Bytes that wait for peers that do not keep up, all of them together, before a worker that advances has to wait too.
 inline constexpr std::size_t kSendQueueBytesMax = std::size_t{256} << 20;
 /// Messages that wait for a shard or a client before whoever receives more has them handled first.
 inline constexpr std::size_t kInboxMessages = 256;

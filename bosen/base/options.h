@@ -58,7 +58,7 @@ struct TableOptions {
   std::int32_t priority = 0;  ///< of what waits for the network, tables and channels of higher priority go first
 };
 
-/// Options of one channel; every process must give the same.
+/// Options of one channel; every process must give the same capacity.
 struct ChannelOptions {
   int capacity = 64;          ///< messages that may wait at a receiving worker from one sending worker
   std::int32_t priority = 0;  ///< of what waits for the network, tables and channels of higher priority go first

@@ -24,7 +24,7 @@ struct Member {
   std::string host;     ///< as in the host list
   std::string machine;  ///< the same for processes that can share ipc endpoints
   std::int64_t pid = 0;
-  std::string version;  ///< of bosen; all must be the same
+  std::string version;  ///< of bosen and of its frames; all must be the same
   int workers = 0;      ///< 0: a dedicated server
   int shards = 0;
   std::vector<std::string> addresses;  ///< of its transport

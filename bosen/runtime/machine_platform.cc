@@ -22,6 +22,7 @@
 #include "bosen/net/zmq/zmq_transport.h"
 #include "bosen/runtime/job_control.h"
 #include "bosen/runtime/network_thread.h"
+#include "bosen/wire/frame_header.h"
 
 namespace bosen::runtime {
 namespace {
@@ -121,7 +122,7 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport, con
   own.host = spec.host;
   own.machine = net::host_identity();
   own.pid = ::getpid();
-  own.version = kVersion;
+  own.version = std::string(kVersion) + " (wire " + std::to_string(wire::kWireVersion) + ")";
   own.workers = serves_only ? 0 : spec.options.workers;
   own.shards = serves_only || spec.job.servers == 0 ? std::max(1, spec.options.shards) : 0;
   own.addresses = transport.addresses();

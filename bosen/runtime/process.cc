@@ -217,7 +217,7 @@ TableHandle& Process::create_table(const std::string& name, const wire::RowShape
     creation = client_->table_creation(id);
     return creation.done();
   };
-  wait_until(created, [&] { return "every process to make table '" + name + "'"; });
+  wait_until(created, [&] { return "waits for every process to make table '" + name + "'"; });
   if (!creation.problem.empty()) refuse("table '" + name + "': " + creation.problem);
   tables_.push_back(std::make_unique<TableHandle>(*this, *table, id));
   if (!options.staleness && table->model().has_staleness()) tuned_tables_.push_back(table);
@@ -252,7 +252,7 @@ ChannelHandle& Process::make_channel(const std::string& name, const ChannelOptio
     creation = client_->channel_creation(id);
     return creation.done();
   };
-  wait_until(created, [&] { return "every process to make channel '" + name + "'"; });
+  wait_until(created, [&] { return "waits for every process to make channel '" + name + "'"; });
   if (!creation.problem.empty()) refuse("channel '" + name + "': " + creation.problem);
   channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel, id));
   return *channels_.back();

@@ -96,13 +96,14 @@ void Process::gather_statistics(ChannelHandle& channel) {
   channel.send(speaker, 0, kStatisticsTag, statistics_.to_bytes());
   if (members_.rank == 0) {
     for (int process = 0; process < members_.clients(); ++process) {
-      const auto bytes = channel.receive(speaker, kStatisticsTag, {}).bytes;
+      const BufferRef bytes = channel.receive(speaker, kStatisticsTag, {}).bytes;
+      if (!bytes) continue;
       if (const auto received = JobStatistics::from_bytes({bytes->data, bytes->size})) job_statistics_.add(*received);
     }
   }
   std::uint64_t barrier = 0;
   with_client([&](core::Outbox& outbox) { barrier = client_->arrive_at_barrier(outbox); });
-  wait_until([&] { return barrier_passed(barrier); }, [] { return "all workers of the job to end"; });
+  wait_until([&] { return barrier_passed(barrier); }, [] { return "waits for all workers of the job to end"; });
 }
 
 }  // namespace bosen::runtime
