@@ -13,6 +13,7 @@ namespace poseidon {
 namespace {
 
 enum Index : std::size_t { kScale, kShift, kMean, kVariance, kWeight };
+constexpr std::size_t kStatistics = 3;
 
 class BatchNormLayer final : public Layer {
  public:
@@ -23,7 +24,8 @@ class BatchNormLayer final : public Layer {
     fraction_ = fields->number("moving_average_fraction", 0.999, {0, 1});
     epsilon_ = fields->number("eps", 1e-5, kFloatsFrom0);
     static_cast<void>(fields->text("engine", ""));
-    fields.finish();
+    fields.finish(kStatistics);
+    expect_unlearned(spec);
     if (spec.scale) read_scale(*spec.scale);
   }
 
@@ -89,7 +91,18 @@ class BatchNormLayer final : public Layer {
     scale_filler_ = {.type = Filler::Type::kConstant, .value = 1};
     if (fields->has("filler")) scale_filler_ = read_filler(*fields, "filler");
     shift_filler_ = read_filler(*fields, "bias_filler");
-    fields.finish();
+    fields.finish(shifted_ ? 2 : 1);
+  }
+
+  /// Caffe's nets say `lr_mult: 0` for the statistics, and Caffe refuses all else; 1 is what they say by saying
+  /// nothing.
+  static void expect_unlearned(const LayerSpec& spec) {
+    for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
+      if (spec.parameters[i].rate_factor == 0) continue;
+      spec.node.find("param")->items()[i].fail(
+          "layer.param: is for the statistics of a BatchNorm, which are not learned: give it lr_mult: 0, or leave it "
+          "out (the Scale after it has a param list of its own)");
+    }
   }
 
   [[nodiscard]] const Tensor* scale() const { return spec_.scale ? &parameters_[kScale].value : nullptr; }

@@ -32,7 +32,7 @@ class ConvolutionLayer final : public Layer {
     weight_filler_ = read_filler(*fields, "weight_filler");
     bias_filler_ = read_filler(*fields, "bias_filler");
     static_cast<void>(fields->text("engine", ""));
-    fields.finish();
+    fields.finish(options_.bias ? 2 : 1);
     if (options_.window.kernel_height < 1 || options_.window.kernel_width < 1) {
       fields->fail("kernel_size", "must be given: kernel_size, or kernel_h and kernel_w");
     }

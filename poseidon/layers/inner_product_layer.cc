@@ -17,7 +17,7 @@ class InnerProductLayer final : public Layer {
     weight_filler_ = read_filler(*fields, "weight_filler");
     bias_filler_ = read_filler(*fields, "bias_filler");
     if (fields->integer("axis", 1) != 1) fields->fail("axis", "must be 1: all axes after the batch are one vector");
-    fields.finish();
+    fields.finish(bias_ ? 2 : 1);
   }
 
   std::vector<Shape> infer(std::span<const Shape> inputs) override {

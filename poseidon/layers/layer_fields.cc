@@ -7,7 +7,7 @@
 namespace poseidon {
 
 LayerFields::LayerFields(const LayerSpec& spec, const std::string& own)
-    : layer_(spec.node, "layer"), own_(own.empty() ? Node() : layer_.child(own), own) {
+    : spec_(spec), layer_(spec.node, "layer"), own_(own.empty() ? Node() : layer_.child(own), own) {
   // What every layer may say has been read by NetSpec.
   for (const char* key :
        {"name", "type", "bottom", "top", "param", "loss_weight", "include", "exclude", "propagate_down"}) {
@@ -19,9 +19,16 @@ void LayerFields::accept(const std::vector<std::string>& keys) {
   for (const std::string& key : keys) static_cast<void>(layer_.child(key));
 }
 
-void LayerFields::finish() {
+void LayerFields::finish(std::size_t parameters) {
   own_.finish();
   layer_.finish();
+  if (spec_.parameters.size() <= parameters) return;
+  const Node surplus = layer_.child("param").items()[parameters];
+  if (parameters == 0) {
+    surplus.fail(fmt::format("layer.param: a layer of type {} has no parameters: leave it out", spec_.type));
+  }
+  surplus.fail(fmt::format("layer.param: is for {} parameters, but this {} has {}: leave out what is too many",
+                           spec_.parameters.size(), spec_.type, parameters));
 }
 
 Filler read_filler(Fields& fields, const std::string& key) {
@@ -73,11 +80,6 @@ void expect_softmax_over_channels(const Node& softmax_param) {
 }
 
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters) {
-  if (spec.parameters.size() > parameters.size()) {
-    Fields(spec.node, "layer")
-        .fail("param",
-              fmt::format("is for {} parameters, but the layer has {}", spec.parameters.size(), parameters.size()));
-  }
   for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
     parameters[i].rate_factor = spec.parameters[i].rate_factor;
     parameters[i].decay_factor = spec.parameters[i].decay_factor;

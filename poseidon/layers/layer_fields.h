@@ -30,10 +30,11 @@ class LayerFields {
   /// Further maps of the layer that somebody else reads.
   void accept(const std::vector<std::string>& keys);
 
-  /// Throws where a key is unknown.
-  void finish();
+  /// Throws where a key is unknown, or the layer's `param` list is for more than its `parameters`.
+  void finish(std::size_t parameters = 0);
 
  private:
+  const LayerSpec& spec_;
   Fields layer_;
   Fields own_;
 };
@@ -47,8 +48,8 @@ Window read_window(Fields& fields);
 /// A `softmax_param`, of the softmax or of a loss that has one inside.
 void expect_softmax_over_channels(const Node& softmax_param);
 
-/// Gives parameters the learning-rate and decay factors of the layer's `param` list. Throws where the list is longer
-/// than the layer has parameters.
+/// Gives parameters the learning-rate and decay factors of the layer's `param` list, which has at most as many (see
+/// LayerFields::finish).
 void apply_parameter_specs(const LayerSpec& spec, std::vector<Parameter>& parameters);
 
 /// Memory for the gradient of a frozen weight beside a bias that learns, as backends compute the two together; else

@@ -221,6 +221,60 @@ TEST(NetGraphTest, RefusesTheSameOfAScaleThatBecomesPartOfAnotherLayer) {
   EXPECT_THAT(error_of_scale("sc", ", param: [{name: g}, {name: g}]"), HasSubstr("'g'"));
 }
 
+TEST(NetGraphTest, RefusesAParamListOfALayerThatHasNoParameters) {
+  const std::string relu = "name: relu, type: ReLU, bottom: conv, top: conv, ";
+  const std::string says = "layer.param: a layer of type ReLU has no parameters: leave it out";
+  // The line begins with "  - {".
+  const std::string place = "net.yaml:4:" + std::to_string(relu.size() + std::string("  - {param: [").size() + 1);
+  EXPECT_EQ(error_of({kConv, relu + "param: [{lr_mult: 1}, {lr_mult: 2}]"}), place + ": " + says);
+  EXPECT_THAT(error_of({kConv, relu + "param: {lr_mult: 1}"}), HasSubstr(says));
+  EXPECT_EQ(error_of({kConv, relu + "param: []"}), "no error");
+  for (const std::string layer :
+       {"type: Pooling, pooling_param: {kernel_size: 2}", "type: LRN", "type: Dropout", "type: Eltwise"}) {
+    EXPECT_THAT(error_of({kConv, "name: x, bottom: conv, top: x, param: {lr_mult: 0}, " + layer}),
+                AllOf(StartsWith("net.yaml:4:"), HasSubstr("has no parameters")))
+        << layer;
+  }
+}
+
+TEST(NetGraphTest, RefusesAParamListOfAReluThatBecomesPartOfAnotherLayer) {
+  const std::string text = net_of({kConv, "name: relu, type: ReLU, bottom: conv, top: conv, param: {lr_mult: 1}"});
+  EXPECT_THAT(configuration_error([&] { make_graph(parse_net_spec(text, "net.yaml"), {.folds_relu = true}); }),
+              AllOf(StartsWith("net.yaml:4:"), HasSubstr("a layer of type ReLU has no parameters")));
+}
+
+TEST(NetGraphTest, RefusesMoreParamsThanALayerHasParameters) {
+  const std::string weight =
+      "name: w, type: InnerProduct, bottom: data, top: w, "
+      "inner_product_param: {num_output: 4, bias_term: false}";
+  const std::string one = "{lr_mult: 1}";
+  const std::string two = one + ", " + one;
+  const std::string three = two + ", " + one;
+  const auto with = [](const std::string& layer, const std::string& list) { return layer + ", param: [" + list + "]"; };
+  EXPECT_EQ(error_of({with(kConv, two), with(kScores, two), with(weight, one)}), "no error");
+  EXPECT_EQ(error_of({with(kConv, three)}),
+            "net.yaml:3:" + std::to_string(std::string("  - {" + kConv + ", param: [" + two + ", ").size() + 1) +
+                ": layer.param: is for 3 parameters, but this Convolution has 2: leave out what is too many");
+  EXPECT_THAT(error_of({with(kScores, three)}), HasSubstr("is for 3 parameters, but this InnerProduct has 2"));
+  EXPECT_THAT(error_of({with(weight, two)}), HasSubstr("is for 2 parameters, but this InnerProduct has 1"));
+}
+
+TEST(NetGraphTest, RefusesParamsThatANormalisationDoesNotHave) {
+  const auto error_of_params = [](const std::string& of_norm, const std::string& bias, const std::string& of_scale) {
+    return error_of({kConv, "name: bn, type: BatchNorm, bottom: conv, top: conv, param: [" + of_norm + "]",
+                     "name: sc, type: Scale, bottom: conv, top: conv, scale_param: {bias_term: " + bias +
+                         "}, param: [" + of_scale + "]"});
+  };
+  const std::string frozen = "{lr_mult: 0}, {lr_mult: 0}, {lr_mult: 0}";
+  EXPECT_EQ(error_of_params(frozen, "true", "{lr_mult: 1}, {lr_mult: 2}"), "no error");
+  EXPECT_THAT(error_of_params(frozen + ", {lr_mult: 0}", "true", ""),
+              AllOf(StartsWith("net.yaml:4:"), HasSubstr("is for 4 parameters, but this BatchNorm has 3")));
+  EXPECT_THAT(error_of_params("{lr_mult: 0}, {decay_mult: 0}", "true", ""),
+              AllOf(StartsWith("net.yaml:4:"), HasSubstr("not learned: give it lr_mult: 0")));
+  EXPECT_THAT(error_of_params("", "false", "{lr_mult: 1}, {lr_mult: 2}"),
+              AllOf(StartsWith("net.yaml:5:"), HasSubstr("is for 2 parameters, but this Scale has 1")));
+}
+
 TEST(NetGraphTest, RefusesToStopGradientsByKey) {
   EXPECT_THAT(error_of({kScores + ", propagate_down: false", kLoss}),
               AllOf(StartsWith("net.yaml:3:"), HasSubstr("propagate_down")));
