@@ -78,8 +78,8 @@ class Layer {
   /// The device has been asked for a whole forward of the net: time to get ready for the next.
   virtual void forward_asked() {}
 
-  /// Throws bosen::Error where something was wrong with the last forward that a device finds only when it computes. Its
-  /// loss has been waited for.
+  /// Of a loss: throws bosen::Error where something was wrong with the last forward that a device finds only when it
+  /// computes. Its output has been waited for.
   virtual void check() const {}
 
   /// Computes gradients of inputs that need one, and of parameters, from those of the outputs; overwrites, never adds.
@@ -100,7 +100,10 @@ class Layer {
   /// Whether every output is the input itself (split), so that they have its memory.
   [[nodiscard]] virtual bool shares_input() const { return false; }
 
-  /// Weight of output 0 in the net's loss; 0 where the layer is no loss.
+  /// Whether output 0 is a loss.
+  [[nodiscard]] virtual bool is_loss() const { return false; }
+
+  /// Its weight in the net's loss; 0 where the layer is no loss, or one that is only watched.
   [[nodiscard]] virtual double loss_weight() const { return 0; }
 
   /// Whether outputs are measures for people (accuracy), which nothing has to read.

@@ -81,8 +81,8 @@ class Net::Impl {
   std::int64_t iteration_ = 0;  ///< of the last forward
   std::size_t memory_bytes_ = 0;
 
-  std::vector<std::size_t> loss_layers_;
-  Tensor losses_;  ///< of each of them: their outputs, where nothing else is written
+  std::vector<std::size_t> loss_layers_;  ///< also those that weigh nothing, as they are to be checked too
+  Tensor losses_;                         ///< of each of them: their outputs, where nothing else is written
   std::shared_ptr<Memory> host_losses_;
   Ticket losses_there_;
 };
@@ -189,7 +189,7 @@ Lifetime Net::Impl::value_lifetime(std::size_t root) const {
     const GraphBlob& blob = graph_.blobs[i];
     lifetime.last = std::max(lifetime.last, blob.writer);
     // For `measures`, and losses are fetched when all layers are through.
-    const bool is_loss = layers_[static_cast<std::size_t>(blob.writer)]->loss_weight() != 0;
+    const bool is_loss = layers_[static_cast<std::size_t>(blob.writer)]->is_loss();
     if (blob.reader == kNowhere || is_loss) lifetime.last = backward_step(0) + 1;
     if (blob.reader == kNowhere) continue;
     lifetime.last = std::max(lifetime.last, blob.reader);
@@ -255,7 +255,7 @@ void Net::Impl::give_memory() {
 
 void Net::Impl::make_losses() {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (layers_[i]->loss_weight() != 0) loss_layers_.push_back(i);
+    if (layers_[i]->is_loss()) loss_layers_.push_back(i);
   }
   if (loss_layers_.empty()) return;
   losses_ = backend_.make(TensorDescription::row_major({static_cast<std::int64_t>(loss_layers_.size())}));
@@ -330,8 +330,10 @@ double Net::Impl::loss() const {
   backend_.await(losses_there_);
   double loss = 0;
   for (std::size_t k = 0; k < loss_layers_.size(); ++k) {
-    layers_[loss_layers_[k]]->check();
-    loss += layers_[loss_layers_[k]]->loss_weight() * double{host_losses()[k]};
+    const Layer& layer = *layers_[loss_layers_[k]];
+    layer.check();
+    // One that weighs nothing may be no number.
+    if (layer.loss_weight() != 0) loss += layer.loss_weight() * double{host_losses()[k]};
   }
   return loss;
 }
@@ -348,7 +350,7 @@ std::vector<Measure> Net::Impl::measures() const {
   std::vector<Measure> measures;
   for (std::size_t i = 0; i < blobs_.size(); ++i) {
     const auto writer = static_cast<std::size_t>(graph_.blobs[i].writer);
-    const bool is_measure = layers_[writer]->is_measure() || layers_[writer]->loss_weight() != 0;
+    const bool is_measure = layers_[writer]->is_measure() || layers_[writer]->is_loss();
     if (is_measure && graph_.blobs[i].reader == kNowhere) {
       measures.push_back({blobs_[i].name, double{scalar(blobs_[i].value)}});
     }

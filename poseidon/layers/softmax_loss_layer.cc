@@ -50,6 +50,7 @@ class SoftmaxLossLayer final : public Layer {
     operation_->backward(probabilities_, io.inputs[1]->value, weight_, io.inputs[0]->gradient);
   }
 
+  [[nodiscard]] bool is_loss() const override { return true; }
   [[nodiscard]] double loss_weight() const override { return weight_; }
   /// Also one that weighs nothing, as it is there to be watched.
   [[nodiscard]] bool is_measure() const override { return true; }

@@ -88,6 +88,17 @@ TEST_F(NetTest, ReportsALossThatWeighsNothing) {
   EXPECT_NEAR(net.measures()[1].value, std::log(4.0), 1e-5);
 }
 
+TEST_F(NetTest, LeavesALossThatWeighsNothingOutOfItsOwnEvenIfThatIsNoNumber) {
+  Net net = make({kNoScores, kLoss,
+                  "name: other, type: InnerProduct, bottom: data, top: other, "
+                  "inner_product_param: {num_output: 4}",
+                  "name: watched, type: SoftmaxWithLoss, bottom: [other, label], top: watched, loss_weight: 0"});
+  Tensor& weight = parameter(net, "other").value;
+  backend_.upload(std::vector<float>(static_cast<std::size_t>(weight.count()), NAN), weight);
+  EXPECT_NEAR(net.forward(), std::log(4.0), 1e-5);
+  EXPECT_TRUE(std::isnan(net.measures().at(1).value));
+}
+
 TEST_F(NetTest, NamesALossWithoutTopByItsLayer) {
   Net net = make({kNoScores, "name: loss, type: SoftmaxWithLoss, bottom: [ip, label]"});
   net.forward();
