@@ -5,8 +5,8 @@
 // Work goes to lanes (streams). On each, things happen one after another in the order in which they were asked for;
 // lanes run side by side, and wait for each other only where `follow` says so. A mark is a moment in a lane.
 //
-// nvidia/ has the real one; tests have one that does everything at once in the host's memory (tests/support/cuda), so
-// that all but the libraries' own kernels is tested where there is no GPU.
+// nvidia/ has the real one; tests have one in the host's memory (tests/support/cuda), so that all but the libraries'
+// own kernels is tested where there is no GPU.
 
 #include <cstddef>
 #include <cstdint>

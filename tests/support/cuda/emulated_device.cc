@@ -1,10 +1,16 @@
 // A device in the host's memory: what the CUDA backend is tested on where there is no GPU. Kernels run as loops
 // (launch.h); convolutions and matrix products, which libraries compute on a GPU, are plain loops.
 //
-// Computation is done at once. Copies on lanes of their own are made as late as they may be, so that what does not wait
-// for them, or changes what they read, is seen: when a mark behind them is awaited or another lane follows, and one
-// each time that somebody asks whether a mark is past. Recordings are lists of what was asked for; while one is made,
-// what CUDA refuses then is refused here.
+// Lanes are lists of what was asked for. Some do it at once, others as late as they may, so that what relies on an
+// order that nobody asked for computes something else and is seen: a late lane does things when a mark behind them is
+// awaited, when another lane that follows gets there, and one each time that somebody asks whether a mark is past.
+// Which are late the environment variable BOSEN_TEST_LATE says:
+//
+//   copies       (if it is not set) both lanes of copies: code that does not wait for a copy, or changes what it reads
+//   computation  the compute lane and that to the host, while copies to the device are made at once: an upload that
+//                overwrites what earlier work still reads or writes, a download that does not come after its numbers
+//
+// Recordings are lists as well; while one is made, what CUDA refuses then is refused here.
 
 #include <fmt/format.h>
 
@@ -16,6 +22,7 @@
 #include <deque>
 #include <iterator>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,18 +45,30 @@ class Device::Impl {
   std::uint64_t scratch_moves = 0;
   std::vector<std::function<void()>>* recording = nullptr;  ///< where work goes while it is recorded
 
-  /// Of a lane beside the computation.
-  struct Copy {
-    void* to = nullptr;
-    const void* from = nullptr;
-    std::size_t bytes = 0;
+  /// What a lane was asked for: work, or to come after a moment of another lane.
+  struct Step {
+    std::function<void()> work;
+    Mark after;
     std::uint64_t number = 0;  ///< of the first mark behind it
   };
   struct LaneState {
+    bool late = false;
     std::uint64_t marks = 0;
-    std::deque<Copy> copies;
+    std::deque<Step> steps;
   };
   std::array<LaneState, kLanes> lanes;
+
+  Impl() {
+    const char* const variable = std::getenv("BOSEN_TEST_LATE");
+    const std::string_view late = variable == nullptr ? "copies" : variable;
+    if (late != "copies" && late != "computation") {
+      throw bosen::Error(bosen::ErrorKind::kUsage, "BOSEN_TEST_LATE must be copies or computation");
+    }
+    const bool computation = late == "computation";
+    at(Lane::kCompute).late = computation;
+    at(Lane::kToHost).late = true;
+    at(Lane::kToDevice).late = !computation;
+  }
 
   /// Whether it lies in memory of the device.
   [[nodiscard]] bool is_own(const void* data) const {
@@ -66,38 +85,57 @@ class Device::Impl {
     if (recording == nullptr) return;
     throw bosen::Error(bosen::ErrorKind::kDevice, fmt::format("emulated: cannot {} while work is recorded", what));
   }
-  void compute(std::function<void()> work) const {
+  LaneState& at(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
+  void ask(Lane lane, std::function<void()> work) { add(lane, {std::move(work), {}, at(lane).marks + 1}); }
+  void follow(Lane lane, Mark mark) {
+    if (has_steps_before(mark)) add(lane, {{}, mark, at(lane).marks + 1});
+  }
+  void compute(std::function<void()> work) {
     if (recording == nullptr) {
-      work();
+      ask(Lane::kCompute, std::move(work));
     } else {
       recording->push_back(std::move(work));
     }
   }
-
-  LaneState& at(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
   void copy(Lane lane, void* to, const void* from, std::size_t bytes) {
-    if (recording != nullptr && lane == Lane::kCompute) {
-      compute([=] { std::memcpy(to, from, bytes); });
+    const auto work = [=] { std::memcpy(to, from, bytes); };
+    if (lane == Lane::kCompute) {
+      compute(work);
       return;
     }
     refuse_while_recording("copy beside the computation");
-    at(lane).copies.push_back({to, from, bytes, at(lane).marks + 1});
-    if (lane == Lane::kCompute) finish(lane, at(lane).marks + 1);
+    ask(lane, work);
+  }
+
+  [[nodiscard]] bool has_steps_before(Mark mark) {
+    const std::deque<Step>& steps = at(mark.lane).steps;
+    return !steps.empty() && steps.front().number <= mark.number;
   }
   void finish_one(Lane lane) {
-    const Copy next = at(lane).copies.front();
-    at(lane).copies.pop_front();
-    std::memcpy(next.to, next.from, next.bytes);
+    const Step next = std::move(at(lane).steps.front());
+    at(lane).steps.pop_front();
+    if (next.work) {
+      next.work();
+    } else {
+      finish(next.after);
+    }
   }
-  void finish(Lane lane, std::uint64_t mark) {
-    while (!at(lane).copies.empty() && at(lane).copies.front().number <= mark) finish_one(lane);
+  void finish(Mark mark) {
+    while (has_steps_before(mark)) finish_one(mark.lane);
   }
   void finish_all() {
-    for (const Lane lane : {Lane::kCompute, Lane::kToHost, Lane::kToDevice}) finish(lane, at(lane).marks + 1);
+    for (const Lane lane : {Lane::kCompute, Lane::kToHost, Lane::kToDevice}) finish({lane, at(lane).marks + 1});
+  }
+
+ private:
+  void add(Lane lane, Step step) {
+    const Mark behind{lane, step.number};
+    at(lane).steps.push_back(std::move(step));
+    if (!at(lane).late) finish(behind);
   }
 };
 
-/// Computation is done when it is asked for, and copies are taken for done as well.
+/// Whatever is asked for is taken for done.
 class LaneStopwatch::Impl {
  public:
   std::vector<std::int64_t> marks_ns;
@@ -131,10 +169,10 @@ void* Device::allocate(std::size_t bytes) {
                                   kMemoryBytes - impl_->allocated_bytes));
   }
   void* const data = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
-  std::memset(data, 0, bytes);
   impl_->allocations.emplace(data, bytes);
   impl_->allocated_bytes += bytes;
   impl_->peak_bytes = std::max(impl_->peak_bytes, impl_->allocated_bytes);
+  clear(data, bytes);
   return data;
 }
 
@@ -176,18 +214,17 @@ Mark Device::mark(Lane lane) {
 }
 bool Device::is_past(Mark mark) {
   impl_->refuse_while_recording("look whether a mark is past");
-  const std::deque<Impl::Copy>& copies = impl_->at(mark.lane).copies;
-  if (copies.empty() || copies.front().number > mark.number) return true;
+  if (!impl_->has_steps_before(mark)) return true;
   impl_->finish_one(mark.lane);
   return false;
 }
 void Device::await(Mark mark) {
   impl_->refuse_while_recording("wait for a mark");
-  impl_->finish(mark.lane, mark.number);
+  impl_->finish(mark);
 }
-void Device::follow(Lane /*lane*/, Mark mark) {
+void Device::follow(Lane lane, Mark mark) {
   impl_->refuse_while_recording("let a lane follow");
-  impl_->finish(mark.lane, mark.number);
+  impl_->follow(lane, mark);
 }
 void Device::synchronize() {
   impl_->refuse_while_recording("wait for the device");
@@ -199,6 +236,7 @@ void* Device::stream() const { return nullptr; }
 void* Device::scratch(std::size_t bytes) {
   if (impl_->scratch.size() < bytes) {
     impl_->refuse_while_recording("take memory");
+    impl_->finish_all();
     impl_->scratch = std::vector<std::byte>(bytes);
     ++impl_->scratch_moves;
   }
@@ -209,14 +247,18 @@ std::uint64_t Device::scratch_moves() const { return impl_->scratch_moves; }
 
 class EmulatedRecording final : public Recording {
  public:
+  explicit EmulatedRecording(Device::Impl& impl) : impl_(impl) {}
   void repeat() override {
-    for (const std::function<void()>& work : works) work();
+    for (const std::function<void()>& work : works) impl_.ask(Lane::kCompute, work);
   }
   std::vector<std::function<void()>> works;
+
+ private:
+  Device::Impl& impl_;
 };
 
 std::unique_ptr<Recording> Device::record(const std::function<void()>& ask) {
-  auto recording = std::make_unique<EmulatedRecording>();
+  auto recording = std::make_unique<EmulatedRecording>(*impl_);
   struct End {
     Impl& impl;
     ~End() { impl.recording = nullptr; }

@@ -1,4 +1,5 @@
-// What cuBLASLt and cuDNN compute on a GPU, as plain loops over the same memory.
+// What cuBLASLt and cuDNN compute on a GPU, as plain loops over the same memory. Work that waits in a lane has all that
+// it needs, as whoever asked for it may be gone by then.
 
 #include "poseidon/backend/cuda/convolver.h"
 #include "poseidon/backend/cuda/launch.h"
@@ -25,7 +26,7 @@ class PlainProduct final : public MatrixProduct {
   PlainProduct(Device& device, const ProductShape& shape) : device_(device), shape_(shape) {}
 
   void run(const void* a, const void* b, void* c) override {
-    launch(device_, [=, this] { multiply(a, b, c); });
+    launch(device_, [=, product = *this] { product.multiply(a, b, c); });
   }
 
  private:
@@ -54,26 +55,30 @@ class PlainConvolver final : public Convolver {
 
   void forward(const void* input, const void* weight, const Tensor* bias, void* output) override {
     const float* const biases = bias == nullptr ? nullptr : bias->data();
-    launch(device_, [=, this] { convolve(input, weight, biases, output); });
+    launch(device_, [=, convolver = *this] { convolver.convolve(input, weight, biases, output); });
   }
 
   void backward_input(const void* output_gradient, const void* weight, void* input_gradient) override {
-    launch(device_, [=, this] {
-      std::vector<double> sums(static_cast<std::size_t>(problem_.input.count()));
-      visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[x] += at(output_gradient, y) * at(weight, w); });
-      write_all(sums, input_gradient);
-    });
+    launch(device_, [=, convolver = *this] { convolver.add_up_input(output_gradient, weight, input_gradient); });
   }
 
   void backward_weight(const void* input, const void* output_gradient, void* weight_gradient) override {
-    launch(device_, [=, this] {
-      std::vector<double> sums(static_cast<std::size_t>(problem_.weight.count()));
-      visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[w] += at(output_gradient, y) * at(input, x); });
-      write_all(sums, weight_gradient);
-    });
+    launch(device_, [=, convolver = *this] { convolver.add_up_weight(input, output_gradient, weight_gradient); });
   }
 
  private:
+  void add_up_input(const void* output_gradient, const void* weight, void* input_gradient) const {
+    std::vector<double> sums(static_cast<std::size_t>(problem_.input.count()));
+    visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[x] += at(output_gradient, y) * at(weight, w); });
+    write_all(sums, input_gradient);
+  }
+
+  void add_up_weight(const void* input, const void* output_gradient, void* weight_gradient) const {
+    std::vector<double> sums(static_cast<std::size_t>(problem_.weight.count()));
+    visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[w] += at(output_gradient, y) * at(input, x); });
+    write_all(sums, weight_gradient);
+  }
+
   void convolve(const void* input, const void* weight, const float* bias, void* output) const {
     std::vector<double> sums(static_cast<std::size_t>(problem_.output.count()));
     visit([&](std::size_t x, std::size_t w, std::size_t y) { sums[y] += at(input, x) * at(weight, w); });

@@ -101,6 +101,25 @@ TEST_P(StagedBatchesTest, BringsEveryBatchInItsTurn) {
   EXPECT_THROW(batches.next(images_, labels_), bosen::Error);
 }
 
+TEST_P(StagedBatchesTest, BringsNoBatchOverOneThatTheDeviceHasStillToTake) {
+  constexpr int kBatches = 5;
+  CountingSource source(kBatches);
+  StagedBatches batches(backend_, source, GetParam());
+  std::vector<Tensor> images, labels;  // of each batch, looked at when all have been asked for
+  for (int k = 0; k < kBatches; ++k) {
+    images.push_back(backend_.make(images_.description()));
+    labels.push_back(backend_.make(labels_.description()));
+  }
+  for (std::size_t k = 0; k < kBatches; ++k) {
+    batches.next(images[k], labels[k]);
+    batches.read_ahead();
+  }
+  for (std::size_t k = 0; k < kBatches; ++k) {
+    EXPECT_THAT(values_of(images[k]), Each(static_cast<float>(k)));
+    EXPECT_THAT(values_of(labels[k]), Each(static_cast<float>(k)));
+  }
+}
+
 TEST_P(StagedBatchesTest, LetsTheDeviceMakeImagesOfBytes) {
   PixelSource source;
   StagedBatches batches(backend_, source, GetParam());
