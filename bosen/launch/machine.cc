@@ -15,6 +15,7 @@
 #include <fstream>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "bosen/base/error.h"
 #include "bosen/launch/child_process.h"
@@ -73,6 +74,13 @@ std::int64_t limit_value(rlim_t limit) {
 
 /// Makes memory and opens it as another process does. Returns what is wrong.
 std::string try_to_share_memory() {
+  constexpr rlim_t kBytesMin = rlim_t{64} << 20;
+  rlimit limit{};
+  for (const auto& [resource, flag] : {std::pair(RLIMIT_FSIZE, "-f"), std::pair(RLIMIT_AS, "-v")}) {
+    if (::getrlimit(resource, &limit) == 0 && limit.rlim_cur < kBytesMin) {
+      return fmt::format("its limit is too low (ulimit {})", flag);
+    }
+  }
   const int memory = ::memfd_create("bosen-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (memory < 0) return fmt::format("the system has none ({})", std::strerror(errno));
   const int opened = ::open(fmt::format("/proc/{}/fd/{}", ::getpid(), memory).c_str(), O_RDWR | O_CLOEXEC);

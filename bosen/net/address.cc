@@ -71,8 +71,10 @@ std::string choose_address(const std::string& own_host, const PeerEndpoint& peer
   return tcp;
 }
 
-std::string shared_memory_of(const std::string& own_host, const PeerEndpoint& peer) {
-  return own_host.empty() || own_host != peer.host ? "" : best_of_kind(peer.addresses, SegmentAddress::kKind);
+std::string shared_memory_of(const PeerEndpoint& peer) {
+  std::string address = best_of_kind(peer.addresses, SegmentAddress::kKind);
+  if (address.empty()) throw Error(ErrorKind::kNetwork, "shares no memory with processes of its host");
+  return address;
 }
 
 }  // namespace bosen::net

@@ -28,8 +28,8 @@ std::string host_identity();
 /// the peer has no address that this process can reach.
 std::string choose_address(const std::string& own_host, const PeerEndpoint& peer, TransportChoice choice);
 
-/// Where the memory of a peer of the same host can be read; empty: nowhere.
-std::string shared_memory_of(const std::string& own_host, const PeerEndpoint& peer);
+/// Where the memory of a peer of the same host can be read. Throws Error(kNetwork) where it shares none.
+std::string shared_memory_of(const PeerEndpoint& peer);
 
 /// Whether a tcp address can only be reached from its own host.
 bool is_loopback(std::string_view address);

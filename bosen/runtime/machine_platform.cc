@@ -88,7 +88,7 @@ std::unique_ptr<net::SharedMemory> make_shared_memory(const ProcessSpec& spec) {
   const TransportChoice choice = spec.options.transport;
   if (choice == TransportChoice::kTcp || choice == TransportChoice::kIpc) return nullptr;
   try {
-    return std::make_unique<net::SharedMemory>(spec.job.rank);
+    return std::make_unique<net::SharedMemory>(spec.job.rank, spec.job.size);
   } catch (const Error&) {
     if (choice == TransportChoice::kShm) throw;
     return nullptr;  // ipc does without
@@ -99,12 +99,11 @@ std::unique_ptr<net::SharedMemory> make_shared_memory(const ProcessSpec& spec) {
 bool open_memory_of_peers(net::SharedMemory& memory, const ProcessSpec& spec, const Member& own,
                           const std::vector<Member>& members) {
   bool any = false;
+  if (own.machine.empty()) return any;
   for (const Member& peer : members) {
-    if (peer.rank == own.rank) continue;
+    if (peer.rank == own.rank || peer.machine != own.machine) continue;
     try {
-      const std::string address = net::shared_memory_of(own.machine, {peer.rank, peer.machine, peer.addresses});
-      if (address.empty()) continue;
-      memory.open(peer.rank, address);
+      memory.open(peer.rank, net::shared_memory_of({peer.rank, peer.machine, peer.addresses}));
       any = true;
     } catch (const Error& error) {
       // ipc does without, unless somebody insists.

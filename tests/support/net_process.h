@@ -60,7 +60,8 @@ inline bool has_ipv6() {
 /// Memories of so many processes, each open to all others.
 inline std::vector<std::unique_ptr<net::SharedMemory>> open_memories(int processes) {
   std::vector<std::unique_ptr<net::SharedMemory>> memories;
-  for (Rank rank = 0; rank < processes; ++rank) memories.push_back(std::make_unique<net::SharedMemory>(rank));
+  for (Rank rank = 0; rank < processes; ++rank)
+    memories.push_back(std::make_unique<net::SharedMemory>(rank, processes));
   for (Rank rank = 0; rank < processes; ++rank) {
     for (Rank peer = 0; peer < processes; ++peer) {
       if (peer == rank) continue;

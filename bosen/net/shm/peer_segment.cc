@@ -37,7 +37,8 @@ std::string path_of(const SegmentAddress& address) {
   std::error_code error;
   const std::string file = std::filesystem::read_symlink(path, error).string();
   if (error) refuse(address.text(), error.message());
-  if (!file.starts_with("/memfd:bosen-blocks")) refuse(address.text(), "it is another process's file here");
+  if (!file.starts_with(std::string("/memfd:") + kSegmentName))
+    refuse(address.text(), "it is another process's file here");
   return path;
 }
 

@@ -33,6 +33,8 @@ struct SegmentControl {
 
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "they are shared between processes");
 
+/// Of the file, as /proc shows it.
+inline constexpr const char* kSegmentName = "bosen-blocks";
 inline constexpr std::uint64_t kSegmentMagic = 0x314D'4853'4E53'4F42;  // "BOSNSHM1"
 /// Where the blocks begin; a multiple of a large page.
 inline constexpr std::size_t kBlocksOffset = std::size_t{2} << 20;

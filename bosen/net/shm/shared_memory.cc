@@ -7,7 +7,7 @@
 
 namespace bosen::net {
 
-SharedMemory::SharedMemory(Rank own) : own_(own), segment_(std::make_shared<SharedSegment>()) {}
+SharedMemory::SharedMemory(Rank own, int processes) : own_(own), segment_(std::make_shared<SharedSegment>(processes)) {}
 
 SharedMemory::~SharedMemory() { segment_->close(); }
 
@@ -21,8 +21,8 @@ std::optional<BlockReference> SharedMemory::lend(Rank peer, const BufferRef& blo
   if (block->size < limits::kSharedBlockBytesMin || !segment_->holds(block->data) || !reaches(peer)) return {};
   if (free_loans_.empty()) {
     if (loans_.size() == limits::kLoansMax) return {};
-    free_loans_.push_back(static_cast<std::uint32_t>(loans_.size()));
     loans_.emplace_back();
+    free_loans_.push_back(static_cast<std::uint32_t>(loans_.size() - 1));
   }
   const std::uint32_t loan = free_loans_.back();
   free_loans_.pop_back();

@@ -24,8 +24,8 @@ namespace bosen::net {
 
 class SharedMemory {
  public:
-  /// Throws Error(kNetwork) where the system has no such memory.
-  explicit SharedMemory(Rank own);
+  /// Of process `own` of so many. Throws Error(kNetwork) where the system has no such memory.
+  SharedMemory(Rank own, int processes);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;

@@ -3,11 +3,15 @@
 // The memory of this process's blocks that other processes of the host can read: a file without a name (memfd), so that
 // nothing of it is left behind however the processes end.
 //
-// Thread safety: take and give_back by any thread.
+// Blocks that are given back keep their pages for others of their size, as clearing new ones costs as much as copying
+// rows; but pages make room for other sizes, and no more are kept than are in use (and the pool's share besides).
+//
+// Thread safety: take and give_back by any thread. Pages are made and emptied without the mutex.
 
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +23,8 @@ namespace bosen::net {
 
 class SharedSegment final : public BlockMemory {
  public:
-  /// Throws Error(kNetwork) where the system has no such memory.
-  SharedSegment();
+  /// For a job of so many processes. Throws Error(kNetwork) where the system has no such memory.
+  explicit SharedSegment(int processes);
   ~SharedSegment() override;
   SharedSegment(const SharedSegment&) = delete;
   SharedSegment& operator=(const SharedSegment&) = delete;
@@ -42,10 +46,18 @@ class SharedSegment final : public BlockMemory {
   }
 
  private:
-  using Places = std::map<std::size_t, std::vector<std::uint64_t>>;  // offsets within blocks_, by size
+  /// A piece of blocks_.
+  struct Place {
+    std::uint64_t offset;
+    std::size_t bytes;
+  };
+  using Places = std::map<std::size_t, std::vector<std::uint64_t>>;  // offsets, by size
 
+  void make_file();
   [[nodiscard]] bool allocate(std::uint64_t offset, std::size_t bytes) const;
-  void empty(std::size_t bytes);
+  [[nodiscard]] std::optional<Place> reserve(std::size_t bytes);
+  [[nodiscard]] std::vector<Place> choose_to_empty(std::size_t bytes);
+  void empty(const std::vector<Place>& places);
 
   int file_ = -1;
   std::size_t capacity_ = 0;
@@ -55,8 +67,10 @@ class SharedSegment final : public BlockMemory {
   std::mutex mutex_;
   // All guarded by mutex_.
   std::uint64_t used_ = 0;  // what lies beyond was never given out
-  Places kept_;             // given back, with their pages: new ones would have to be cleared first
+  Places kept_;             // given back, with their pages
   Places emptied_;          // given back, without pages
+  std::size_t kept_bytes_ = 0;
+  std::size_t bytes_in_use_ = 0;
   bool closed_ = false;
 };
 

@@ -68,6 +68,11 @@ TEST(AddressTest, RefusesALoopbackAddressOfAnotherHost) {
               HasSubstr("listens at tcp://127.0.0.1:4000 only"));
 }
 
+TEST(AddressTest, FindsWhereAPeersMemoryIs) {
+  EXPECT_EQ(shared_memory_of({3, "a", {"tcp://10.0.0.7:4000", "shm://1/2/3", "ipc://@x"}}), "shm://1/2/3");
+  EXPECT_THROW(shared_memory_of(peer_on("a")), Error);
+}
+
 TEST(AddressTest, KnowsLoopbackAddresses) {
   EXPECT_TRUE(is_loopback("tcp://127.1.2.3:1"));
   EXPECT_TRUE(is_loopback("tcp://[::1]:1"));

@@ -23,8 +23,8 @@ using wire::NodeId;
 class LendingTest : public ::testing::Test {
  protected:
   void start(bool both_ways) {
-    auto zero = std::make_unique<SharedMemory>(0);
-    auto one = std::make_unique<SharedMemory>(1);
+    auto zero = std::make_unique<SharedMemory>(0, 2);
+    auto one = std::make_unique<SharedMemory>(1, 2);
     one->open(0, zero->address());
     if (both_ways) zero->open(1, one->address());
     zero_ = std::make_unique<NetProcess>(ZmqOptions{.rank = 0}, 2, std::move(zero));
@@ -144,17 +144,19 @@ TEST_F(LendingTest, AFrameThatFailsACheckGivesItsBlockBack) {
 
 TEST_F(LendingTest, BorrowedBlocksOutliveBothTransports) {
   start(true);
-  const BufferRef update = block_in(*one_, kManyRows);
+  BufferRef update = block_in(*one_, kManyRows);
   const std::vector<std::byte> bytes(update->data, update->data + update->size);
   send_update(update);
+  update = {};
   const BufferRef borrowed = received_block(*zero_);
   zero_.reset();
+  one_.reset();
   EXPECT_EQ(std::memcmp(borrowed->data, bytes.data(), bytes.size()), 0);
 }
 
 TEST_F(LendingTest, ReferencesByStrangersAreDropped) {
   NetProcess friendless({.rank = 0}, 2);
-  NetProcess sharing({.rank = 0}, 2, std::make_unique<SharedMemory>(0));
+  NetProcess sharing({.rank = 0}, 2, std::make_unique<SharedMemory>(0, 2));
   for (NetProcess* process : {&friendless, &sharing}) {
     test::ZmtpPeer stranger(process->address("tcp"));
     stranger.shake_hands(test::sample_routing_id(1));

@@ -189,9 +189,28 @@ TEST_F(SharedMemoryTest, WhatWasLentStaysReadableWhenItsOwnerHasLeft) {
   const BufferRef borrowed = memory(1).borrow(0, {.offset = segment.offset_of(data), .bytes = kBytes, .loan = 0});
   segment.close();
   segment.give_back(data, kBytes);
-  memories_[0].reset();
+  EXPECT_NE(segment.take(kBytes), data);  // neither for others of its size
+  segment.take(4 * kBytes);               // nor as room for other sizes
   EXPECT_EQ(borrowed->data[0], std::byte{5});
   EXPECT_EQ(borrowed->data[kBytes - 1], std::byte{5});
+}
+
+TEST(SharedSegmentTest, KeepsNoMoreThanIsInUseAndThePoolsShare) {
+  constexpr std::size_t kLarge = std::size_t{128} << 20;
+  constexpr std::size_t kCount = limits::kPooledBytesMax / kLarge + 4;
+  SharedSegment segment(2);
+  const int file = static_cast<int>(SegmentAddress::parse(segment.address()).file);
+  std::vector<std::byte*> blocks;
+  for (std::size_t i = 0; i < kCount; ++i) blocks.push_back(segment.take(kLarge));
+  for (std::byte* block : blocks) segment.give_back(block, kLarge);
+  struct stat status {};
+  ASSERT_EQ(::fstat(file, &status), 0);
+  EXPECT_LE(static_cast<std::size_t>(status.st_blocks) * 512, limits::kPooledBytesMax + sizeof(SegmentControl) + 4096);
+  std::memset(segment.take(kLarge), 1, kLarge);
+}
+
+TEST(SharedSegmentTest, IsSmallerWhereManyProcessesMapIt) {
+  EXPECT_EQ(SharedSegment(1 << 20).control().capacity, std::size_t{64} << 20);
 }
 
 /// What opening that address fails with.
@@ -223,7 +242,7 @@ TEST(SharedMemoryAddressTest, RefusesWhatIsNone) {
 }
 
 TEST(SharedMemoryAddressTest, RefusesMemoryThatIsNotThatProcesss) {
-  const SharedMemory memory(0);
+  const SharedMemory memory(0, 2);
   SegmentAddress address = SegmentAddress::parse(memory.address());
   address.token ^= 1;
   EXPECT_THAT(problem_with(address.text()), HasSubstr("another process's file"));
@@ -263,7 +282,7 @@ class FileLimit {
 
 TEST(SharedMemoryLimitTest, WhereItEndsTheHeapGoesOn) {
   const FileLimit limit(kBlocksOffset + (std::size_t{2} << 20));
-  const auto segment = std::make_shared<SharedSegment>();
+  const auto segment = std::make_shared<SharedSegment>(2);
   BufferPool pool;
   pool.use(segment);
   const BufferRef first = pool.take(std::size_t{1} << 20);
@@ -278,7 +297,7 @@ TEST(SharedMemoryLimitTest, WhereItEndsTheHeapGoesOn) {
 TEST(SharedMemoryLimitTest, SaysThatFilesMayNotBeLargeEnough) {
   const FileLimit limit(std::size_t{1} << 20);
   try {
-    const SharedMemory memory(0);
+    const SharedMemory memory(0, 2);
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("ulimit -f"));
