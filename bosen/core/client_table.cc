@@ -21,6 +21,7 @@ ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t c
       folds_(!model_.exact && spec.updater.name == "add"),
       cache_(pool, spec.shape, reclaimer),
       shards_(static_cast<std::size_t>(members.shards())),
+      unconfirmed_(spec.shape, members.shards()),
       builder_(pool, spec.shape, limits::kBlockBytes) {
   const int workers = members.workers[static_cast<std::size_t>(members.rank)];
   for (int worker = 0; worker < workers; ++worker) {
@@ -128,8 +129,8 @@ void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, con
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     ++to.batches_sent;
     if (folds && blocks[i]) {
-      fold_into_cache(*blocks[i]);
-      to.unconfirmed.push_back({to.batches_sent, blocks[i]});
+      unconfirmed_.add_batch(shard, to.batches_sent, blocks[i]);
+      fold_into_cache(shard, *blocks[i]);
     }
     wire::Update part = update;
     part.closes = i + 1 == blocks.size();
@@ -137,12 +138,6 @@ void ClientTable::send_updates(ShardId shard, std::vector<BufferRef> blocks, con
     part.block = std::move(blocks[i]);
     outbox.send(NodeId::shard(shard), std::move(part), spec_.priority);
   }
-}
-
-std::size_t ClientTable::unconfirmed() const {
-  std::size_t count = 0;
-  for (const ShardPart& shard : shards_) count += shard.unconfirmed.size();
-  return count;
 }
 
 std::byte* ClientTable::sum(RowId row, const std::byte* base, const std::byte* update) {
@@ -156,11 +151,12 @@ std::byte* ClientTable::sum(RowId row, const std::byte* base, const std::byte* u
 }
 
 // Own updates show in copies of remote rows at once, though the shard's confirmation takes a round trip.
-void ClientTable::fold_into_cache(const Buffer& block) {
+void ClientTable::fold_into_cache(ShardId shard, const Buffer& block) {
   const RowBlockView view(spec_.shape, block);
   for (std::size_t i = 0; i < view.size(); ++i) {
     const std::uint32_t number = cache_.find(view.id(i));
     if (number == RowIndex::kNone) continue;
+    unconfirmed_.add_row(shard, static_cast<std::uint32_t>(i), number, cache_.slots());
     RowSlot& slot = cache_.slot(number);
     if (slot.block == nullptr) continue;
     const std::byte* total = sum(view.id(i), slot.data.load(std::memory_order_relaxed), block.data + view.offset(i));
@@ -170,11 +166,9 @@ void ClientTable::fold_into_cache(const Buffer& block) {
 
 void ClientTable::on_rows(ShardId shard_id, wire::Rows& rows) {
   ShardPart& shard = shards_[static_cast<std::size_t>(shard_id)];
-  while (!shard.unconfirmed.empty() && shard.unconfirmed.front().number <= rows.batches_applied) {
-    shard.unconfirmed.pop_front();
-  }
+  unconfirmed_.confirm(shard_id, rows.batches_applied);
   if (!rows.shared.empty()) publish_shared(rows);
-  if (rows.block) publish_packed(shard, rows);
+  if (rows.block) publish_packed(shard_id, rows);
   if (rows.completes_push && rows.clock > shard.pushed_clock.load(std::memory_order_relaxed)) {
     shard.pushed_clock.store(rows.clock, std::memory_order_release);  // after the rows that it speaks of
   }
@@ -197,50 +191,39 @@ void ClientTable::publish_shared(wire::Rows& rows) {
   }
 }
 
-void ClientTable::publish_packed(ShardPart& shard, wire::Rows& rows) {
+void ClientTable::publish_packed(ShardId shard, wire::Rows& rows) {
   const RowBlockView view(spec_.shape, *rows.block);
-  arrivals_.clear();
-  if (arrival_of_slot_.size() < cache_.slots()) {  // all zero between two calls
-    std::vector<std::uint32_t>(cache_.slots() + cache_.slots() / 16).swap(arrival_of_slot_);
-  }
-  for (std::size_t i = 0; i < view.size(); ++i) {
-    const std::uint32_t number = cache_.find(view.id(i));
-    if (number == RowIndex::kNone || !takes(number, rows)) continue;
-    arrivals_.push_back({number, rows.block->data + view.offset(i), rows.block.get()});
-    arrival_of_slot_[number] = static_cast<std::uint32_t>(arrivals_.size());
-  }
-  if (!shard.unconfirmed.empty()) add_unconfirmed(shard, rows);
   const bool subscribes = !rows.is_push && model_.push != PushRule::kNever;
-  for (const Arrival& arrival : arrivals_) {
-    arrival_of_slot_[arrival.slot] = 0;
-    cache_.publish(cache_.slot(arrival.slot), arrival.data, arrival.block, rows.clock, subscribes);
-    if (!rows.is_push) note_answer(arrival.slot);
+  // Nobody reads these versions yet: the frame's own memory may be changed unless somebody else holds the frame too.
+  const bool writable = rows.block->unique();
+  const bool complete = unconfirmed_.empty(shard);
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    const RowId row = view.id(i);
+    const std::uint32_t number = cache_.find(row);
+    if (number == RowIndex::kNone || !takes(number, rows)) continue;
+    std::byte* data = rows.block->data + view.offset(i);
+    Version version{data, rows.block.get()};
+    if (!complete) version = add_unconfirmed(shard, number, row, data, *rows.block, writable);
+    cache_.publish(cache_.slot(number), version.data, version.block, rows.clock, subscribes);
+    if (!rows.is_push) note_answer(number);
   }
   builder_.take();
 }
 
-// The shard had not seen these updates when it sent the rows; readers of this process have, so they are added again.
-void ClientTable::add_unconfirmed(ShardPart& shard, const wire::Rows& rows) {
-  for (const Batch& batch : shard.unconfirmed) {
-    const RowBlockView view(spec_.shape, *batch.block);
-    for (std::size_t i = 0; i < view.size(); ++i) {
-      const std::uint32_t number = cache_.find(view.id(i));
-      if (number == RowIndex::kNone || arrival_of_slot_[number] == 0) continue;
-      Arrival& arrival = arrivals_[arrival_of_slot_[number] - 1];
-      add_to_arrival(arrival, view.id(i), batch.block->data + view.offset(i), rows);
+// The shard had not seen these updates when it sent the row; readers of this process have, so they are added again.
+ClientTable::Version ClientTable::add_unconfirmed(ShardId shard, std::uint32_t slot, RowId row, std::byte* data,
+                                                  Buffer& block, bool writable) {
+  Buffer* holder = &block;
+  for (const std::byte* update : unconfirmed_.updates(shard, slot, row)) {
+    if (spec_.shape.kind == RowKind::kDense && writable) {
+      ops_.add(data, update, static_cast<std::size_t>(spec_.shape.width));
+      continue;
     }
+    data = sum(row, data, update);
+    holder = builder_.current();
+    writable = true;  // the sum is nobody else's
   }
-}
-
-void ClientTable::add_to_arrival(Arrival& arrival, RowId row, const std::byte* update, const wire::Rows& rows) {
-  // Nobody reads these versions yet: the frame's own memory may be changed unless somebody else holds the frame too.
-  const bool writable = arrival.block != rows.block.get() || rows.block->unique();
-  if (spec_.shape.kind == RowKind::kDense && writable) {
-    ops_.add(arrival.data, update, static_cast<std::size_t>(spec_.shape.width));
-    return;
-  }
-  arrival.data = sum(row, arrival.data, update);
-  arrival.block = builder_.current();
+  return {data, holder};
 }
 
 void ClientTable::note_answer(std::uint32_t slot) {

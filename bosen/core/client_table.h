@@ -11,7 +11,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -23,6 +22,7 @@
 #include "bosen/core/outbox.h"
 #include "bosen/core/partition.h"
 #include "bosen/core/row_cache.h"
+#include "bosen/core/unconfirmed_updates.h"
 #include "bosen/core/worker_delta.h"
 
 namespace bosen::core {
@@ -113,31 +113,22 @@ class ClientTable {
 
   /// Rows in the cache, and memory for bookkeeping beyond their data.
   [[nodiscard]] std::size_t cached_rows() const { return cache_.size(); }
-  [[nodiscard]] std::size_t overhead_bytes() const {
-    return cache_.overhead_bytes() + arrival_of_slot_.size() * sizeof arrival_of_slot_[0];
-  }
+  [[nodiscard]] std::size_t overhead_bytes() const { return cache_.overhead_bytes() + unconfirmed_.overhead_bytes(); }
   /// Messages with updates that remote shards have not confirmed yet.
-  [[nodiscard]] std::size_t unconfirmed() const;
+  [[nodiscard]] std::size_t unconfirmed() const { return unconfirmed_.batches(); }
 
  private:
-  /// A block of updates that a remote shard has not confirmed.
-  struct Batch {
-    std::uint64_t number;
-    BufferRef block;
-  };
   struct ShardPart {
     std::atomic<Clock> pushed_clock{kNoClock};  ///< every subscribed row is at least as new
     std::uint64_t batches_sent = 0;
-    std::deque<Batch> unconfirmed;
   };
   struct Requested {
     Clock needed = kNoClock;  // of the latest request; kNoClock: none that counts
     int answers_due = 0;
   };
-  /// A row of an arriving frame before it is published.
-  struct Arrival {
-    std::uint32_t slot;
-    std::byte* data;
+  /// A version of a row, and the block that it is in.
+  struct Version {
+    const std::byte* data;
     Buffer* block;
   };
 
@@ -146,13 +137,12 @@ class ClientTable {
   [[nodiscard]] Clock clock_of(const RowSlot& slot) const;
   void send_updates(ShardId shard, std::vector<BufferRef> blocks, const wire::Update& update, bool finishes,
                     Outbox& outbox);
-  void fold_into_cache(const Buffer& block);
+  void fold_into_cache(ShardId shard, const Buffer& block);
   std::byte* sum(RowId row, const std::byte* base, const std::byte* update);
   [[nodiscard]] bool takes(std::uint32_t slot, const wire::Rows& rows) const;
   void publish_shared(wire::Rows& rows);
-  void publish_packed(ShardPart& shard, wire::Rows& rows);
-  void add_unconfirmed(ShardPart& shard, const wire::Rows& rows);
-  void add_to_arrival(Arrival& arrival, RowId row, const std::byte* update, const wire::Rows& rows);
+  void publish_packed(ShardId shard, wire::Rows& rows);
+  Version add_unconfirmed(ShardId shard, std::uint32_t slot, RowId row, std::byte* data, Buffer& block, bool writable);
   void note_answer(std::uint32_t slot);
   void evict(Outbox& outbox);
 
@@ -167,10 +157,9 @@ class ClientTable {
   RowCache cache_;
   std::vector<std::unique_ptr<WorkerPart>> parts_;
   std::vector<ShardPart> shards_;
+  UnconfirmedUpdates unconfirmed_;
   std::unordered_map<std::uint32_t, Requested> requested_;  // by slot
   wire::BlockBuilder builder_;                              // folded versions
-  std::vector<Arrival> arrivals_;
-  std::vector<std::uint32_t> arrival_of_slot_;  // number in arrivals_ plus one; 0: none
 };
 
 }  // namespace bosen::core

@@ -94,6 +94,22 @@ TEST(ClientTable, AddsUnconfirmedUpdatesToRowsThatTheShardSentBefore) {
   }
 }
 
+// In single precision 2^24 + 1 is 2^24: the order of the sums shows.
+TEST(ClientTable, AddsUnconfirmedUpdatesInTheOrderInWhichTheyWereMade) {
+  CoreCluster cluster(kOneClientOneServer);
+  wire::TableSpec spec = dense_table(Consistency::kSsp, 9);
+  spec.shape.element = ElementType::kFloat;
+  const TableId table = cluster.create_table(spec);
+  cluster.request(0, table, {{kRow}});
+  cluster.deliver(0, 1);
+  for (const std::int64_t amount : {std::int64_t{1} << 24, std::int64_t{1}, -(std::int64_t{1} << 24)}) {
+    cluster.inc(0, table, kRow, 0, amount);
+    cluster.advance(0, table);
+  }
+  cluster.deliver(1, 0);
+  EXPECT_THAT(cluster.read(0, table, kRow), Optional(ElementsAre(0, 0)));
+}
+
 TEST(ClientTable, AViewOfOwnUpdatesFollowsTheSharedRow) {
   CoreCluster cluster(kTwoWorkersOneServer);
   const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 1));
@@ -265,6 +281,8 @@ TEST(ClientTable, ACachedRowCostsAtMost64BytesBesidesItsData) {
     std::vector<RowId> rows(100'000);
     std::iota(rows.begin(), rows.end(), 0);
     cluster.request(0, table, rows);
+    for (const RowId row : rows) cluster.inc(0, table, row, 0, 1);
+    cluster.advance(0, table);
     cluster.deliver_all();
     ASSERT_EQ(cluster.table(0, table).cached_rows(), rows.size());
     const std::size_t id_in_block = sizeof(RowId);
