@@ -12,6 +12,9 @@ using wire::SparseRecord;
 
 namespace {
 
+// A search looks at all slots, so it finds candidates for more than what is to go now: one in so many rows.
+constexpr std::size_t kRowsPerCandidate = 16;
+
 bool is_thin_in_cache(const Buffer& block) { return block.rows >= 8 && block.live_in_cache * 4 < block.rows; }
 
 }  // namespace
@@ -101,24 +104,41 @@ void RowCache::invalidate_all() {
 }
 
 std::vector<RowId> RowCache::evict(std::size_t rows_max) {
-  if (index_.size() <= rows_max) return {};
-  struct Candidate {
-    std::uint32_t last_used;  // as it was: workers go on using rows meanwhile
-    std::uint32_t slot;
-  };
-  std::vector<Candidate> candidates;
+  std::vector<RowId> dropped;
+  evict_candidates(rows_max, dropped);
+  if (index_.size() <= rows_max) return dropped;
+  find_candidates(std::max(index_.size() - rows_max, rows_max / kRowsPerCandidate));
+  evict_candidates(rows_max, dropped);
+  return dropped;
+}
+
+// The `count` least recently used of the rows that are not pinned. Whatever is used later is used more recently than
+// they were: they stay the least recently used ones but for those of them that are used again.
+void RowCache::find_candidates(std::size_t count) {
+  std::vector<Candidate> all;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const RowSlot& slot = slots_[i];
     if ((slot.state.load(std::memory_order_relaxed) & RowSlot::kEvicted) != 0 || slot.pins.load() > 0) continue;
-    candidates.push_back({slot.last_used.load(std::memory_order_relaxed), i});
+    all.push_back({slot.last_used.load(std::memory_order_relaxed), i});
   }
-  const std::size_t excess = std::min(index_.size() - rows_max, candidates.size());
-  std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(excess), candidates.end(),
+  slots_searched_ += slots_.size();
+  count = std::min(count, all.size());
+  const auto end = all.begin() + static_cast<std::ptrdiff_t>(count);
+  std::nth_element(all.begin(), end, all.end(),
                    [](const Candidate& a, const Candidate& b) { return a.last_used < b.last_used; });
-  candidates.resize(excess);
-  std::vector<RowId> dropped;
-  for (const Candidate& candidate : candidates) evict_slot(candidate.slot, dropped);
-  return dropped;
+  candidates_.assign(all.begin(), end);
+  std::sort(candidates_.begin(), candidates_.end(),
+            [](const Candidate& a, const Candidate& b) { return a.last_used > b.last_used; });
+}
+
+void RowCache::evict_candidates(std::size_t rows_max, std::vector<RowId>& dropped) {
+  while (index_.size() > rows_max && !candidates_.empty()) {
+    const Candidate candidate = candidates_.back();
+    candidates_.pop_back();
+    const RowSlot& slot = slots_[candidate.slot];
+    if (slot.last_used.load(std::memory_order_relaxed) != candidate.last_used) continue;
+    if (slot.pins.load() == 0) evict_slot(candidate.slot, dropped);
+  }
 }
 
 void RowCache::evict_slot(std::uint32_t number, std::vector<RowId>& dropped) {
@@ -138,6 +158,8 @@ void RowCache::evict_slot(std::uint32_t number, std::vector<RowId>& dropped) {
   recycled_.push_back({reclaimer_.now(), number});
 }
 
-std::size_t RowCache::overhead_bytes() const { return slots_.size() * sizeof(RowSlot) + index_.bytes(); }
+std::size_t RowCache::overhead_bytes() const {
+  return slots_.size() * sizeof(RowSlot) + index_.bytes() + candidates_.capacity() * sizeof(Candidate);
+}
 
 }  // namespace bosen::core

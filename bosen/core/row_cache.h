@@ -72,7 +72,8 @@ class RowCache {
   void compact();
 
   /// Drops the least recently used rows until `rows_max` are left, but none that is pinned; returns those of them that
-  /// there was a copy of.
+  /// there was a copy of. A search finds candidates for several calls: until they are used up, rows that were pinned
+  /// during the search are safe.
   std::vector<RowId> evict(std::size_t rows_max);
 
   [[nodiscard]] std::size_t size() const { return index_.size(); }
@@ -80,6 +81,8 @@ class RowCache {
   [[nodiscard]] std::uint32_t slots() const { return slots_.size(); }
   /// Memory for bookkeeping, without rows' data.
   [[nodiscard]] std::size_t overhead_bytes() const;
+  /// Slots that evict() has looked at to find what to drop.
+  [[nodiscard]] std::uint64_t slots_searched() const { return slots_searched_; }
 
  private:
   struct Recycled {
@@ -87,16 +90,26 @@ class RowCache {
     std::uint32_t slot;
   };
 
+  /// A row that may be dropped unless it was used since it was found.
+  struct Candidate {
+    std::uint32_t last_used;  // as it was then
+    std::uint32_t slot;
+  };
+
   void release(Buffer* block);
+  void find_candidates(std::size_t count);
+  void evict_candidates(std::size_t rows_max, std::vector<RowId>& dropped);
   void evict_slot(std::uint32_t number, std::vector<RowId>& dropped);
 
   const wire::RowShape shape_;
   Reclaimer& reclaimer_;
   RowIndex index_;
   StableArray<RowSlot> slots_;
-  wire::BlockBuilder builder_;      // copies made by compact()
-  std::vector<BufferRef> thinned_;  // blocks of which few rows are current
-  std::deque<Recycled> recycled_;   // evicted slots, until every worker has quiesced
+  wire::BlockBuilder builder_;         // copies made by compact()
+  std::vector<BufferRef> thinned_;     // blocks of which few rows are current
+  std::deque<Recycled> recycled_;      // evicted slots, until every worker has quiesced
+  std::vector<Candidate> candidates_;  // the least recently used rows, these last
+  std::uint64_t slots_searched_ = 0;
 };
 
 }  // namespace bosen::core

@@ -147,6 +147,35 @@ TEST_F(RowCacheTest, EvictsTheLeastRecentlyUsedRows) {
   EXPECT_NE(cache_.find(0), RowIndex::kNone);
 }
 
+TEST_F(RowCacheTest, KeepsARowThatIsUsedAgainAfterItWasFoundToBeTheNextToGo) {
+  for (RowId row = 0; row < 33; ++row) {
+    publish(row, 1);
+    slot(row).last_used = static_cast<std::uint32_t>(row);
+  }
+  EXPECT_THAT(cache_.evict(32), ElementsAre(0));  // and row 1 would be next
+  slot(1).last_used = 33;
+  publish(33, 1);
+  slot(33).last_used = 33;
+  EXPECT_THAT(cache_.evict(32), ElementsAre(2));
+  EXPECT_NE(cache_.find(1), RowIndex::kNone);
+}
+
+TEST_F(RowCacheTest, SearchesAFullCacheSeldomWhereFewRowsAreNew) {
+  constexpr RowId kRows = 1600;
+  std::uint32_t clock = 0;
+  const auto use_new_row = [&](RowId row) {
+    publish(row, 1);
+    slot(row).last_used = ++clock;
+  };
+  for (RowId row = 0; row < kRows; ++row) use_new_row(row);
+  for (RowId row = kRows; row < 3 * kRows; ++row) {
+    use_new_row(row);
+    EXPECT_THAT(cache_.evict(kRows), ElementsAre(row - kRows));
+    quiesce();
+  }
+  EXPECT_LE(cache_.slots_searched(), 20U * 2 * kRows) << "a few slots for each new row, and not all of them";
+}
+
 TEST_F(RowCacheTest, EvictsNoRowThatIsPinned) {
   for (RowId row = 0; row < 3; ++row) publish(row, 1);
   slot(0).pins = 1;
