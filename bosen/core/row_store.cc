@@ -207,4 +207,23 @@ void RowStore::trim_log(std::uint64_t position, std::uint64_t furthest) {
   }
 }
 
+void RowStore::compact_log(std::vector<std::uint64_t*> positions) {
+  positions.push_back(&furthest_reader_);
+  std::sort(positions.begin(), positions.end(), [](const std::uint64_t* a, const std::uint64_t* b) { return *a < *b; });
+  auto next = positions.begin();
+  std::size_t kept = 0;
+  const auto move_positions = [&](std::uint64_t up_to) {
+    for (; next != positions.end() && **next <= up_to; ++next) **next = log_begin_ + kept;
+  };
+  for (std::size_t i = 0; i < log_.size(); ++i) {
+    move_positions(log_begin_ + i);
+    StoredRow& row = rows_[log_[i]];
+    if (row.logged_at != log_begin_ + i) continue;
+    row.logged_at = log_begin_ + kept;
+    log_[kept++] = log_[i];
+  }
+  move_positions(log_end());
+  log_.resize(kept);
+}
+
 }  // namespace bosen::core

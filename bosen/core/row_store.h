@@ -60,7 +60,8 @@ class RowStore {
   /// A row of zeros (dense) or without elements (sparse) to answer reads of rows that were never written.
   [[nodiscard]] const BufferRef& zero_block() const { return zero_block_; }
 
-  /// The log of changed rows: entries [log_begin, log_end); a row's older entries are void.
+  /// The log of changed rows: entries [log_begin, log_end); a row's older entries are void. Only compact_log changes
+  /// what stands where.
   [[nodiscard]] std::uint64_t log_end() const { return log_begin_ + log_.size(); }
   /// Calls visit(row) once for every row changed since position `from`.
   template <class Visit>
@@ -72,10 +73,18 @@ class RowStore {
   }
   /// No reader needs entries before `position` any more; the furthest reader stands at `furthest`.
   void trim_log(std::uint64_t position, std::uint64_t furthest);
+  /// Whether most entries are void, as where one reader stands still and others go on: every change is logged again
+  /// for these, and kept for that one. `compact_log` is due then.
+  [[nodiscard]] bool log_is_void() const { return log_.size() > 2 * std::size_t{rows_.size()} + kLogSlack; }
+  /// Drops all void entries. What is left moves up: the readers' `positions` are changed with it.
+  void compact_log(std::vector<std::uint64_t*> positions);
+  [[nodiscard]] std::size_t log_size() const { return log_.size(); }
   /// Without readers of the log nothing is logged.
   void keep_log(bool keep);
 
  private:
+  static constexpr std::size_t kLogSlack = 64;  // a log as short as this is not worth compacting
+
   void apply_dense(const BufferRef& block);
   void apply_sparse(const BufferRef& block);
   void apply_updater(const BufferRef& block, Clock timestamp);

@@ -300,6 +300,12 @@ void ServerShard::trim_log(Table& table) {
     furthest = std::max(furthest, reader.log_position);
   }
   table.store.trim_log(nearest, furthest == 0 ? nearest : furthest);
+  if (!table.store.log_is_void()) return;
+  std::vector<std::uint64_t*> positions;
+  for (Reader& reader : table.readers) {
+    if (reader.follows()) positions.push_back(&reader.log_position);
+  }
+  table.store.compact_log(std::move(positions));
 }
 
 void ServerShard::send_rows(TableId id, Table& table, Rank client, std::vector<StoredRow*>& rows, bool completes_push,
@@ -396,6 +402,8 @@ std::size_t ServerShard::rows() const {
 }
 
 std::size_t ServerShard::rows(TableId table) const { return tables_[table]->store.size(); }
+
+std::size_t ServerShard::log_size(TableId table) const { return tables_[table]->store.log_size(); }
 
 Clock ServerShard::minimum(TableId table) const { return tables_[table]->clocks.minimum(); }
 

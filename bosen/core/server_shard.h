@@ -38,6 +38,8 @@ class ServerShard {
   [[nodiscard]] std::size_t rows() const;
   /// Rows of a table that live here.
   [[nodiscard]] std::size_t rows(TableId table) const;
+  /// Entries that it keeps of which rows of a table changed, for those who are told of changes.
+  [[nodiscard]] std::size_t log_size(TableId table) const;
   /// Clock of the slowest worker on a table.
   [[nodiscard]] Clock minimum(TableId table) const;
 

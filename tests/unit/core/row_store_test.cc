@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -168,6 +170,36 @@ TEST_F(RowStoreTest, ALogIsNoLongerThanTheTableHoweverSeldomItIsRead) {
     }
     EXPECT_EQ(store.log_end() - read_up_to, 2U);
     store.trim_log(store.log_end(), store.log_end());
+  }
+}
+
+TEST_F(RowStoreTest, CompactingTheLogLeavesEveryReaderItsChanges) {
+  testing::SimRandom random(5);
+  RowStore store(pool_, kDense, nullptr);
+  store.keep_log(true);
+  std::array<std::uint64_t, 3> positions{1, 1, 1};
+  std::array<std::vector<RowId>, 3> unread;  // in the order of their last changes
+  for (int step = 0; step < 2000; ++step) {
+    const RowId row = random.between(0, 9);
+    store.apply(dense_block(pool_, kDense, {{row, {1, 1}}}), kClock);
+    const auto reader = static_cast<std::size_t>(random.chance(0.1) ? 1 : 0);  // 2 hardly ever reads
+    const bool reads = random.chance(0.5);
+    for (std::size_t i = 0; i < 3; ++i) {
+      std::erase(unread[i], row);
+      unread[i].push_back(row);
+      auto changed = changed_since(store, positions[i]);
+      ASSERT_THAT(changed, ::testing::UnorderedElementsAreArray(unread[i])) << "reader " << i << " step " << step;
+      if ((reads && i == reader) || step % 700 == 699) {
+        positions[i] = store.log_end();
+        unread[i].clear();
+      }
+    }
+    store.trim_log(*std::min_element(positions.begin(), positions.end()),
+                   *std::max_element(positions.begin(), positions.end()));
+    if (random.chance(0.05)) {
+      store.compact_log({positions.data(), positions.data() + 1, positions.data() + 2});
+      EXPECT_LE(store.log_size(), store.size());
+    }
   }
 }
 

@@ -178,6 +178,25 @@ TEST(ServerShard, AspPushesAfterTheProcessItselfHasAdvanced) {
   EXPECT_THAT(brought(cluster, 0).at(0).rows, ElementsAre(kRow));
 }
 
+TEST(ServerShard, ItsLogStaysShortThoughOneReaderStandsStill) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kAsp, 0));
+  for (const Rank client : {0, 1}) {
+    for (const RowId row : {1, 2, 3}) cluster.get(client, table, row);
+  }
+  for (int clock = 0; clock < 1000; ++clock) {
+    for (const RowId row : {1, 2}) cluster.inc(1, table, row, 1, 1);
+    cluster.advance(1, table);
+    cluster.deliver_all();
+  }
+  EXPECT_LE(cluster.cluster().shard(0).log_size(table), 100U);
+  cluster.advance(0, table);
+  deliver_to_server(cluster);
+  EXPECT_THAT(brought(cluster, 0).at(0).rows, ::testing::UnorderedElementsAre(1, 2));
+  cluster.deliver_all();
+  EXPECT_THAT(cluster.read(0, table, 1), Optional(ElementsAre(0, 1000)));
+}
+
 TEST(ServerShard, PushesNoMoreToAProcessWhoseWorkersHaveEnded) {
   for (const Consistency consistency : {Consistency::kEssp, Consistency::kBsp}) {
     CoreCluster cluster({{.workers = 2, .shards = 0}, {.workers = 1, .shards = 0}, {.workers = 0, .shards = 1}});
