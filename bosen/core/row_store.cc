@@ -195,7 +195,7 @@ void RowStore::keep_log(bool keep) { keeps_log_ = keep; }
 
 void RowStore::log_change(StoredRow& row, std::uint32_t number) {
   if (!keeps_log_ || row.logged_at >= furthest_reader_) return;
-  row.logged_at = log_end();
+  row.set_logged_at(log_end());
   log_.push_back(number);
 }
 
@@ -219,7 +219,7 @@ void RowStore::compact_log(std::vector<std::uint64_t*> positions) {
     move_positions(log_begin_ + i);
     StoredRow& row = rows_[log_[i]];
     if (row.logged_at != log_begin_ + i) continue;
-    row.logged_at = log_begin_ + kept;
+    row.set_logged_at(log_begin_ + kept);
     log_[kept++] = log_[i];
   }
   move_positions(log_end());

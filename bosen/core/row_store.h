@@ -29,14 +29,17 @@ namespace bosen::core {
 /// A row on its shard.
 struct StoredRow {
   RowId id = 0;
-  std::byte* data = nullptr;    ///< none: all zero, or empty
-  Buffer* block = nullptr;      ///< holds `data`
-  std::uint64_t logged_at = 0;  ///< its latest entry in the log of changes; 0: none
+  std::byte* data = nullptr;         ///< none: all zero, or empty
+  Buffer* block = nullptr;           ///< holds `data`
+  std::uint64_t logged_at : 63 = 0;  ///< its latest entry in the log of changes; 0: none
+  std::uint64_t is_wanted : 1 = 0;   ///< by the request that is being answered
   // For updaters.
   std::int64_t steps = 0;           ///< updates applied
   Clock last_timestamp = kNoClock;  ///< of the last of them
   std::unique_ptr<std::byte[]> updater_state;
   Subscribers subscribers;
+
+  void set_logged_at(std::uint64_t position) { logged_at = position & (~std::uint64_t{0} >> 1); }
 };
 
 class RowStore {

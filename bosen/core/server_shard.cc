@@ -269,12 +269,15 @@ void ServerShard::answer(TableId id, Table& table, Rank client, const std::vecto
   Reader& reader = table.readers[static_cast<std::size_t>(client)];
   for (const RowId row_id : rows) {
     StoredRow& row = table.store.row(row_id);
+    if (row.is_wanted) continue;  // a request that names a row twice gets it once
+    row.is_wanted = true;
     if (subscribes(table, client) && row.subscribers.insert(client)) {
       // What changed before is in this answer, unless its push is still to come.
       if (reader.subscriptions++ == 0) reader.log_position = table.store.log_end();
     }
     wanted.push_back(&row);
   }
+  for (StoredRow* row : wanted) row->is_wanted = false;
   trim_log(table);
   send_rows(id, table, client, wanted, false, outbox);
 }
@@ -346,7 +349,7 @@ void ServerShard::share_rows(Table& table, const std::vector<StoredRow*>& rows, 
   for (const BufferRef& block : message.blocks) block->mark = 0;
 }
 
-// A block whose rows are all current and all wanted travels as it is.
+// A block whose rows are all current and all wanted travels as it is. No row comes twice: marks count a block's rows.
 std::vector<BufferRef> ServerShard::pack_rows(Table& table, const std::vector<StoredRow*>& rows) {
   std::vector<BufferRef> blocks;
   for (const StoredRow* row : rows) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <stdexcept>
 
@@ -248,6 +249,26 @@ TEST(ServerShard, SendsABlockAsItIsWhereAllItsRowsAreWanted) {
   cluster.request(1, table, {{1, 2}});  // not all of it
   deliver_to_server(cluster);
   EXPECT_NE(std::get<wire::Rows>(cluster.carrier().queue(kServer, 1).front().message).block.get(), sent);
+}
+
+TEST(ServerShard, ARowThatARequestNamesTwiceCountsOnce) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  const TableId table = cluster.create_table(dense_table(Consistency::kSsp, 10));
+  for (const RowId row : {1, 2, 3}) cluster.inc(1, table, row, 1, row);
+  cluster.advance(1, table);
+  deliver_to_server(cluster);
+  core::Outbox outbox(wire::NodeId::shard(0));
+  for (int i = 0; i < 2; ++i) {
+    cluster.cluster().shard(0).step(
+        {wire::NodeId::client(0), wire::NodeId::shard(0), wire::ReadRequest{table, 0, {1, 1, 2}}}, outbox);
+  }
+  ASSERT_EQ(outbox.envelopes().size(), 2U);
+  for (const wire::Envelope& envelope : outbox.envelopes()) {
+    const auto& rows = std::get<wire::Rows>(envelope.message);
+    const wire::RowBlockView view(dense_table(Consistency::kSsp, 10).shape, *rows.block);
+    ASSERT_EQ(view.size(), 2U) << "not row 3, which nobody asked for";
+    EXPECT_THAT((std::array{view.id(0), view.id(1)}), ElementsAre(1, 2));
+  }
 }
 
 TEST(ServerShard, SharesRowsWithTheWorkersOfItsProcess) {
