@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "bosen/base/limits.h"
 
@@ -40,7 +41,11 @@ ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& m
 }
 
 ServerShard::ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool)
-    : members_(members), updaters_(updaters), pool_(pool), making_(static_cast<std::size_t>(members.clients())) {}
+    : members_(members),
+      updaters_(updaters),
+      pool_(pool),
+      clients_(static_cast<std::size_t>(members.clients())),
+      making_(static_cast<std::size_t>(members.clients())) {}
 
 void ServerShard::step(Envelope envelope, Outbox& outbox) {
   if (envelope.from.is_shard() || envelope.from.rank() >= members_.clients()) {
@@ -203,7 +208,7 @@ void ServerShard::close_clock(TableId id, Table& table, Rank client, std::size_t
   const bool own_updates_show = client == members_.rank && !table.model.exact;
   const bool pushed = minimum_grew && table.model.push == PushRule::kAfterMinimumClock;
   if (!pushed && (own_updates_show || table.model.push == PushRule::kAfterOwnClock)) {
-    push(id, table, client, outbox);
+    push_where_room(id, table, client, outbox);
   }
 }
 
@@ -284,6 +289,7 @@ void ServerShard::answer(TableId id, Table& table, Rank client, const std::vecto
 
 void ServerShard::push(TableId id, Table& table, Rank client, Outbox& outbox) {
   Reader& reader = table.readers[static_cast<std::size_t>(client)];
+  reader.push_waits = false;
   if (!reader.follows()) return;
   std::vector<StoredRow*> changed;
   table.store.changed_since(reader.log_position, [&](StoredRow& row) {
@@ -292,6 +298,26 @@ void ServerShard::push(TableId id, Table& table, Rank client, Outbox& outbox) {
   reader.log_position = table.store.log_end();
   trim_log(table);
   send_rows(id, table, client, changed, true, outbox);
+}
+
+// Nothing bounds how many clocks a client is ahead of what is pushed to it: what is left in the log instead is merged
+// there, and no longer than the table.
+void ServerShard::push_where_room(TableId id, Table& table, Rank client, Outbox& outbox) {
+  Client& to = clients_[static_cast<std::size_t>(client)];
+  if (to.has_room) return push(id, table, client, outbox);
+  table.readers[static_cast<std::size_t>(client)].push_waits = true;
+  to.holds_back = true;
+}
+
+void ServerShard::set_room(Rank client, bool has_room, Outbox& outbox) {
+  Client& to = clients_[static_cast<std::size_t>(client)];
+  to.has_room = has_room;
+  if (!has_room || !std::exchange(to.holds_back, false)) return;
+  for (TableId id = 0; id < tables_.size(); ++id) {
+    if (!tables_[id]) continue;
+    Reader& reader = tables_[id]->readers[static_cast<std::size_t>(client)];
+    if (reader.push_waits) push(id, *tables_[id], client, outbox);
+  }
 }
 
 void ServerShard::trim_log(Table& table) {

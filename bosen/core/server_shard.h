@@ -28,6 +28,12 @@ class ServerShard {
   /// Handles a message of a client. What makes no sense (an unknown table, a row twice closed) is counted and ignored.
   void step(Envelope envelope, Outbox& outbox);
 
+  /// Whether a client's link takes more. Where it does not, pushes that are due after the client's own clocks wait, and
+  /// leave as one, with what has changed until then, when it does again. All links do until something else is said.
+  void set_room(Rank client, bool has_room, Outbox& outbox);
+  /// Whether pushes to the client wait for room.
+  [[nodiscard]] bool holds_back(Rank client) const { return clients_[static_cast<std::size_t>(client)].holds_back; }
+
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
   /// Messages with updates, and messages that ask for rows, that it has handled.
   [[nodiscard]] std::int64_t updates_handled() const { return updates_handled_; }
@@ -50,10 +56,16 @@ class ServerShard {
     std::uint64_t batches_confirmed = 0;  // the client was told that they were applied
     std::uint64_t log_position = 1;       // changes before it were pushed
     std::size_t subscriptions = 0;
-    int working = 0;  // its workers that have not ended
+    int working = 0;          // its workers that have not ended
+    bool push_waits = false;  // for room
 
     /// Whether it is told of changes: nobody reads in a process whose workers have all ended.
     [[nodiscard]] bool follows() const { return subscriptions > 0 && working > 0; }
+  };
+  /// What it knows of one process's link.
+  struct Client {
+    bool has_room = true;
+    bool holds_back = false;  // a push of some table waits for room
   };
   struct ParkedRead {
     Rank client = 0;
@@ -103,6 +115,7 @@ class ServerShard {
   static void apply_held(Table& table);
   void answer(TableId id, Table& table, Rank client, const std::vector<RowId>& rows, Outbox& outbox);
   void push(TableId id, Table& table, Rank client, Outbox& outbox);
+  void push_where_room(TableId id, Table& table, Rank client, Outbox& outbox);
   void send_rows(TableId id, Table& table, Rank client, std::vector<StoredRow*>& rows, bool completes_push,
                  Outbox& outbox);
   static void share_rows(Table& table, const std::vector<StoredRow*>& rows, wire::Rows& message);
@@ -113,6 +126,7 @@ class ServerShard {
   const Membership& members_;
   const UpdaterCatalog& updaters_;
   BufferPool& pool_;
+  std::vector<Client> clients_;  // by rank
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<Creation> table_creations_;
   std::vector<Creation> channel_creations_;

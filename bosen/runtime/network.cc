@@ -25,7 +25,7 @@ void Network::send(Rank peer, wire::Envelope envelope) {
   const std::lock_guard lock(to.mutex);
   const std::size_t before = to.link.backlog_bytes();
   to.link.send(std::move(envelope), now(), frames);
-  count_backlog(before, to.link.backlog_bytes());
+  count_backlog(to, before);
   transmit(peer, frames);
 }
 
@@ -57,7 +57,7 @@ void Network::step(net::ReceivedFrame received) {
     const std::size_t waiting = peer.link.backlog_bytes();
     const std::uint64_t again = peer.link.retransmissions();
     peer.link.step(std::move(received.frame), now(), delivered, frames);
-    count_backlog(waiting, peer.link.backlog_bytes());
+    count_backlog(peer, waiting);
     sent_again_.fetch_add(peer.link.retransmissions() - again, std::memory_order_relaxed);
     transmit(received.peer, frames);
   }
@@ -68,7 +68,9 @@ void Network::transmit(Rank peer, std::vector<wire::Frame>& frames) {
   for (wire::Frame& frame : frames) transport_.send(peer, std::move(frame));
 }
 
-void Network::count_backlog(std::size_t before, std::size_t after) {
+void Network::count_backlog(Peer& peer, std::size_t before) {
+  const std::size_t after = peer.link.backlog_bytes();
+  peer.is_behind.store(after > 0);
   backlog_bytes_.fetch_add(after - before, std::memory_order_relaxed);
 }
 

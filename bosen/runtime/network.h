@@ -43,6 +43,9 @@ class Network {
 
   void send(Rank peer, wire::Envelope envelope);
 
+  /// Whether no more than a full window is on its way to the peer. Where it is not, a frame of the peer's that lets
+  /// more leave is delivered after the change (sequentially consistent), if only as an empty list of messages.
+  [[nodiscard]] bool has_room(Rank peer) const { return !peers_[static_cast<std::size_t>(peer)]->is_behind.load(); }
   /// Bytes that wait for peers that do not keep up.
   [[nodiscard]] std::size_t backlog_bytes() const { return backlog_bytes_.load(std::memory_order_relaxed); }
 
@@ -68,10 +71,11 @@ class Network {
     explicit Peer(const Options& options) : link(options.job, options.epoch, options.processes - 1) {}
     std::mutex mutex;  // guards link, and keeps frames in order on their way into the transport
     core::Link link;
+    std::atomic<bool> is_behind{false};  // bytes wait beyond a window
   };
 
   void transmit(Rank peer, std::vector<wire::Frame>& frames);
-  void count_backlog(std::size_t before, std::size_t after);
+  void count_backlog(Peer& peer, std::size_t before);
 
   const Options options_;
   Platform& platform_;

@@ -69,6 +69,7 @@ void Process::join() {
 }
 
 void Process::make_actors() {
+  held_back_ = std::vector<std::atomic<bool>>(static_cast<std::size_t>(members_.clients()));
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
     if (!members_.is_local(shard)) continue;
     LocalShard local{.id = shard, .core = {}, .actor = {}};
@@ -82,7 +83,9 @@ void Process::make_actors() {
   gauges_ = std::vector<WorkerGauge>(static_cast<std::size_t>(local_workers()));
   client_ = std::make_unique<core::ClientCore>(members_, pool_);
   client_actor_ = std::make_unique<Actor>(
-      [this](wire::Envelope envelope) { step(*client_, NodeId::client(members_.rank), std::move(envelope)); },
+      [this](wire::Envelope envelope) {
+        act(NodeId::client(members_.rank), [&](core::Outbox& outbox) { client_->step(std::move(envelope), outbox); });
+      },
       [this] {
         client_->collect();
         barriers_passed_.store(client_->barriers_passed());
@@ -99,16 +102,44 @@ Actor& Process::actor_of(NodeId node) {
 
 // What goes wrong in an actor (an updater of the app's throws) is not the affair of the thread that happens to drive
 // it. The actor does nothing more then: nobody shall take for done what is not.
-template <class Core>
-void Process::step(Core& core, NodeId self, wire::Envelope envelope) {
+template <class Handle>
+void Process::act(NodeId self, const Handle& handle) {
   if (failed_.load()) return;
   try {
     core::Outbox outbox(self);
-    core.step(std::move(envelope), outbox);
+    handle(outbox);
     dispatch(outbox);
   } catch (const std::exception& error) {
     const std::string where = self.is_shard() ? "shard " + std::to_string(self.shard_id()) : "this process's client";
     give_up(Error(as_error(error).kind(), where + ": " + error.what()));
+  }
+}
+
+void Process::step(core::ServerShard& shard, NodeId self, wire::Envelope envelope) {
+  act(self, [&](core::Outbox& outbox) {
+    const NodeId from = envelope.from;
+    const bool from_afar = !from.is_shard() && from.rank() < members_.clients() && from.rank() != members_.rank;
+    if (from_afar) look_for_room(shard, from.rank(), outbox);
+    shard.step(std::move(envelope), outbox);
+    if (from_afar) look_for_room(shard, from.rank(), outbox);
+  });
+}
+
+// Says first that pushes wait and looks then: whoever makes room later sees that they do, and looks again.
+void Process::look_for_room(core::ServerShard& shard, Rank client, core::Outbox& outbox) {
+  if (shard.holds_back(client)) held_back_[static_cast<std::size_t>(client)].store(true);
+  shard.set_room(client, network_->has_room(client), outbox);
+}
+
+void Process::resume_pushes() {
+  for (Rank client = 0; client < members_.clients(); ++client) {
+    std::atomic<bool>& held_back = held_back_[static_cast<std::size_t>(client)];
+    if (!held_back.load() || !network_->has_room(client)) continue;
+    held_back.store(false);
+    for (const LocalShard& shard : shards_) {
+      const auto lock = shard.actor->lock();
+      act(NodeId::shard(shard.id), [&](core::Outbox& outbox) { look_for_room(*shard.core, client, outbox); });
+    }
   }
 }
 
@@ -135,6 +166,7 @@ void Process::deliver(std::vector<wire::Envelope>& envelopes) {
     // the shard, nothing is received and nothing acknowledged, and the peers' windows close.
     if (receiver.post(std::move(envelope)) >= limits::kInboxMessages) receiver.settle();
   }
+  resume_pushes();
   pump();
   waiter_->wake_all();
 }

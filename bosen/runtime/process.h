@@ -127,10 +127,13 @@ class Process {
   ChannelHandle& make_channel(const std::string& name, const ChannelOptions& options);
   void make_actors();
   [[noreturn]] void refuse(const std::string& problem);
-  template <class Core>
-  void step(Core& core, wire::NodeId self, wire::Envelope envelope);
+  template <class Handle>
+  void act(wire::NodeId self, const Handle& handle);
+  void step(core::ServerShard& shard, wire::NodeId self, wire::Envelope envelope);
   void dispatch(core::Outbox& outbox);
   void deliver(std::vector<wire::Envelope>& envelopes);
+  void look_for_room(core::ServerShard& shard, Rank client, core::Outbox& outbox);
+  void resume_pushes();
   Actor& actor_of(wire::NodeId node);
   void pump();
   void fail(const Error& cause);
@@ -155,7 +158,8 @@ class Process {
     std::unique_ptr<Actor> actor;
   };
   std::vector<LocalShard> shards_;
-  std::vector<WorkerGauge> gauges_;  // by local worker; of a fixed size
+  std::vector<std::atomic<bool>> held_back_;  // by rank of client: a shard may hold pushes back; of a fixed size
+  std::vector<WorkerGauge> gauges_;           // by local worker; of a fixed size
 
   std::vector<std::unique_ptr<TableHandle>> tables_;  // grows before run_workers only
   std::vector<std::unique_ptr<ChannelHandle>> channels_;

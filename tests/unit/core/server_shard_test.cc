@@ -179,6 +179,46 @@ TEST(ServerShard, AspPushesAfterTheProcessItselfHasAdvanced) {
   EXPECT_THAT(brought(cluster, 0).at(0).rows, ElementsAre(kRow));
 }
 
+TEST(ServerShard, WithoutRoomAnAspPushWaitsAndIsOneWhenThereIs) {
+  CoreCluster cluster(kTwoClientsOneServer);
+  core::ServerShard& shard = cluster.cluster().shard(0);
+  const TableId table = cluster.create_table(dense_table(Consistency::kAsp, 0));
+  for (const RowId row : {1, 2, 3}) cluster.get(0, table, row);
+  core::Outbox outbox(wire::NodeId::shard(0));
+  shard.set_room(0, false, outbox);
+  for (int clock = 0; clock < 100; ++clock) {
+    for (const RowId row : {1, 2}) cluster.inc(1, table, row, 1, 1);
+    for (const WorkerId worker : {1, 0}) cluster.advance(worker, table);
+    deliver_to_server(cluster);
+  }
+  for (const Brought& each : brought(cluster, 0)) EXPECT_TRUE(each.rows.empty()) << "only that updates were applied";
+  EXPECT_TRUE(shard.holds_back(0));
+  EXPECT_FALSE(shard.holds_back(1));
+  EXPECT_TRUE(outbox.envelopes().empty());
+  shard.set_room(0, true, outbox);
+  ASSERT_EQ(outbox.envelopes().size(), 1U);
+  const auto& push = std::get<wire::Rows>(outbox.envelopes()[0].message);
+  ASSERT_TRUE(push.block);
+  EXPECT_EQ(wire::RowBlockView(dense_table(Consistency::kAsp, 0).shape, *push.block).size(), 2U);
+  EXPECT_TRUE(push.is_push && push.completes_push);
+  EXPECT_FALSE(shard.holds_back(0));
+  shard.set_room(0, true, outbox);
+  EXPECT_EQ(outbox.envelopes().size(), 1U);
+}
+
+TEST(ServerShard, WithoutRoomReadsAreAnsweredAndBoundedModelsPush) {
+  for (const Consistency consistency : {Consistency::kEssp, Consistency::kBsp}) {
+    CoreCluster cluster(kTwoClientsOneServer);
+    core::Outbox outbox(wire::NodeId::shard(0));
+    cluster.cluster().shard(0).set_room(0, false, outbox);
+    const TableId table = cluster.create_table(dense_table(consistency, 0));
+    EXPECT_THAT(cluster.get(0, table, kRow), ElementsAre(0, 0));
+    for (const WorkerId worker : {0, 1}) cluster.advance(worker, table);
+    deliver_to_server(cluster);
+    EXPECT_EQ(brought(cluster, 0).size(), 1U);
+  }
+}
+
 TEST(ServerShard, ItsLogStaysShortThoughOneReaderStandsStill) {
   CoreCluster cluster(kTwoClientsOneServer);
   const TableId table = cluster.create_table(dense_table(Consistency::kAsp, 0));
