@@ -62,6 +62,7 @@ void RowStore::apply(const BufferRef& block, Clock timestamp) {
   } else {
     apply_sparse(block);
   }
+  if (block->live_in_store > 0) note_if_thin(*block);  // one of which only few rows became current
   compact();
   builder_.take();  // seals; the store's own references keep what is current
 }
@@ -163,10 +164,15 @@ void RowStore::place(StoredRow& row, std::byte* data, Buffer* block) {
   if (old == nullptr) return;
   if (--old->live_in_store == 0) {
     old->release();
-  } else if (is_thin_in_store(*old) && old->mark == 0) {
-    old->mark = 1;
-    thinned_.push_back(BufferRef::share(old));
+  } else {
+    note_if_thin(*old);
   }
+}
+
+void RowStore::note_if_thin(Buffer& block) {
+  if (!is_thin_in_store(block) || block.mark != 0) return;
+  block.mark = 1;
+  thinned_.push_back(BufferRef::share(&block));
 }
 
 void RowStore::compact() {

@@ -95,6 +95,7 @@ class RowStore {
   std::byte* merge_sparse(const StoredRow& row, const std::byte* update);
   std::byte* writable(StoredRow& row);
   void place(StoredRow& row, std::byte* data, Buffer* block);
+  void note_if_thin(Buffer& block);
   void compact();
   void log_change(StoredRow& row, std::uint32_t number);
   std::uint32_t find_or_add(RowId id);

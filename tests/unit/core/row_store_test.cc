@@ -249,6 +249,21 @@ TEST_F(RowStoreTest, FreesBlocksOfWhichFewRowsAreCurrent) {
   }
 }
 
+TEST_F(RowStoreTest, KeepsNoBlockForTheSakeOfOneNewRow) {
+  RowStore store(pool_, kDense, nullptr);
+  for (RowId row = 0; row < 20; ++row) store.apply(dense_block(pool_, kDense, {{row, {1, 1}}}), kClock);
+  for (RowId newcomer = 100; newcomer < 103; ++newcomer) {
+    std::vector<testing::DenseRow> rows;
+    for (RowId row = 0; row < 20; ++row) rows.push_back({row, {1, 1}});
+    rows.push_back({newcomer, {7, 8}});
+    const BufferRef block = dense_block(pool_, kDense, rows);
+    store.apply(block, kClock);
+    EXPECT_TRUE(block->unique());
+    EXPECT_THAT(values(store, newcomer), ElementsAre(7, 8));
+  }
+  EXPECT_THAT(values(store, 5), ElementsAre(4, 4));
+}
+
 TEST_F(RowStoreTest, AgreesWithAMapWhateverIsSharedMeanwhile) {
   testing::SimRandom random(11);
   for (int round = 0; round < 20; ++round) {
