@@ -80,7 +80,7 @@ void ClientCore::quiesce(int local_worker) {
 std::uint64_t ClientCore::arrive_at_barrier(Outbox& outbox) {
   const std::uint64_t barrier = ++barriers_arrived_;
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
-    outbox.send(NodeId::shard(shard), wire::BarrierArrive{barrier}, wire::kLastPriority);
+    outbox.send_fence(NodeId::shard(shard), wire::BarrierArrive{barrier});
   }
   return barrier;
 }

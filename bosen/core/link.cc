@@ -45,7 +45,12 @@ void Link::note_priority(const wire::Envelope& envelope) {
 void Link::put_off(wire::Envelope envelope) {
   ++waiting_;
   waiting_bytes_ += shared_bytes(envelope.message);
-  queues_[envelope.priority].push_back(std::move(envelope));
+  Turn turn{.generation = generation_, .low_priority = -std::int64_t{envelope.priority}};
+  if (envelope.is_fence) {
+    turn.low_priority = std::numeric_limits<std::int64_t>::max();
+    ++generation_;
+  }
+  queues_[turn].push_back(std::move(envelope));
 }
 
 void Link::send_waiting(TimeNs now, std::vector<wire::Frame>& frames) {

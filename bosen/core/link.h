@@ -7,11 +7,10 @@
 // Invariants: at most kSendWindowFrames, and kSendWindowBytesMax of rows but for the last frame, are unacknowledged,
 // and fewer bytes where the network is slow; a frame is delivered after all with lower sequence numbers; memory is
 // bounded by both windows plus what waits to be sent. Of what waits the highest priority goes first, and messages of
-// one priority in their order.
+// one priority in their order; a fence after all that was sent before it, and before all that is sent later.
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -79,8 +78,16 @@ class Link {
   std::size_t window_bytes_;         // no new frame is sent once so many are in flight
   std::uint64_t window_set_at_ = 0;  // frames up to this one were sent into a larger window
   TimeNs delay_ = 0;                 // that frames have lately taken to their acknowledgements
-  std::map<std::int32_t, std::deque<wire::Envelope>, std::greater<>> queues_;  // no room yet; by priority, none empty
-  std::size_t waiting_ = 0;                                                    // messages in them
+  struct Turn {
+    std::uint64_t generation;   // fences among what waited before
+    std::int64_t low_priority;  // the priority, negated; a fence, which ends its generation, has the greatest number
+    bool operator<(const Turn& other) const {
+      return generation != other.generation ? generation < other.generation : low_priority < other.low_priority;
+    }
+  };
+  std::map<Turn, std::deque<wire::Envelope>> queues_;  // no room yet; in the order in which they leave, none empty
+  std::uint64_t generation_ = 0;                       // of what is put off now
+  std::size_t waiting_ = 0;                            // messages in queues_
   std::size_t waiting_bytes_ = 0;
   std::optional<std::int32_t> bulk_priority_;  // of the rows so far
   bool is_ranked_ = false;                     // they have had several

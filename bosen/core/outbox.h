@@ -22,6 +22,10 @@ class Outbox {
   void send(NodeId to, Message message, std::int32_t priority = 0) {
     envelopes_.push_back({from_, to, std::move(message), priority});
   }
+  /// What was sent before goes before it, whatever the priority, and what is sent later goes after it.
+  void send_fence(NodeId to, Message message) {
+    envelopes_.push_back({.from = from_, .to = to, .message = std::move(message), .is_fence = true});
+  }
   [[nodiscard]] std::vector<Envelope>& envelopes() { return envelopes_; }
 
  private:

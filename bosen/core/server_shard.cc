@@ -414,7 +414,7 @@ void ServerShard::on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox) 
   if (++barriers_[arrive.barrier] < static_cast<std::size_t>(members_.clients())) return;
   barriers_.erase(arrive.barrier);
   for (Rank rank = 0; rank < members_.clients(); ++rank) {
-    outbox.send(NodeId::client(rank), wire::BarrierRelease{arrive.barrier}, wire::kLastPriority);
+    outbox.send_fence(NodeId::client(rank), wire::BarrierRelease{arrive.barrier});
   }
 }
 

@@ -141,16 +141,14 @@ struct ChannelCreated {
 using Message = std::variant<CreateTable, TableCreated, Update, ReadRequest, Rows, Unsubscribe, BarrierArrive,
                              BarrierRelease, ChannelData, ChannelCredit, CreateChannel, ChannelCreated>;
 
-/// Of what must not overtake anything.
-inline constexpr std::int32_t kLastPriority = std::numeric_limits<std::int32_t>::min();
-
 /// A message with its sender and receiver. Of what waits for the network the highest priority goes first; messages of
-/// one priority keep their order.
+/// one priority keep their order. A fence overtakes nothing, and nothing overtakes it.
 struct Envelope {
   NodeId from;
   NodeId to;
   Message message;
   std::int32_t priority = 0;  ///< its sender's affair: does not travel
+  bool is_fence = false;      ///< likewise
 };
 
 }  // namespace bosen::wire

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,12 @@ class LinkPriorityTest : public ::testing::Test {
   static Envelope message(std::uint64_t number, std::int32_t priority) {
     return {NodeId::client(0), NodeId::shard(0), wire::BarrierArrive{number}, priority};
   }
+  static Envelope fence(std::uint64_t number) {
+    return {.from = NodeId::client(0),
+            .to = NodeId::shard(0),
+            .message = wire::BarrierArrive{number},
+            .is_fence = true};
+  }
   Envelope block(std::int32_t priority) {
     wire::Update update;
     update.block = pool_.take(kBlock);
@@ -47,6 +54,17 @@ class LinkPriorityTest : public ::testing::Test {
     std::vector<Frame> frames;
     link.step(std::move(frame), now, delivered, frames);
     return frames;
+  }
+  /// Numbers of small messages that wait, in the order in which they leave through a window of one frame.
+  static std::vector<std::uint64_t> order_of(Link& link, std::size_t waiting) {
+    std::vector<std::uint64_t> order;
+    for (std::uint64_t sequence = 1; sequence <= waiting; ++sequence) {
+      const std::vector<Frame> next = acknowledge(link, sequence);
+      if (next.size() != 1) break;
+      EXPECT_EQ(next[0].header.sequence, sequence + 1) << "the peer delivers in the order of sending";
+      order.push_back(std::get<wire::BarrierArrive>(*next[0].message).barrier);
+    }
+    return order;
   }
   /// Two blocks of different priorities; from now on the link keeps its window small.
   void rank(Link& link) {
@@ -70,24 +88,26 @@ TEST_F(LinkPriorityTest, WhatIsUrgentOvertakesWhatWaits) {
                                          message(5, 9), message(6, -1), message(7, 0)};
   for (const Envelope& envelope : waiting) EXPECT_THAT(send(link, envelope), IsEmpty());
   EXPECT_EQ(link.unacknowledged(), 8U);
-  std::vector<std::uint64_t> order;
-  for (std::uint64_t sequence = 1; sequence <= waiting.size(); ++sequence) {
-    const std::vector<Frame> next = acknowledge(link, sequence);
-    ASSERT_THAT(next, SizeIs(1));
-    EXPECT_EQ(next[0].header.sequence, sequence + 1) << "the peer delivers in the order of sending";
-    order.push_back(std::get<wire::BarrierArrive>(*next[0].message).barrier);
-  }
-  EXPECT_THAT(order, ElementsAre(5, 2, 4, 1, 7, 3, 6));
+  EXPECT_THAT(order_of(link, waiting.size()), ElementsAre(5, 2, 4, 1, 7, 3, 6));
 }
 
-TEST_F(LinkPriorityTest, NothingIsLessUrgentThanWhatMustNotOvertake) {
+TEST_F(LinkPriorityTest, AFenceOvertakesNothingAndNothingOvertakesIt) {
   Link link(7, 1, 1, 1);
   send(link, message(0, 0));
-  send(link, message(1, std::numeric_limits<std::int32_t>::min()));
-  send(link, message(2, wire::kLastPriority));
-  send(link, message(3, -1000));
-  EXPECT_EQ(std::get<wire::BarrierArrive>(*acknowledge(link, 1)[0].message).barrier, 3U);
-  EXPECT_EQ(std::get<wire::BarrierArrive>(*acknowledge(link, 2)[0].message).barrier, 1U);
+  const std::vector<Envelope> waiting = {message(1, 0), message(2, std::numeric_limits<std::int32_t>::min()),
+                                         fence(3),      message(4, 9),
+                                         fence(5),      fence(6),
+                                         message(7, 0), message(8, std::numeric_limits<std::int32_t>::max())};
+  for (const Envelope& envelope : waiting) EXPECT_THAT(send(link, envelope), IsEmpty());
+  EXPECT_THAT(order_of(link, waiting.size()), ElementsAre(1, 2, 3, 4, 5, 6, 8, 7));
+}
+
+TEST_F(LinkPriorityTest, AFenceThatDoesNotWaitHoldsNothingBack) {
+  Link link(7, 1, 1, 1);
+  EXPECT_THAT(send(link, fence(0)), SizeIs(1));
+  send(link, message(1, 0));
+  send(link, message(2, 1));
+  EXPECT_THAT(order_of(link, 2), ElementsAre(2, 1));
 }
 
 TEST_F(LinkPriorityTest, LittleIsOnItsWayWhereRowsHavePriorities) {
@@ -113,7 +133,7 @@ TEST_F(LinkPriorityTest, MessagesWithoutRowsMakeNoDifference) {
   Link link(7, 1, kPeers);
   send(link, block(0));
   send(link, message(0, 1));
-  send(link, message(0, wire::kLastPriority));
+  send(link, fence(0));
   acknowledge(link, 3);
   EXPECT_EQ(fill(link, 100), limits::kSendWindowBytesMax / kBlock);
 }

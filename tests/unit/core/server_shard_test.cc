@@ -82,14 +82,16 @@ void deliver_to_server(CoreCluster& cluster) {
   }
 }
 
-TEST(ServerShard, WhatIsSaidOfATableHasItsPriorityAndABarrierOvertakesNothing) {
+TEST(ServerShard, WhatIsSaidOfATableHasItsPriorityAndABarrierIsAFence) {
   CoreCluster cluster(kTwoClientsOneServer);
   wire::TableSpec spec = dense_table(Consistency::kEssp, 0);
   spec.priority = 5;
   const TableId table = cluster.create_table(spec);
-  const auto priorities = [&](Rank from, Rank to) {
-    std::vector<std::int32_t> result;
-    for (const wire::Envelope& envelope : cluster.carrier().queue(from, to)) result.push_back(envelope.priority);
+  const auto order = [&](Rank from, Rank to) {
+    std::vector<std::string> result;
+    for (const wire::Envelope& envelope : cluster.carrier().queue(from, to)) {
+      result.push_back(envelope.is_fence ? "fence" : std::to_string(envelope.priority));
+    }
     return result;
   };
   for (const Rank client : {0, 1}) {
@@ -98,11 +100,11 @@ TEST(ServerShard, WhatIsSaidOfATableHasItsPriorityAndABarrierOvertakesNothing) {
     cluster.advance(client, table);
     cluster.cluster().process(client).with_client(
         [](core::ClientCore& core, core::Outbox& outbox) { core.arrive_at_barrier(outbox); });
-    EXPECT_THAT(priorities(client, kServer), ElementsAre(5, 5, wire::kLastPriority));
+    EXPECT_THAT(order(client, kServer), ElementsAre("5", "5", "fence"));
   }
   deliver_to_server(cluster);
   for (const Rank client : {0, 1}) {
-    EXPECT_THAT(priorities(kServer, client), ElementsAre(5, 5, wire::kLastPriority)) << "an answer, a push, a release";
+    EXPECT_THAT(order(kServer, client), ElementsAre("5", "5", "fence")) << "an answer, a push, a release";
   }
 }
 
