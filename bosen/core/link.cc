@@ -13,9 +13,6 @@ std::size_t shared_bytes(const wire::Message& message) {
   return 0;
 }
 
-// Whoever acknowledges a repeated frame so soon had not got it before: what followed it is lost too.
-constexpr TimeNs kPromptNs = limits::kRetransmitNs / 8;
-
 }  // namespace
 
 Link::Link(std::uint64_t job, std::uint32_t epoch, int peers, std::size_t window_frames)
@@ -25,8 +22,7 @@ Link::Link(std::uint64_t job, std::uint32_t epoch, int peers, std::size_t window
           std::max(limits::kRankedWindowBytesMin, limits::kRankedWindowsBytes / static_cast<std::size_t>(peers))),
       window_frames_(window_frames),
       window_bytes_(limits::kSendWindowBytesMax),
-      timeout_(limits::kRetransmitNs),
-      repeat_bytes_(limits::kBlockBytes) {}
+      timeout_(limits::kRetransmitNs) {}
 
 void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
   note_priority(envelope);
@@ -109,10 +105,13 @@ TimeNs Link::patience() const {
 
 void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& delivered,
                 std::vector<wire::Frame>& frames) {
-  acknowledge_up_to(frame.header.acknowledged, now, frames);
   const std::uint64_t sequence = frame.header.sequence;
-  const bool asks = frame.header.asks;
+  const bool repeated = frame.header.repeated;
+  const std::size_t acknowledged_bytes = acknowledge_up_to(frame.header.acknowledged, repeated, now);
+  if (repeated && !frame.message) recover(sequence, frame.header.acknowledged, acknowledged_bytes, now, frames);
+  send_waiting(now, frames);
   if (sequence == 0 || !frame.message) return;
+  const bool asks = frame.header.asks || repeated;
   unconfirmed_bytes_ += shared_bytes(*frame.message);
   if (unconfirmed_++ == 0) acknowledge_at_ = now + limits::kAcknowledgeDelayNs;
   if (sequence == received_ + 1) {
@@ -126,6 +125,8 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
   }
   if (asks || unconfirmed_ >= limits::kAcknowledgeEveryFrames || unconfirmed_bytes_ >= limits::kAcknowledgeEveryBytes) {
     frames.push_back(acknowledgement());
+    frames.back().header.repeated = repeated;
+    if (repeated) frames.back().header.sequence = sequence;
   }
 }
 
@@ -134,9 +135,9 @@ void Link::deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered) {
   delivered.push_back({frame.header.source, frame.header.target, std::move(*frame.message)});
 }
 
-void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames) {
-  if (sequence > sent_) return;  // no honest peer says so
-  if (in_flight_.empty() || sequence < in_flight_.front().frame.header.sequence) return;
+std::size_t Link::acknowledge_up_to(std::uint64_t sequence, bool repeated, TimeNs now) {
+  if (sequence > sent_) return 0;  // no honest peer says so
+  if (in_flight_.empty() || sequence < in_flight_.front().frame.header.sequence) return 0;
   const std::size_t bytes_before = in_flight_bytes_;
   TimeNs delay = 0;
   while (!in_flight_.empty() && in_flight_.front().frame.header.sequence <= sequence) {
@@ -144,10 +145,18 @@ void Link::acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wir
     delay = now - in_flight_.front().sent_at;
     in_flight_.pop_front();
   }
-  if (sequence > repeated_) adapt_window(sequence, delay, bytes_before - in_flight_bytes_);
-  recover(sequence, now, frames);
+  const std::size_t bytes = bytes_before - in_flight_bytes_;
+  // Which copy of a frame has arrived that was sent twice is not known: until one arrives that was sent once, a doubled
+  // time-out stays (Karn and Partridge, SIGCOMM 1987). Where all was sent again, as it was little, no harm is done.
+  if (sequence > repeated_ || repeated_ == suspect_) timeout_ = limits::kRetransmitNs;
+  if (repeated) {
+    // Its sender had waited in vain too: who knows how long this acknowledgement has been on its way, or lost.
+    if (!in_flight_.empty()) silent_since_ = std::max(silent_since_, in_flight_.front().sent_at);
+    return bytes;
+  }
+  if (sequence > repeated_) adapt_window(sequence, delay, bytes);
   silent_since_ = now;
-  send_waiting(now, frames);
+  return bytes;
 }
 
 // More in flight than a slow network carries in the meantime only waits there, and acknowledgements behind it. Where
@@ -167,16 +176,21 @@ void Link::adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknow
   }
 }
 
-// Which copy of a frame has arrived that was sent twice is not known: until one arrives that was sent once, a doubled
-// time-out stays (Karn and Partridge, SIGCOMM 1987). Where all was sent again, as it was little, no harm is done.
-void Link::recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& frames) {
-  if (arrived > repeated_ || repeated_ == suspect_) {
-    timeout_ = limits::kRetransmitNs;
+// Frames keep their order in the network: what had been sent before a frame that was sent again has arrived when that
+// is answered, or never will. So the next one is missing, and likely those behind it: they leave at twice the pace at
+// which they arrive.
+void Link::recover(std::uint64_t answered, std::uint64_t arrived, std::size_t bytes, TimeNs now,
+                   std::vector<wire::Frame>& frames) {
+  if (answered < repeated_from_ || answered > repeated_ || arrived >= suspect_) return;
+  timeout_ = limits::kRetransmitNs;
+  silent_since_ = now;
+  if (arrived > repeated_) {
+    repeated_ = arrived;
     repeat_bytes_ = limits::kBlockBytes;
-    return;
+  } else {
+    repeat_bytes_ = std::min(repeat_bytes_ + 2 * bytes, limits::kSendWindowBytesMax);
   }
-  repeat_bytes_ = std::min(2 * repeat_bytes_, limits::kSendWindowBytesMax);
-  if (now - repeated_at_ <= kPromptNs) repeat(now, frames);
+  if (repeat_bytes_ > 0) repeat(frames);
 }
 
 wire::Frame Link::acknowledgement() {
@@ -192,25 +206,28 @@ void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
   if (in_flight_.empty() || now < silent_since_ + patience()) return;
   timeout_ = std::min(2 * patience(), limits::kRetransmitMaxNs);
   suspect_ = sent_;
-  repeated_ = in_flight_.front().frame.header.sequence - 1;
-  repeat(now, frames);
+  repeated_from_ = in_flight_.front().frame.header.sequence;
+  repeated_ = repeated_from_ - 1;
   repeat_bytes_ = limits::kBlockBytes;
+  repeat(frames);
   silent_since_ = now;
 }
 
-void Link::repeat(TimeNs now, std::vector<wire::Frame>& frames) {
-  std::size_t bytes = 0;
+// One frame goes, however large it is.
+void Link::repeat(std::vector<wire::Frame>& frames) {
+  bool is_first = true;
   for (auto& [frame, sent_at] : in_flight_) {
     const std::uint64_t sequence = frame.header.sequence;
     if (sequence <= repeated_) continue;
     if (sequence > suspect_) break;
-    const std::size_t more = shared_bytes(*frame.message);
-    if (bytes > 0 && bytes + more > repeat_bytes_) break;
-    bytes += more;
+    const std::size_t bytes = shared_bytes(*frame.message);
+    if (!is_first && bytes > repeat_bytes_) break;
+    is_first = false;
+    repeat_bytes_ -= std::min(bytes, repeat_bytes_);
     frame.header.acknowledged = received_;
+    frame.header.repeated = true;
     frames.push_back(frame);
     repeated_ = sequence;
-    repeated_at_ = now;
     ++retransmissions_;
   }
 }

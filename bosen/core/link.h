@@ -54,13 +54,15 @@ class Link {
   void transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames);
   /// How long the oldest frame in flight may take.
   [[nodiscard]] TimeNs patience() const;
-  /// Sends again what follows the frames that were, of those that may be lost.
-  void repeat(TimeNs now, std::vector<wire::Frame>& frames);
-  /// All frames up to this one have arrived.
-  void recover(std::uint64_t arrived, TimeNs now, std::vector<wire::Frame>& frames);
+  /// Sends again what follows the frames that were, of those that may be lost, as much as it may.
+  void repeat(std::vector<wire::Frame>& frames);
+  /// A frame that was sent again is answered; all up to `arrived` have arrived, so many bytes of them now.
+  void recover(std::uint64_t answered, std::uint64_t arrived, std::size_t bytes, TimeNs now,
+               std::vector<wire::Frame>& frames);
   /// Settles how much may be in flight: a frame that was sent once was acknowledged after so long.
   void adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknowledged_bytes);
-  void acknowledge_up_to(std::uint64_t sequence, TimeNs now, std::vector<wire::Frame>& frames);
+  /// Returns how many bytes that are. `repeated`: what says so was sent again, or answers what was.
+  std::size_t acknowledge_up_to(std::uint64_t sequence, bool repeated, TimeNs now);
   void deliver(wire::Frame frame, std::vector<wire::Envelope>& delivered);
   wire::Frame acknowledgement();
 
@@ -94,12 +96,12 @@ class Link {
   std::size_t unasked_bytes_ = 0;              // sent since a frame asked for its acknowledgement
   std::uint64_t sent_ = 0;                     // last sequence number given
 
-  TimeNs silent_since_ = 0;     // in_flight_ shrank, began to fill, or was sent again
-  TimeNs timeout_;              // the silence after which frames are sent again
-  std::uint64_t suspect_ = 0;   // last frame that was sent before the latest time-out
-  std::uint64_t repeated_ = 0;  // last frame that was sent again
-  TimeNs repeated_at_ = 0;
-  std::size_t repeat_bytes_;  // how much may be sent again at once
+  TimeNs silent_since_ = 0;          // in_flight_ shrank, began to fill, or was sent again
+  TimeNs timeout_;                   // the silence after which frames are sent again
+  std::uint64_t suspect_ = 0;        // last frame that was sent before the latest time-out
+  std::uint64_t repeated_from_ = 0;  // first frame that was sent again after it
+  std::uint64_t repeated_ = 0;       // last frame that was
+  std::size_t repeat_bytes_ = 0;     // how much may be sent again now
   std::uint64_t retransmissions_ = 0;
 
   std::uint64_t received_ = 0;  // all up to this one were delivered

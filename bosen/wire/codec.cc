@@ -118,7 +118,7 @@ std::string read_message(const WireHeader& header, std::span<const std::byte> me
 }
 
 std::string check_sizes(const WireHeader& header, std::size_t meta_bytes, const BufferRef& block) {
-  if ((header.flags & ~(kFlagBlock | kFlagBlockChecked | kFlagAsks)) != 0) {
+  if ((header.flags & ~(kFlagBlock | kFlagBlockChecked | kFlagAsks | kFlagRepeated)) != 0) {
     return fmt::format("has unknown flags {:#x}", header.flags);
   }
   const bool has_block = (header.flags & kFlagBlock) != 0;
@@ -143,9 +143,9 @@ std::uint32_t body_crc32c(std::span<const std::byte> meta, const BufferRef& bloc
 std::string check_acknowledgement(const WireHeader& header) {
   // It belongs to the link between two processes and to no party of theirs.
   if (header.source != 0 || header.target != 0 || header.clock != 0) return "speaks for a party";
-  if (header.sequence != 0) return "is numbered";
+  if ((header.sequence != 0) != ((header.flags & kFlagRepeated) != 0)) return "is numbered, or answers no frame";
   if (header.body_length != 0) return "has a body";
-  if (header.flags != 0) return "asks for another";
+  if ((header.flags & kFlagAsks) != 0) return "asks for another";
   return {};
 }
 
@@ -176,6 +176,7 @@ EncodedFrame encode(const Frame& frame, BlockChecksum checksum) {
     if (checked) header.flags |= kFlagBlockChecked;
   }
   if (frame.header.asks) header.flags |= kFlagAsks;
+  if (frame.header.repeated) header.flags |= kFlagRepeated;
   const std::span<std::byte> head(encoded.head);
   header.body_crc32c = body_crc32c(head.subspan(kHeaderBytes), encoded.block, header.flags);
   store_header(head.first<kHeaderBytes>(), header);
@@ -209,7 +210,8 @@ Decoded decode(std::span<const std::byte> head, BufferRef block, Rank peer, cons
                   .target = {header.target},
                   .sequence = header.sequence,
                   .acknowledged = header.acknowledged,
-                  .asks = (header.flags & kFlagAsks) != 0};
+                  .asks = (header.flags & kFlagAsks) != 0,
+                  .repeated = (header.flags & kFlagRepeated) != 0};
   if (type == MessageType::kAcknowledgement) {
     if (std::string text = check_acknowledgement(header); !text.empty()) return explain(text);
     return {std::move(frame), {}};

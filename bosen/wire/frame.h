@@ -16,9 +16,11 @@ struct FrameHeader {
   std::uint32_t epoch = 0;  ///< of the member list
   NodeId source;
   NodeId target;
-  std::uint64_t sequence = 0;      ///< of this frame on its link, from 1; 0: not sequenced (acknowledgements only)
+  std::uint64_t sequence = 0;      ///< of this frame on its link, from 1; acknowledgements: of what they answer, or 0
   std::uint64_t acknowledged = 0;  ///< all frames of the other direction up to this one have arrived
   bool asks = false;               ///< to be acknowledged at once
+  /// Has been sent before, and asks; of an acknowledgement: answers such a frame.
+  bool repeated = false;
 };
 
 /// A frame with its message; none: it only acknowledges.

@@ -15,7 +15,7 @@ namespace bosen::wire {
 /// "BOSN" as the bytes stand on the wire.
 inline constexpr std::uint32_t kMagic = 0x4E53'4F42;
 /// Grows with every change that an older build would misread. Processes of one job have the same.
-inline constexpr std::uint16_t kWireVersion = 2;
+inline constexpr std::uint16_t kWireVersion = 3;
 
 /// Which message a frame carries. Numbers are never reused.
 enum class MessageType : std::uint8_t {
@@ -37,6 +37,7 @@ enum class MessageType : std::uint8_t {
 inline constexpr std::uint8_t kFlagBlock = 1;         ///< a block follows the meta part
 inline constexpr std::uint8_t kFlagBlockChecked = 2;  ///< and the body checksum covers it
 inline constexpr std::uint8_t kFlagAsks = 4;          ///< the sender asks for an acknowledgement at once
+inline constexpr std::uint8_t kFlagRepeated = 8;      ///< sent before, and asks; or answers such a frame
 
 /// The header field by field, at the offsets it has on the wire.
 struct WireHeader {

@@ -116,8 +116,9 @@ struct Describe {
 
 std::string describe(const wire::Frame& frame) {
   const wire::FrameHeader& header = frame.header;
-  std::string text = fmt::format("job={:#018x} epoch={} sequence={} acknowledged={}{}\n", header.job, header.epoch,
-                                 header.sequence, header.acknowledged, header.asks ? " asks" : "");
+  std::string text =
+      fmt::format("job={:#018x} epoch={} sequence={} acknowledged={}{}{}\n", header.job, header.epoch, header.sequence,
+                  header.acknowledged, header.asks ? " asks" : "", header.repeated ? " repeated" : "");
   if (!frame.message) return text + "Acknowledgement\n";
   text += fmt::format("from {} to {}\n", describe(header.source), describe(header.target));
   return text + std::visit(Describe(), *frame.message);

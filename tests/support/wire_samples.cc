@@ -185,6 +185,7 @@ std::vector<std::pair<std::string, wire::Frame>> sample_frames(BufferPool& pool)
   add("rows_push_end", own_shard, peer, wire::Rows{kDenseFloat, wire::kFinishedClock, 43, true, true, {}, {}, {}});
   add("unsubscribe", client, shard, wire::Unsubscribe{kSparseFloat, {1, 2}});
   add("barrier_arrive", client, shard, wire::BarrierArrive{17});
+  frames.back().second.header.repeated = true;
   add("barrier_release", own_shard, peer, wire::BarrierRelease{17});
   // Channels are made by the first shard, which lives on rank 0: this one comes from there.
   wire::Frame created = sample_frame(shard, client, wire::ChannelCreated{2, "rank 0 makes it differently"});
@@ -193,6 +194,9 @@ std::vector<std::pair<std::string, wire::Frame>> sample_frames(BufferPool& pool)
   add("channel_data_empty", client, peer, wire::ChannelData{2, 3, 1, 6, {}});
   add("channel_credit", client, peer, wire::ChannelCredit{2, 2, 1, 16});
   add("create_channel", client, shard, wire::CreateChannel{2, "factors", 64});
+  acknowledgement.header.sequence = 8;
+  acknowledgement.header.repeated = true;
+  frames.emplace_back("acknowledgement_of_repeated", acknowledgement);
   for (auto& [name, frame] : frames) {
     // Bytes on a channel are no rows.
     if (auto* data = frame.message ? std::get_if<wire::ChannelData>(&*frame.message) : nullptr) {

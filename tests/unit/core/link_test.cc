@@ -136,11 +136,31 @@ TEST(Link, AcknowledgesWhatItHadAlreadySoThatThePeerStopsRepeating) {
   const auto frames = from.take();
   to.receive(frames[0]);
   to.tick(kStart + limits::kAcknowledgeDelayNs);
-  to.take();  // lost
-  to.receive(frames[0], kStart + limits::kRetransmitNs);
+  to.take();                                              // lost
+  to.receive(frames[0], kStart + limits::kRetransmitNs);  // as a network may do by itself
   EXPECT_THAT(to.delivered, SizeIs(1));
   to.tick(kStart + limits::kRetransmitNs + limits::kAcknowledgeDelayNs);
   EXPECT_THAT(to.frames, SizeIs(1));
+}
+
+TEST(Link, AnswersARepeatedFrameAtOnce) {
+  End from;
+  End to;
+  from.send(1);
+  EXPECT_FALSE(from.take()[0].header.repeated);  // lost
+  from.tick(kStart + limits::kRetransmitNs);
+  const auto again = from.take();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_TRUE(again[0].header.repeated);
+  for (int i = 0; i < 2; ++i) {  // whether it has the frame already or not
+    to.receive(again[0]);
+    const auto answers = to.take();
+    ASSERT_THAT(answers, SizeIs(1));
+    EXPECT_FALSE(answers[0].message);
+    EXPECT_EQ(answers[0].header.sequence, 1U);
+    EXPECT_EQ(answers[0].header.acknowledged, 1U);
+    EXPECT_TRUE(answers[0].header.repeated);
+  }
 }
 
 TEST(Link, AcknowledgementsAreNotAcknowledged) {

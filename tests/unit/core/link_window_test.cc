@@ -38,6 +38,17 @@ class LinkWindowTest : public ::testing::Test {
   std::vector<std::uint64_t> acknowledge(std::uint64_t sequence, TimeNs now) {
     Frame frame;
     frame.header.acknowledged = sequence;
+    return take_in(std::move(frame), now);
+  }
+  /// Of a frame that was sent again, when all up to `arrived` have arrived.
+  std::vector<std::uint64_t> answer(std::uint64_t sequence, std::uint64_t arrived, TimeNs now) {
+    Frame frame;
+    frame.header.sequence = sequence;
+    frame.header.acknowledged = arrived;
+    frame.header.repeated = true;
+    return take_in(std::move(frame), now);
+  }
+  std::vector<std::uint64_t> take_in(Frame frame, TimeNs now) {
     std::vector<Envelope> delivered;
     sender_.step(std::move(frame), now, delivered, frames_);
     return take();
@@ -103,20 +114,67 @@ TEST_F(LinkWindowTest, SendsOnlyTheOldestAgainAfterSilence) {
   EXPECT_EQ(sender_.retransmissions(), 2U);
 }
 
-TEST_F(LinkWindowTest, SendsMoreAndMoreAgainWhereARepeatWasWantedAtOnce) {
+TEST_F(LinkWindowTest, SendsMoreAndMoreAgainWhereWhatFollowsIsMissingToo) {
   fill_window();
   const TimeNs now = sender_.deadline().value();
   sent_again(now);
-  EXPECT_EQ(acknowledge(1, now), (std::vector<std::uint64_t>{2, 3}));
-  EXPECT_EQ(acknowledge(3, now), (std::vector<std::uint64_t>{4, 5, 6, 7}));
-  EXPECT_EQ(acknowledge(kWindowBlocks, now), std::vector<std::uint64_t>{}) << "nothing else was lost";
+  const TimeNs late = now + 3 * limits::kRetransmitNs;  // it may be far away, or have much to say
+  EXPECT_EQ(answer(1, 1, late), (std::vector<std::uint64_t>{2, 3}));
+  EXPECT_EQ(answer(2, 2, late), (std::vector<std::uint64_t>{4, 5})) << "two for each that arrives";
+  EXPECT_EQ(answer(4, 4, late), (std::vector<std::uint64_t>{6, 7, 8, 9}));
+  EXPECT_EQ(sender_.deadline(), late + limits::kQueueWaitMaxNs) << "the peer is there";
+  EXPECT_EQ(answer(6, kWindowBlocks, late), std::vector<std::uint64_t>{}) << "nothing else was lost";
 }
 
-TEST_F(LinkWindowTest, SendsNothingMoreAgainWhereTheFirstCopyMayHaveArrived) {
+TEST_F(LinkWindowTest, SendsAgainWhatIsMissingBehindWhatHadArrived) {
+  fill_window();
+  TimeNs now = sender_.deadline().value();
+  sent_again(now);
+  EXPECT_EQ(answer(1, 40, ++now), std::vector<std::uint64_t>{41}) << "only acknowledgements were lost before";
+  EXPECT_EQ(answer(41, 41, ++now), (std::vector<std::uint64_t>{42, 43}));
+  EXPECT_EQ(answer(42, 50, ++now), std::vector<std::uint64_t>{51}) << "some had arrived between";
+  EXPECT_EQ(answer(51, kWindowBlocks, ++now), std::vector<std::uint64_t>{});
+}
+
+TEST_F(LinkWindowTest, AnAnswerOfAnEarlierSilenceSaysNothingOfWhatWasSentSince) {
+  for (int i = 0; i < 40; ++i) sender_.send(block_of(kBlock), 0, frames_);
+  const TimeNs now = sender_.deadline().value();
+  frames_.clear();
+  sent_again(now);
+  acknowledge(10, now);  // of first copies, on a slow network
+  sender_.send(block_of(kBlock), now, frames_);
+  EXPECT_EQ(take(), std::vector<std::uint64_t>{41});
+  EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{11});
+  EXPECT_EQ(answer(1, 40, now), std::vector<std::uint64_t>{});
+}
+
+TEST_F(LinkWindowTest, AnAcknowledgementInARepeatedFrameEndsNoSilence) {
+  fill_window();
+  const TimeNs deadline = sender_.deadline().value();
+  Frame frame;
+  frame.message = wire::BarrierArrive{1};
+  frame.header.sequence = 1;
+  frame.header.acknowledged = 40;
+  frame.header.repeated = true;
+  take_in(std::move(frame), deadline - 1);
+  EXPECT_EQ(sent_again(deadline), std::vector<std::uint64_t>{41});
+}
+
+TEST_F(LinkWindowTest, SendsOnlyTheOldestAgainAfterAnotherSilence) {
   fill_window();
   const TimeNs now = sender_.deadline().value();
   sent_again(now);
-  const TimeNs late = now + limits::kRetransmitNs;
+  for (std::uint64_t arrived = 1; arrived < kWindowBlocks; arrived = 2 * arrived + 1) answer(arrived, arrived, now);
+  for (int i = 0; i < 8; ++i) sender_.send(block_of(kBlock), now, frames_);
+  frames_.clear();
+  EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{kWindowBlocks});
+}
+
+TEST_F(LinkWindowTest, SendsNothingMoreAgainWhereTheFirstCopyArrived) {
+  fill_window();
+  const TimeNs now = sender_.deadline().value();
+  sent_again(now);
+  const TimeNs late = now + 1;  // by chance
   EXPECT_EQ(acknowledge(1, late), std::vector<std::uint64_t>{});
   EXPECT_EQ(sender_.deadline(), late + 2 * limits::kQueueWaitMaxNs) << "it may go on like this";
   EXPECT_EQ(acknowledge(2, late), std::vector<std::uint64_t>{});
@@ -163,7 +221,7 @@ TEST_F(LinkWindowTest, SendsNothingAgainThatLeftAfterTheSilence) {
   sent_again(now);
   sender_.send(block_of(kBlock), now, frames_);
   frames_.clear();
-  EXPECT_EQ(acknowledge(1, now), std::vector<std::uint64_t>{2});
+  EXPECT_EQ(answer(1, 1, now), std::vector<std::uint64_t>{2});
 }
 
 }  // namespace

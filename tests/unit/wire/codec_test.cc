@@ -40,6 +40,7 @@ TEST_F(CodecTest, EveryMessageComesBackAsItWas) {
     EXPECT_EQ(decoded.frame->header.sequence, frame.header.sequence) << name;
     EXPECT_EQ(decoded.frame->header.acknowledged, frame.header.acknowledged) << name;
     EXPECT_EQ(decoded.frame->header.asks, frame.header.asks) << name;
+    EXPECT_EQ(decoded.frame->header.repeated, frame.header.repeated) << name;
     ASSERT_EQ(decoded.frame->message.has_value(), frame.message.has_value()) << name;
     if (!frame.message) continue;
     EXPECT_TRUE(test::same_message(*decoded.frame->message, *frame.message)) << name;

@@ -34,7 +34,7 @@ TEST_F(DecodeTest, RefusesAnotherMagic) {
 TEST_F(DecodeTest, NamesBothVersionsOfTheWireFormat) {
   ForgedFrame forged = barrier();
   forged.header.version = 7;
-  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 2"));
+  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 3"));
 }
 
 TEST_F(DecodeTest, RefusesADamagedHeader) {
@@ -57,8 +57,8 @@ TEST_F(DecodeTest, RefusesAnotherEpoch) {
 
 TEST_F(DecodeTest, RefusesUnknownFlags) {
   ForgedFrame forged = barrier();
-  forged.header.flags = 8;
-  EXPECT_THAT(problem_of(forged), HasSubstr("unknown flags 0x8"));
+  forged.header.flags = 16;
+  EXPECT_THAT(problem_of(forged), HasSubstr("unknown flags 0x10"));
 }
 
 TEST_F(DecodeTest, RefusesUnknownTypes) {
@@ -160,6 +160,11 @@ TEST_F(DecodeTest, RefusesAnAcknowledgementThatIsMoreThanThat) {
   ForgedFrame numbered = acknowledgement();
   numbered.header.sequence = 1;
   EXPECT_THAT(problem_of(numbered), HasSubstr("is numbered"));
+  ForgedFrame answer = acknowledgement();
+  answer.header.flags = kFlagRepeated;
+  EXPECT_THAT(problem_of(answer), HasSubstr("answers no frame"));
+  answer.header.sequence = 1;
+  EXPECT_EQ(problem_of(answer), "");
   ForgedFrame source = acknowledgement();
   source.header.source = 1;
   EXPECT_THAT(problem_of(source), HasSubstr("speaks for a party"));
