@@ -39,7 +39,8 @@ std::optional<wire::ChannelData> ChannelCore::receive(WorkerId to, std::int64_t 
   if (sender == members_.rank) {
     on_credit(credit);
   } else {
-    outbox.send(NodeId::client(sender), credit);
+    // What waits for it may be urgent; where that is not, the credit is no burden on the network either.
+    outbox.send(NodeId::client(sender), credit, std::max(0, options_.priority));
   }
   return data;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <utility>
 
 namespace bosen::core {
 namespace {
@@ -60,6 +61,17 @@ TEST_F(ChannelCoreTest, KeepsTheOrderOfASender) {
   EXPECT_EQ(receive(1, 2, 7), 2);
   EXPECT_EQ(receive(1, 2, 7), 3);
   EXPECT_EQ(receive(1, 2, 7), -1);
+}
+
+TEST_F(ChannelCoreTest, CreditWaitsNoLongerThanWhatItIsFor) {
+  for (const auto& [priority, expected] : {std::pair{7, 7}, std::pair{0, 0}, std::pair{-7, 0}}) {
+    ChannelCore channel(5, "factors", {.capacity = 3, .priority = priority}, members_one_);
+    channel.on_data({.channel = 5, .from = 0, .to = 2, .tag = 1, .bytes = bytes(1)});
+    Outbox outbox(NodeId::client(1));
+    ASSERT_TRUE(channel.receive(2, 1, {}, outbox));
+    ASSERT_EQ(outbox.envelopes().size(), 1U);
+    EXPECT_EQ(outbox.envelopes()[0].priority, expected);
+  }
 }
 
 TEST_F(ChannelCoreTest, PicksByTagAndSender) {
