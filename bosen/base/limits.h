@@ -31,8 +31,10 @@ inline constexpr std::uint64_t kConfirmEveryBatches = 16;
 
 /// Frames on their way to one peer before further ones wait.
 inline constexpr std::size_t kSendWindowFrames = 1024;
-/// Bytes of rows on their way to one peer before further frames wait: at first, and where the network is so slow that
-/// frames and their acknowledgements take longer than the delay.
+/// What a message counts, beside its rows and their ids, where its bytes are bounded.
+inline constexpr std::size_t kMessageBytes = 256;
+/// Bytes on their way to one peer before further frames wait: at first, and where the network is so slow that frames
+/// and their acknowledgements take longer than the delay.
 inline constexpr std::size_t kSendWindowBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kSendWindowBytesMin = 2 * kBlockBytes;
 inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
@@ -41,8 +43,8 @@ inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
 inline constexpr std::size_t kRankedWindowBytesMin = 4 * kBlockBytes;
 inline constexpr std::size_t kRankedWindowsBytes = 8 * kBlockBytes;
 inline constexpr std::int64_t kRankedQueueDelayNs = 10'000'000;
-/// An acknowledgement leaves after so many received bytes of rows; where they have priorities the sender asks for one
-/// after fewer.
+/// An acknowledgement leaves after so many received bytes; where rows have priorities the sender asks for one after
+/// fewer.
 inline constexpr std::size_t kAcknowledgeEveryBytes = kSendWindowBytesMax / 16;
 inline constexpr std::size_t kAskEveryBytes = kBlockBytes / 2;
 /// Frames from one peer that may wait for an earlier one.
@@ -82,6 +84,7 @@ inline constexpr std::uint32_t kLoansMax = 1 << 16;
 inline constexpr std::size_t kPooledBytesMax = std::size_t{1} << 30;
 
 static_assert(kBlockBytes <= kFrameBodyBytesMax);
+static_assert(kSendWindowFrames * kMessageBytes <= kBlockBytes, "small messages must not fill a window by themselves");
 static_assert(kReceiveWindowFrames >= kSendWindowFrames, "a peer's window must fit into ours");
 static_assert(kAskEveryBytes * 4 <= kRankedWindowBytesMin, "acknowledgements must keep a small window moving");
 static_assert(kAcknowledgeEveryFrames * 2 <= kSendWindowFrames, "acknowledgements must keep a full window moving");

@@ -6,11 +6,20 @@
 namespace bosen::core {
 namespace {
 
-std::size_t shared_bytes(const wire::Message& message) {
+std::size_t block_bytes(const wire::Message& message) {
   if (const auto* update = std::get_if<wire::Update>(&message)) return update->block ? update->block->size : 0;
   if (const auto* rows = std::get_if<wire::Rows>(&message)) return rows->block ? rows->block->size : 0;
   if (const auto* data = std::get_if<wire::ChannelData>(&message)) return data->bytes ? data->bytes->size : 0;
   return 0;
+}
+
+// What the message takes while it waits, and on the wire. Small ones count too: there may be millions of them.
+std::size_t counted_bytes(const wire::Message& message) {
+  static_assert(sizeof(wire::Envelope) <= limits::kMessageBytes);
+  std::size_t ids = 0;
+  if (const auto* request = std::get_if<wire::ReadRequest>(&message)) ids = request->rows.size();
+  if (const auto* unsubscribe = std::get_if<wire::Unsubscribe>(&message)) ids = unsubscribe->rows.size();
+  return limits::kMessageBytes + ids * sizeof(RowId) + block_bytes(message);
 }
 
 }  // namespace
@@ -32,7 +41,7 @@ void Link::send(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& f
 
 // From the second priority on it matters who goes first, and that is decided as late as the network allows.
 void Link::note_priority(const wire::Envelope& envelope) {
-  if (is_ranked_ || shared_bytes(envelope.message) == 0) return;
+  if (is_ranked_ || block_bytes(envelope.message) == 0) return;
   is_ranked_ = envelope.priority != bulk_priority_.value_or(envelope.priority);
   bulk_priority_ = envelope.priority;
   if (is_ranked_) window_bytes_ = std::min(window_bytes_, ranked_window_bytes_);
@@ -40,7 +49,7 @@ void Link::note_priority(const wire::Envelope& envelope) {
 
 void Link::put_off(wire::Envelope envelope) {
   ++waiting_;
-  waiting_bytes_ += shared_bytes(envelope.message);
+  waiting_bytes_ += counted_bytes(envelope.message);
   Turn turn{.generation = generation_, .low_priority = -std::int64_t{envelope.priority}};
   if (envelope.is_fence) {
     turn.low_priority = std::numeric_limits<std::int64_t>::max();
@@ -56,7 +65,7 @@ void Link::send_waiting(TimeNs now, std::vector<wire::Frame>& frames) {
     first->second.pop_front();
     if (first->second.empty()) queues_.erase(first);
     --waiting_;
-    waiting_bytes_ -= shared_bytes(envelope.message);
+    waiting_bytes_ -= counted_bytes(envelope.message);
     transmit(std::move(envelope), now, frames);
   }
 }
@@ -78,7 +87,7 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
                   .sequence = ++sent_,
                   .acknowledged = received_};
   frame.message = std::move(envelope.message);
-  const std::size_t bytes = shared_bytes(*frame.message);
+  const std::size_t bytes = counted_bytes(*frame.message);
   unasked_bytes_ += bytes;
   if (is_ranked_ && unasked_bytes_ >= limits::kAskEveryBytes) {
     frame.header.asks = true;
@@ -97,7 +106,7 @@ void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame
 // lately have.
 TimeNs Link::patience() const {
   constexpr std::int64_t kNsPerByte = 1'000'000'000 / limits::kSlowestBytesPerS;
-  const auto oldest = static_cast<std::int64_t>(shared_bytes(*in_flight_.front().frame.message));
+  const auto oldest = static_cast<std::int64_t>(counted_bytes(*in_flight_.front().frame.message));
   const auto all = static_cast<std::int64_t>(in_flight_bytes_);
   return std::max({timeout_, oldest * kNsPerByte, std::min(all * kNsPerByte, limits::kQueueWaitMaxNs),
                    std::min(2 * delay_, limits::kRetransmitMaxNs)});
@@ -112,7 +121,7 @@ void Link::step(wire::Frame frame, TimeNs now, std::vector<wire::Envelope>& deli
   send_waiting(now, frames);
   if (sequence == 0 || !frame.message) return;
   const bool asks = frame.header.asks || repeated;
-  unconfirmed_bytes_ += shared_bytes(*frame.message);
+  unconfirmed_bytes_ += counted_bytes(*frame.message);
   if (unconfirmed_++ == 0) acknowledge_at_ = now + limits::kAcknowledgeDelayNs;
   if (sequence == received_ + 1) {
     deliver(std::move(frame), delivered);
@@ -141,7 +150,7 @@ std::size_t Link::acknowledge_up_to(std::uint64_t sequence, bool repeated, TimeN
   const std::size_t bytes_before = in_flight_bytes_;
   TimeNs delay = 0;
   while (!in_flight_.empty() && in_flight_.front().frame.header.sequence <= sequence) {
-    in_flight_bytes_ -= shared_bytes(*in_flight_.front().frame.message);
+    in_flight_bytes_ -= counted_bytes(*in_flight_.front().frame.message);
     delay = now - in_flight_.front().sent_at;
     in_flight_.pop_front();
   }
@@ -213,16 +222,16 @@ void Link::tick(TimeNs now, std::vector<wire::Frame>& frames) {
   silent_since_ = now;
 }
 
-// One frame goes, however large it is.
+// One frame with rows goes, however large it is.
 void Link::repeat(std::vector<wire::Frame>& frames) {
   bool is_first = true;
   for (auto& [frame, sent_at] : in_flight_) {
     const std::uint64_t sequence = frame.header.sequence;
     if (sequence <= repeated_) continue;
     if (sequence > suspect_) break;
-    const std::size_t bytes = shared_bytes(*frame.message);
+    const std::size_t bytes = counted_bytes(*frame.message);
     if (!is_first && bytes > repeat_bytes_) break;
-    is_first = false;
+    is_first = is_first && block_bytes(*frame.message) == 0;
     repeat_bytes_ -= std::min(bytes, repeat_bytes_);
     frame.header.acknowledged = received_;
     frame.header.repeated = true;

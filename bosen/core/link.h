@@ -4,7 +4,7 @@
 // sends it again after silence; delivers what it receives in order and once, whatever the transport loses, repeats or
 // reorders. docs/design/wire.md has the rules. Sans I/O: frames to send come out of every call. Single-threaded.
 //
-// Invariants: at most kSendWindowFrames, and kSendWindowBytesMax of rows but for the last frame, are unacknowledged,
+// Invariants: at most kSendWindowFrames, and kSendWindowBytesMax but for the last frame, are unacknowledged,
 // and fewer bytes where the network is slow; a frame is delivered after all with lower sequence numbers; memory is
 // bounded by both windows plus what waits to be sent. Of what waits the highest priority goes first, and messages of
 // one priority in their order; a fence after all that was sent before it, and before all that is sent later.
@@ -42,7 +42,7 @@ class Link {
 
   /// Messages that the peer has not acknowledged, sent or waiting.
   [[nodiscard]] std::size_t unacknowledged() const { return in_flight_.size() + waiting_; }
-  /// Bytes of rows that have no room in the largest window.
+  /// Bytes that have no room in the largest window.
   [[nodiscard]] std::size_t backlog_bytes() const;
   [[nodiscard]] std::uint64_t retransmissions() const { return retransmissions_; }
 

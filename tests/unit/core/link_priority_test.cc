@@ -114,7 +114,7 @@ TEST_F(LinkPriorityTest, LittleIsOnItsWayWhereRowsHavePriorities) {
   Link link(7, 1, kPeers);
   rank(link);
   EXPECT_EQ(fill(link, 100), limits::kRankedWindowBytesMin / kBlock);
-  EXPECT_EQ(link.backlog_bytes(), 100 * kBlock - limits::kSendWindowBytesMax) << "workers wait no earlier";
+  EXPECT_EQ(link.backlog_bytes(), 100 * (kBlock + limits::kMessageBytes) - limits::kSendWindowBytesMax) << "workers wait no earlier";
   EXPECT_THAT(send(link, block(1)), IsEmpty());
   const std::vector<Frame> next = acknowledge(link, 3, limits::kRankedQueueDelayNs);
   ASSERT_THAT(next, SizeIs(1));

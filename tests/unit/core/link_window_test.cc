@@ -72,11 +72,28 @@ TEST_F(LinkWindowTest, HoldsBackWhatExceedsTheWindowOfBytes) {
   std::vector<Frame> frames;
   for (std::size_t i = 0; i < kWindowBlocks + 3; ++i) sender_.send(block_of(kBlock), 0, frames);
   EXPECT_EQ(frames.size(), kWindowBlocks);
-  EXPECT_EQ(sender_.backlog_bytes(), 3 * kBlock);
+  constexpr std::size_t kAll = (kWindowBlocks + 3) * (kBlock + limits::kMessageBytes);
+  EXPECT_EQ(sender_.backlog_bytes(), kAll - limits::kSendWindowBytesMax);
   acknowledge(2, 0);
-  EXPECT_EQ(sender_.backlog_bytes(), kBlock);
+  EXPECT_EQ(sender_.backlog_bytes(), kAll - 2 * (kBlock + limits::kMessageBytes) - limits::kSendWindowBytesMax);
   acknowledge(kWindowBlocks, 0);
   EXPECT_EQ(sender_.backlog_bytes(), 0U);
+}
+
+TEST_F(LinkWindowTest, MessagesWithoutRowsCountTooWhereManyWait) {
+  std::vector<Frame> frames;
+  const auto send = [&](std::size_t count, const wire::Message& message) {
+    for (std::size_t i = 0; i < count; ++i) {
+      sender_.send({NodeId::client(0), NodeId::shard(0), message}, 0, frames);
+    }
+  };
+  constexpr std::size_t kCount = 2 * limits::kSendWindowBytesMax / limits::kMessageBytes;
+  send(kCount, wire::Update{.table = 0, .worker = 0, .clock = 0, .closes = true, .block = {}});
+  EXPECT_EQ(frames.size(), limits::kSendWindowFrames);
+  EXPECT_EQ(sender_.backlog_bytes(), limits::kSendWindowBytesMax);
+  send(1, wire::ReadRequest{0, 0, std::vector<RowId>(1000)});
+  send(1, wire::Unsubscribe{0, std::vector<RowId>(1000)});
+  EXPECT_EQ(sender_.backlog_bytes(), limits::kSendWindowBytesMax + 2 * (limits::kMessageBytes + 1000 * sizeof(RowId)));
 }
 
 TEST_F(LinkWindowTest, LetsOneFrameGoThatIsLargerThanTheWindow) {
@@ -112,6 +129,13 @@ TEST_F(LinkWindowTest, SendsOnlyTheOldestAgainAfterSilence) {
   EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{1});
   EXPECT_EQ(sent_again(sender_.deadline().value()), std::vector<std::uint64_t>{1}) << "it is still the oldest";
   EXPECT_EQ(sender_.retransmissions(), 2U);
+}
+
+TEST_F(LinkWindowTest, SendsAgainTheOldestRowsWithWhatIsBeforeThem) {
+  sender_.send({NodeId::client(0), NodeId::shard(0), wire::BarrierArrive{1}}, 0, frames_);
+  for (int i = 0; i < 2; ++i) sender_.send(block_of(2 * kBlock), 0, frames_);
+  frames_.clear();
+  EXPECT_EQ(sent_again(sender_.deadline().value()), (std::vector<std::uint64_t>{1, 2}));
 }
 
 TEST_F(LinkWindowTest, SendsMoreAndMoreAgainWhereWhatFollowsIsMissingToo) {
