@@ -39,7 +39,8 @@ inline constexpr std::size_t kSendWindowBytesMax = std::size_t{64} << 20;
 inline constexpr std::size_t kSendWindowBytesMin = 2 * kBlockBytes;
 inline constexpr std::int64_t kQueueDelayNs = 2'000'000'000;
 /// The same, and the window to begin with, where rows have several priorities: what is on its way can't be overtaken.
-/// Peers share the second, as far as the first lets them.
+/// Peers share the second, as far as the first lets them. Where a frame fills it by itself, as much may follow. The
+/// delay is what frames may take longer than the fastest has.
 inline constexpr std::size_t kRankedWindowBytesMin = 4 * kBlockBytes;
 inline constexpr std::size_t kRankedWindowsBytes = 8 * kBlockBytes;
 inline constexpr std::int64_t kRankedQueueDelayNs = 10'000'000;

@@ -75,7 +75,16 @@ std::size_t Link::backlog_bytes() const {
   return all - std::min(all, limits::kSendWindowBytesMax);
 }
 
-bool Link::has_room() const { return in_flight_.size() < window_frames_ && in_flight_bytes_ < window_bytes_; }
+// Where priorities differ the window may be smaller than a frame. Something has to follow such a frame, or the network
+// would do nothing while its acknowledgement returns.
+bool Link::has_room() const {
+  std::size_t window = window_bytes_;
+  if (is_ranked_ && !in_flight_.empty()) {
+    const std::size_t oldest = counted_bytes(*in_flight_.front().frame.message);
+    if (oldest >= window) window = std::min(oldest + window, limits::kSendWindowBytesMax);
+  }
+  return in_flight_.size() < window_frames_ && in_flight_bytes_ < window;
+}
 
 void Link::transmit(wire::Envelope envelope, TimeNs now, std::vector<wire::Frame>& frames) {
   const bool begins = in_flight_.empty();
@@ -169,17 +178,22 @@ std::size_t Link::acknowledge_up_to(std::uint64_t sequence, bool repeated, TimeN
 }
 
 // More in flight than a slow network carries in the meantime only waits there, and acknowledgements behind it. Where
-// priorities differ what is urgent would wait too, so less may be in flight, and more is tried in small steps. Delays
-// of frames that were sent into a larger window say nothing of the present one.
+// priorities differ what is urgent would wait too, so less may be in flight, and more is tried in small steps; what the
+// way takes without any queue is no reason for less. Delays of frames that were sent into a larger window say nothing
+// of the present one.
 void Link::adapt_window(std::uint64_t sequence, TimeNs delay, std::size_t acknowledged_bytes) {
   delay_ = std::max(delay, delay_ - (delay_ - delay) / 8);
-  const TimeNs most = is_ranked_ && waiting_ > 0 ? limits::kRankedQueueDelayNs : limits::kQueueDelayNs;
+  least_delay_ = std::min(least_delay_, delay);
+  const bool others_wait = waiting_ > 0;
+  const TimeNs unqueued = is_ranked_ && others_wait ? least_delay_ : 0;
+  const TimeNs queued = is_ranked_ && others_wait ? limits::kRankedQueueDelayNs : limits::kQueueDelayNs;
+  const TimeNs most = unqueued + queued;
   if (delay > most && sequence > window_set_at_) {
     const double share = static_cast<double>(most) / static_cast<double>(delay);
     const auto bytes = static_cast<std::size_t>(share * static_cast<double>(window_bytes_));
     window_bytes_ = std::max(bytes, is_ranked_ ? ranked_window_bytes_ : limits::kSendWindowBytesMin);
     window_set_at_ = sent_;
-  } else if (delay < most / 2 && waiting_ > 0) {
+  } else if (delay < unqueued + queued / 2 && others_wait) {
     const std::size_t more = is_ranked_ ? acknowledged_bytes / 8 : acknowledged_bytes;
     window_bytes_ = std::min(window_bytes_ + more, limits::kSendWindowBytesMax);
   }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
 #include <vector>
@@ -77,9 +78,10 @@ class Link {
   };
   std::deque<InFlight> in_flight_;  // sent, not acknowledged; consecutive sequence numbers
   std::size_t in_flight_bytes_ = 0;
-  std::size_t window_bytes_;         // no new frame is sent once so many are in flight
-  std::uint64_t window_set_at_ = 0;  // frames up to this one were sent into a larger window
-  TimeNs delay_ = 0;                 // that frames have lately taken to their acknowledgements
+  std::size_t window_bytes_;                                 // no new frame is sent once so many are in flight
+  std::uint64_t window_set_at_ = 0;                          // frames up to this one were sent into a larger window
+  TimeNs delay_ = 0;                                         // that frames have lately taken to their acknowledgements
+  TimeNs least_delay_ = std::numeric_limits<TimeNs>::max();  // that one of them has taken
   struct Turn {
     std::uint64_t generation;   // fences among what waited before
     std::int64_t low_priority;  // the priority, negated; a fence, which ends its generation, has the greatest number

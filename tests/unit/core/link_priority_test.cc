@@ -30,15 +30,13 @@ class LinkPriorityTest : public ::testing::Test {
     return {NodeId::client(0), NodeId::shard(0), wire::BarrierArrive{number}, priority};
   }
   static Envelope fence(std::uint64_t number) {
-    return {.from = NodeId::client(0),
-            .to = NodeId::shard(0),
-            .message = wire::BarrierArrive{number},
-            .is_fence = true};
+    return {
+        .from = NodeId::client(0), .to = NodeId::shard(0), .message = wire::BarrierArrive{number}, .is_fence = true};
   }
-  Envelope block(std::int32_t priority) {
+  Envelope block(std::int32_t priority, std::size_t bytes = kBlock) {
     wire::Update update;
-    update.block = pool_.take(kBlock);
-    update.block->size = kBlock;
+    update.block = pool_.take(bytes);
+    update.block->size = bytes;
     return {NodeId::client(0), NodeId::shard(0), std::move(update), priority};
   }
 
@@ -94,10 +92,9 @@ TEST_F(LinkPriorityTest, WhatIsUrgentOvertakesWhatWaits) {
 TEST_F(LinkPriorityTest, AFenceOvertakesNothingAndNothingOvertakesIt) {
   Link link(7, 1, 1, 1);
   send(link, message(0, 0));
-  const std::vector<Envelope> waiting = {message(1, 0), message(2, std::numeric_limits<std::int32_t>::min()),
-                                         fence(3),      message(4, 9),
-                                         fence(5),      fence(6),
-                                         message(7, 0), message(8, std::numeric_limits<std::int32_t>::max())};
+  const std::vector<Envelope> waiting = {
+      message(1, 0), message(2, std::numeric_limits<std::int32_t>::min()), fence(3), message(4, 9), fence(5), fence(6),
+      message(7, 0), message(8, std::numeric_limits<std::int32_t>::max())};
   for (const Envelope& envelope : waiting) EXPECT_THAT(send(link, envelope), IsEmpty());
   EXPECT_THAT(order_of(link, waiting.size()), ElementsAre(1, 2, 3, 4, 5, 6, 8, 7));
 }
@@ -114,7 +111,8 @@ TEST_F(LinkPriorityTest, LittleIsOnItsWayWhereRowsHavePriorities) {
   Link link(7, 1, kPeers);
   rank(link);
   EXPECT_EQ(fill(link, 100), limits::kRankedWindowBytesMin / kBlock);
-  EXPECT_EQ(link.backlog_bytes(), 100 * (kBlock + limits::kMessageBytes) - limits::kSendWindowBytesMax) << "workers wait no earlier";
+  EXPECT_EQ(link.backlog_bytes(), 100 * (kBlock + limits::kMessageBytes) - limits::kSendWindowBytesMax)
+      << "workers wait no earlier";
   EXPECT_THAT(send(link, block(1)), IsEmpty());
   const std::vector<Frame> next = acknowledge(link, 3, limits::kRankedQueueDelayNs);
   ASSERT_THAT(next, SizeIs(1));
@@ -161,6 +159,42 @@ TEST_F(LinkPriorityTest, TheWindowShrinksWhereFramesTakeLong) {
   EXPECT_EQ(in_flight, limits::kRankedWindowBytesMin / kBlock + 7) << "only half is wanted now";
   while (acknowledge(link, acknowledged + 1, 2 * limits::kRankedQueueDelayNs).empty()) ++acknowledged, --in_flight;
   EXPECT_EQ(in_flight, (limits::kRankedWindowBytesMin / kBlock + 8) / 2);
+}
+
+TEST_F(LinkPriorityTest, TheWayItselfIsNoReasonToSendLess) {
+  Link link(7, 1, kPeers);
+  constexpr TimeNs kWay = 3 * limits::kRankedQueueDelayNs;
+  send(link, block(0));
+  send(link, block(1));
+  acknowledge(link, 2, kWay);
+  constexpr std::size_t kLeast = limits::kRankedWindowBytesMin / kBlock;
+  ASSERT_EQ(fill(link, 200, kWay), kLeast);
+  EXPECT_THAT(acknowledge(link, 2 + kLeast, 2 * kWay), SizeIs(kLeast + 1)) << "nothing queues: more is tried";
+  const TimeNs late = 2 * kWay + 2 * (kWay + limits::kRankedQueueDelayNs);
+  EXPECT_THAT(acknowledge(link, 3 + 2 * kLeast, late), SizeIs(kLeast)) << "half is wanted, or the least";
+}
+
+TEST_F(LinkPriorityTest, SomethingFollowsAFrameThatFillsTheWindow) {
+  Link link(7, 1, kPeers);
+  rank(link);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(send(link, block(0, 2 * limits::kRankedWindowBytesMin)), SizeIs(i < 2 ? 1 : 0));
+  }
+  EXPECT_THAT(acknowledge(link, 3), SizeIs(1));
+}
+
+TEST_F(LinkPriorityTest, NoMoreThanAWindowFollowsAFrameThatFillsIt) {
+  Link link(7, 1, kPeers);
+  rank(link);
+  EXPECT_THAT(send(link, block(0, 8 * limits::kRankedWindowBytesMin)), SizeIs(1));
+  EXPECT_EQ(fill(link, 100), limits::kRankedWindowBytesMin / kBlock);
+}
+
+TEST_F(LinkPriorityTest, FramesAsLargeAsTheLargestWindowGoOneByOne) {
+  Link link(7, 1, kPeers);
+  rank(link);
+  EXPECT_THAT(send(link, block(0, limits::kSendWindowBytesMax)), SizeIs(1));
+  EXPECT_THAT(send(link, block(0)), IsEmpty());
 }
 
 TEST_F(LinkPriorityTest, AsksForAcknowledgementsWhereTheWindowIsSmall) {
