@@ -44,7 +44,7 @@ void Link::note_priority(const wire::Envelope& envelope) {
   if (is_ranked_ || block_bytes(envelope.message) == 0) return;
   is_ranked_ = envelope.priority != bulk_priority_.value_or(envelope.priority);
   bulk_priority_ = envelope.priority;
-  if (is_ranked_) window_bytes_ = std::min(window_bytes_, ranked_window_bytes_);
+  if (is_ranked_) window_bytes_ = ranked_window_bytes_;
 }
 
 void Link::put_off(wire::Envelope envelope) {

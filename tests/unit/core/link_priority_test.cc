@@ -161,6 +161,14 @@ TEST_F(LinkPriorityTest, TheWindowShrinksWhereFramesTakeLong) {
   EXPECT_EQ(in_flight, (limits::kRankedWindowBytesMin / kBlock + 8) / 2);
 }
 
+TEST_F(LinkPriorityTest, TheWindowIsNoSmallerWhereTheNetworkWasSlowBefore) {
+  Link link(7, 1, kPeers);
+  constexpr TimeNs kLate = 1000 * limits::kQueueDelayNs;
+  acknowledge(link, fill(link, limits::kSendWindowBytesMax / kBlock), kLate);
+  send(link, block(1), kLate);
+  EXPECT_EQ(fill(link, 100, kLate), limits::kRankedWindowBytesMin / kBlock - 1);
+}
+
 TEST_F(LinkPriorityTest, TheWayItselfIsNoReasonToSendLess) {
   Link link(7, 1, kPeers);
   constexpr TimeNs kWay = 3 * limits::kRankedQueueDelayNs;
