@@ -27,8 +27,8 @@ std::size_t counted_bytes(const wire::Message& message) {
 Link::Link(std::uint64_t job, std::uint32_t epoch, int peers, std::size_t window_frames)
     : job_(job),
       epoch_(epoch),
-      ranked_window_bytes_(
-          std::max(limits::kRankedWindowBytesMin, limits::kRankedWindowsBytes / static_cast<std::size_t>(peers))),
+      ranked_window_bytes_(std::max(limits::kRankedWindowBytesMin,
+                                    limits::kRankedWindowsBytes / static_cast<std::size_t>(std::max(1, peers)))),
       window_frames_(window_frames),
       window_bytes_(limits::kSendWindowBytesMax),
       timeout_(limits::kRetransmitNs) {}

@@ -127,6 +127,12 @@ TEST_F(LinkPriorityTest, FewPeersHaveMoreOnTheirWayEach) {
   }
 }
 
+TEST_F(LinkPriorityTest, WhoCountsNoPeersHasOneAtTheLeast) {
+  Link link(7, 1, 0);
+  rank(link);
+  EXPECT_EQ(fill(link, 100), limits::kRankedWindowsBytes / kBlock);
+}
+
 TEST_F(LinkPriorityTest, MessagesWithoutRowsMakeNoDifference) {
   Link link(7, 1, kPeers);
   send(link, block(0));
