@@ -63,14 +63,15 @@ void JobReport::open() {
   const bool is_first = start_event_.rank == 0;
   if (!options_.metrics.empty()) {
     const auto mode = is_first && !goes_on() ? monitor::OpenMode::kTruncate : monitor::OpenMode::kAppend;
-    log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode);
+    log_ = std::make_unique<monitor::EventLog>(options_.metrics, mode, [this](const auto& why) { warn(why); });
   }
   if (!is_first) return;
   if (log_) log_->start(start_event_);
   if (options_.tensorboard.empty()) return;
   const double epoch_s = platform_.epoch_s() + seconds(start_);
   const std::lock_guard lock(mutex_);
-  tensorboard_ = std::make_unique<monitor::TensorboardLog>(options_.tensorboard, start_event_.host, epoch_s);
+  tensorboard_ = std::make_unique<monitor::TensorboardLog>(options_.tensorboard, start_event_.host, epoch_s,
+                                                           [this](const auto& why) { warn(why); });
 }
 
 void JobReport::evaluation(Clock clock, const Measures& measures) {
@@ -166,6 +167,7 @@ void JobReport::ended(const runtime::JobStatistics& job) {
   const Clock last = first_clock_ + end.clocks;
   if (progress_) progress_->finish(end.wall_s, {.clock = last, .clocks = last, .measures = measures_});
   print_summary(end);
+  print_files();
 }
 
 void JobReport::print_summary(const monitor::EndEvent& end) const {
@@ -182,6 +184,22 @@ void JobReport::print_summary(const monitor::EndEvent& end) const {
       "waited {} more than it\n",
       program_, end.slowest->worker, end.slowest->rank, 1e3 * end.slowest->compute_s, end.slowest->times_median,
       monitor::duration_text(end.slowest->others_wait_s)));
+}
+
+void JobReport::print_files() const {
+  if (!progress_) return;
+  const auto tell = [this](const auto& log, const char* what) {
+    say(log.is_whole() ? fmt::format("{}: wrote {} ({})\n", program_, log.path(), what)
+                       : fmt::format("{}: {} ({}) is incomplete: it could not be written to the end\n", program_,
+                                     log.path(), what));
+  };
+  if (log_) tell(*log_, "metrics");
+  if (tensorboard_) tell(*tensorboard_, "for TensorBoard");
+}
+
+void JobReport::warn(const std::string& text) {
+  if (progress_) progress_->clear();
+  say(fmt::format("{}: {}\n", program_, text));
 }
 
 }  // namespace bosen

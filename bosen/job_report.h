@@ -62,6 +62,9 @@ class JobReport {
   void write_clock(const runtime::Process& process, Clock clock);
   void show(Clock clock);
   void print_summary(const monitor::EndEvent& end) const;
+  void print_files() const;
+  /// A line between those of progress. Any thread.
+  void warn(const std::string& text);
 
   const std::string program_;
   const Options options_;

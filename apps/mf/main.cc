@@ -308,7 +308,6 @@ std::string conclude(const Training& training, const bosen::Options& options) {
     text += fmt::format("mf: wrote {}/{{users,items,user_ids,item_ids,mean}}.npy (rows: factors, then bias)\n",
                         options.output);
   }
-  if (!options.metrics.empty()) text += fmt::format("mf: wrote {} (metrics)\n", options.metrics);
   return text + (options.output.empty() ? "mf: next, keep the model: add --output results\n"
                                         : "mf: next, on two processes: bosen run -n 2 -- before the same command\n");
 }

@@ -154,7 +154,6 @@ std::string conclude(const Training& training, const bosen::Options& options) {
     apps::write_npy<float>(path, training.result(), {training.classes(), width});
     text += fmt::format("mlr: wrote {} (a row for each class: weights, then bias)\n", path);
   }
-  if (!options.metrics.empty()) text += fmt::format("mlr: wrote {} (metrics)\n", options.metrics);
   return text + (options.output.empty() ? "mlr: next, keep the model: add --output results\n"
                                         : "mlr: next, on two processes: bosen run -n 2 -- before the same command\n");
 }

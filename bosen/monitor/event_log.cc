@@ -1,7 +1,6 @@
 #include "bosen/monitor/event_log.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
@@ -24,8 +23,16 @@ Json to_object(const std::vector<std::pair<std::string, ConfigValue>>& configura
   return object;
 }
 
-std::string storage_error(const std::string& path, int code) {
-  return "cannot write metrics file '" + path + "': " + std::strerror(code) + "; name another with --metrics";
+[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+  throw Error(ErrorKind::kStorage,
+              "cannot write metrics file '" + path + "': " + reason + "; name another with --metrics");
+}
+
+int open_for_appending(const std::string& path, OpenMode mode) {
+  const int truncates = mode == OpenMode::kTruncate ? O_TRUNC : 0;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncates, 0644);
+  if (file < 0) refuse(path, std::strerror(errno));
+  return file;
 }
 
 }  // namespace
@@ -92,28 +99,18 @@ std::string to_json(const EndEvent& event) {
   return dump(json);
 }
 
-EventLog::EventLog(const std::string& path, OpenMode mode)
-    : path_(path),
-      file_(::open(path.c_str(),
-                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (mode == OpenMode::kTruncate ? O_TRUNC : 0), 0644)) {
-  if (file_ < 0) throw Error(ErrorKind::kStorage, storage_error(path_, errno));
+EventLog::EventLog(const std::string& path, OpenMode mode, LostFile lost)
+    : path_(path), lost_(std::move(lost)), file_(open_for_appending(path, mode)) {}
+
+void EventLog::start(const StartEvent& event) {
+  const std::string reason = file_.append(to_json(event) + '\n');
+  if (!reason.empty()) refuse(path_, reason);
 }
 
-EventLog::~EventLog() { ::close(file_); }
-
-void EventLog::write(std::string line) {
-  if (failed_.load(std::memory_order_relaxed)) return;
-  line += '\n';
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int code = errno;
-      if (failed_.exchange(true, std::memory_order_relaxed)) return;
-      throw Error(ErrorKind::kStorage, storage_error(path_, code));
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
+void EventLog::write(const std::string& json) {
+  const std::string reason = file_.append(json + '\n');
+  if (!reason.empty() && lost_) {
+    lost_("cannot write metrics file '" + path_ + "': " + reason + "; the run goes on, its later metrics are lost");
   }
 }
 

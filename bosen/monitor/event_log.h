@@ -3,8 +3,8 @@
 // The metrics file: one JSON object a line, its kind in the field `event`. Times are seconds, sizes bytes. A number
 // that is not finite is written as null.
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +14,7 @@
 
 #include "bosen/base/config.h"
 #include "bosen/base/types.h"
+#include "bosen/monitor/record_file.h"
 #include "bosen/monitor/slowest_worker.h"
 
 namespace bosen::monitor {
@@ -74,31 +75,36 @@ std::string to_json(const EndEvent& event);
 /// Whether a file keeps what is in it.
 enum class OpenMode { kAppend, kTruncate };
 
+/// Is told, once and in one line, that a file can't be written any more, and why.
+using LostFile = std::function<void(const std::string&)>;
+
 /// Appends events to a file. Every line is one write to a file opened for appending, so that several processes of a
 /// host may share it; the first to open it truncates it. Any thread may call it.
 ///
-/// The first write that fails throws Error(kStorage); later events are dropped, so that one full disk is one error.
+/// A run that can't begin its file is not worth beginning; one that is under way is worth more than its metrics, so it
+/// goes on without them. What is in the file stays whole lines.
 class EventLog {
  public:
-  /// Throws Error(kStorage) where the file cannot be opened.
-  EventLog(const std::string& path, OpenMode mode);
-  ~EventLog();
-  EventLog(const EventLog&) = delete;
-  EventLog& operator=(const EventLog&) = delete;
+  /// Throws Error(kStorage) where the file cannot be opened. `lost` is called by the thread whose event is the first
+  /// that can't be written; this and all later ones are dropped.
+  EventLog(const std::string& path, OpenMode mode, LostFile lost = {});
 
-  void start(const StartEvent& event) { write(to_json(event)); }
+  /// Throws Error(kStorage) where it can't be written.
+  void start(const StartEvent& event);
   void eval(const EvalEvent& event) { write(to_json(event)); }
   void clock(const ClockEvent& event) { write(to_json(event)); }
   void end(const EndEvent& event) { write(to_json(event)); }
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Whether it has all events so far.
+  [[nodiscard]] bool is_whole() const { return file_.is_whole(); }
 
  private:
-  void write(std::string line);
+  void write(const std::string& json);
 
   const std::string path_;
-  int file_;
-  std::atomic<bool> failed_{false};  // relaxed: only keeps the error from being repeated
+  const LostFile lost_;
+  RecordFile file_;
 };
 
 }  // namespace bosen::monitor

@@ -1,7 +1,6 @@
 #include "bosen/monitor/tensorboard_log.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cerrno>
@@ -64,6 +63,15 @@ std::uint32_t masked_crc(std::string_view bytes) {
   return (crc >> 15 | crc << 17) + 0xA282EAD8;
 }
 
+std::string record_of(const std::string& event) {
+  std::string record;
+  put_little_endian(record, static_cast<std::uint64_t>(event.size()));
+  put_little_endian(record, masked_crc(record));
+  record += event;
+  put_little_endian(record, masked_crc(event));
+  return record;
+}
+
 [[noreturn]] void refuse(const std::string& path, const std::string& reason) {
   throw Error(ErrorKind::kStorage,
               "cannot write '" + path + "': " + reason + "; name another folder with --tensorboard");
@@ -71,27 +79,28 @@ std::uint32_t masked_crc(std::string_view bytes) {
 
 }  // namespace
 
-TensorboardLog::TensorboardLog(const std::string& folder, const std::string& host, double epoch_s)
+TensorboardLog::TensorboardLog(const std::string& folder, const std::string& host, double epoch_s, LostFile lost)
     : epoch_s_(epoch_s),
+      lost_(std::move(lost)),
       path_(folder + "/events.out.tfevents." + std::to_string(static_cast<std::int64_t>(epoch_s)) + "." + host) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) refuse(folder, error.message());
   // Two runs may begin in the same second, and all simulated ones do.
   const std::string first = path_;
-  const auto try_open = [this] { file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); };
-  try_open();
-  for (int number = 1; file_ < 0 && errno == EEXIST && number < kFilesMax; ++number) {
+  const auto try_open = [this] { return ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); };
+  int file = try_open();
+  for (int number = 1; file < 0 && errno == EEXIST && number < kFilesMax; ++number) {
     path_ = first + '.' + std::to_string(number);
-    try_open();
+    file = try_open();
   }
-  if (file_ < 0) refuse(path_, std::strerror(errno));
+  if (file < 0) refuse(path_, std::strerror(errno));
+  file_.emplace(file);
   std::string event = event_at(epoch_s);
   put_bytes(event, kEventFileVersion, "brain.Event:2");
-  write(event);
+  const std::string reason = file_->append(record_of(event));
+  if (!reason.empty()) refuse(path_, reason);
 }
-
-TensorboardLog::~TensorboardLog() { ::close(file_); }
 
 void TensorboardLog::scalars(std::int64_t step, double time_s,
                              const std::vector<std::pair<std::string, double>>& values) {
@@ -107,22 +116,9 @@ void TensorboardLog::scalars(std::int64_t step, double time_s,
     put_bytes(summary, kSummaryValue, value);
   }
   put_bytes(event, kEventSummary, summary);
-  write(event);
-}
-
-// One write a record, so that a reader sees whole ones.
-void TensorboardLog::write(const std::string& event) {
-  std::string record;
-  put_little_endian(record, static_cast<std::uint64_t>(event.size()));
-  put_little_endian(record, masked_crc(record));
-  record += event;
-  put_little_endian(record, masked_crc(event));
-  std::string_view rest = record;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) refuse(path_, std::strerror(errno));
-    rest.remove_prefix(static_cast<std::size_t>(written));
+  const std::string reason = file_->append(record_of(event));
+  if (!reason.empty() && lost_) {
+    lost_("cannot write '" + path_ + "': " + reason + "; the run goes on, TensorBoard will lack its later values");
   }
 }
 

@@ -108,7 +108,6 @@ std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster
     write_layers(result, path);
     text += fmt::format("{}: wrote {} (schemes and bytes)\n", kName, path);
   }
-  if (!options.metrics.empty()) text += fmt::format("{}: wrote {} (metrics)\n", kName, options.metrics);
   if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
   if (result.snapshot.empty()) {
     if (result.keeps_last && !options.output.empty()) return text;  // nothing was left to train

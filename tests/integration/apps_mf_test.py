@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import unittest
 
@@ -139,6 +140,27 @@ class BadInputTest(AppTest):
                 events = [json.loads(line)["event"] for line in (output / "metrics.jsonl").read_text().splitlines()]
                 self.assertEqual(events[-1], "end")
                 self.assertTrue((output / "users.npy").exists())
+
+    def test_learns_on_where_metrics_can_no_longer_be_written(self):
+        output = self.folder / "out"
+
+        def no_large_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+        command = [BIN / "mf", "--generate", "60,80,4,2000", "--rank", 4, "--epochs", 100, "--output", output,
+                   "--tensorboard", self.folder / "board"]
+        done = subprocess.run(list(map(str, command)), timeout=TIMEOUT_S, check=False, capture_output=True, text=True,
+                              preexec_fn=no_large_files, restore_signals=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        metrics = output / "metrics.jsonl"
+        self.assertEqual(done.stderr.count(f"cannot write metrics file '{metrics}': File too large; the run goes on"), 1,
+                         done.stderr)
+        self.assertIn(f"mf: {metrics} (metrics) is incomplete", done.stderr)
+        self.assertRegex(done.stderr, r"mf: .*/board/events\S+ \(for TensorBoard\) is incomplete")
+        self.assertTrue(metrics.read_text().endswith("\n"))
+        events = [json.loads(line)["event"] for line in metrics.read_text().splitlines()]
+        self.assertEqual((events[0], events[-1] == "end"), ("start", False))
+        self.assertTrue((output / "users.npy").exists())
 
 
 if __name__ == "__main__":

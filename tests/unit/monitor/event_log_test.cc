@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "bosen/base/error.h"
+#include "tests/support/file_limit.h"
 
 namespace bosen::monitor {
 namespace {
@@ -152,11 +154,34 @@ TEST_F(EventLogTest, RefusesAFileThatCannotBeOpened) {
   }
 }
 
-TEST(EventLogFailureTest, ReportsAFullDiskOnce) {
+TEST_F(EventLogTest, TellsOnceThatItCannotBeWrittenAnyMore) {
+  if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "/dev/full is not there";
+  std::vector<std::string> told;
+  EventLog log("/dev/full", OpenMode::kAppend, [&](const std::string& text) { told.push_back(text); });
+  EXPECT_TRUE(log.is_whole());
+  log.eval({});
+  log.eval({});
+  EXPECT_THAT(told, ElementsAre("cannot write metrics file '/dev/full': No space left on device; the run goes on, its "
+                                "later metrics are lost"));
+  EXPECT_FALSE(log.is_whole());
+}
+
+TEST_F(EventLogTest, RefusesToBeginWhatCannotBeWritten) {
   if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "/dev/full is not there";
   EventLog log("/dev/full", OpenMode::kAppend);
-  EXPECT_THROW(log.eval({}), Error);
-  EXPECT_NO_THROW(log.eval({}));
+  EXPECT_THROW(log.start({}), Error);
+}
+
+TEST_F(EventLogTest, KeepsWholeLinesWhereTheDiskFillsUp) {
+  EventLog log(path_, OpenMode::kTruncate);
+  log.eval({.clock = 1});
+  {
+    const FileLimit limit(to_json(EvalEvent{.clock = 1}).size() + 10);
+    log.eval({.clock = 2});
+  }
+  log.eval({.clock = 3});  // there is room again, but a gap would look like a run that measured nothing
+  EXPECT_THAT(lines(), ElementsAre(to_json(EvalEvent{.clock = 1})));
+  EXPECT_EQ(std::filesystem::file_size(path_), lines()[0].size() + 1);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "bosen/base/error.h"
 #include "bosen/wire/checksum.h"
+#include "tests/support/file_limit.h"
 
 namespace bosen::monitor {
 namespace {
@@ -83,6 +84,23 @@ TEST_F(TensorboardLogTest, LeavesTheFileOfAnEarlierRunAlone) {
     log.scalars(1, 0, {{"loss", 0.5}});
   }
   EXPECT_EQ(read_events(name).size(), 2U);
+}
+
+TEST_F(TensorboardLogTest, KeepsWholeRecordsWhereTheDiskFillsUp) {
+  std::vector<std::string> told;
+  std::string path;
+  {
+    TensorboardLog log(folder_, "node0", 0, [&](const std::string& text) { told.push_back(text); });
+    path = log.path();
+    const FileLimit limit(std::filesystem::file_size(path) + 10);
+    log.scalars(1, 0, {{"loss", 0.5}});
+    log.scalars(2, 0, {{"loss", 0.5}});
+    EXPECT_FALSE(log.is_whole());
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0],
+            "cannot write '" + path + "': File too large; the run goes on, TensorBoard will lack its later values");
+  EXPECT_EQ(read_events(path).size(), 1U);
 }
 
 TEST_F(TensorboardLogTest, SaysWhereItCannotWrite) {

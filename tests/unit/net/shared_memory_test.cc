@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
+#include "tests/support/file_limit.h"
 #include "tests/support/net_process.h"
 
 namespace bosen::net {
@@ -263,22 +263,6 @@ TEST(SharedMemoryAddressTest, RefusesMemoryThatCouldShrink) {
   EXPECT_THAT(problem_with(SegmentAddress{::getpid(), file, 1}.text()), HasSubstr("not of this program"));
   ::close(file);
 }
-
-/// While files may have so many bytes at most.
-class FileLimit {
- public:
-  explicit FileLimit(std::size_t bytes) {
-    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
-    const rlimit little{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
-    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
-  }
-  ~FileLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-  FileLimit(const FileLimit&) = delete;
-  FileLimit& operator=(const FileLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
 
 TEST(SharedMemoryLimitTest, WhereItEndsTheHeapGoesOn) {
   const FileLimit limit(kBlocksOffset + (std::size_t{2} << 20));
