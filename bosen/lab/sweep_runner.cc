@@ -98,9 +98,10 @@ RunOutcome outcome_of(const SweepRun& run, int status) {
 /// A program under way, its output in its run's log.
 pid_t start(const SweepRun& run) {
   std::error_code error;
-  std::filesystem::create_directories(run.folder, error);
+  // What an attempt that was stopped has left: a program may refuse to mix it with its own.
+  std::filesystem::remove_all(run.folder, error);
+  if (!error) std::filesystem::create_directories(run.folder, error);
   if (error) refuse(run.folder);
-  std::filesystem::remove(done_file(run.folder), error);
   if (!run.cluster.empty()) write_file(run.folder + "/cluster.yaml", run.cluster);
   write_file(run.folder + "/command.txt", fmt::format("{}\n", fmt::join(run.command, " ")));
   write_file(log_file(run), "");

@@ -69,11 +69,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
       solver(read_solver(settings.solver, cluster.options().clocks)),
       net(read_net_spec(solver.net)) {
   settle_start();
-  // Worker 0 writes them, perhaps only after hours.
-  if (!snapshots.empty() && cluster.rank() == 0 && (solver.snapshot > 0 || solver.snapshot_after_train)) {
-    expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
-    tell_of_others();
-  }
+  if (!snapshots.empty() && cluster.rank() == 0) check_snapshots();
   feed = std::make_unique<DataFeed>(net, settings.data, seed);
   if (!feed->has(Phase::kTrain)) {
     refuse(bosen::ErrorKind::kConfiguration,
@@ -115,13 +111,25 @@ void TrainingJob::settle_start() {
   }
 }
 
-void TrainingJob::tell_of_others() const {
+void TrainingJob::check_snapshots() const {
+  const bool writes = solver.snapshot > 0 || solver.snapshot_after_train;
+  if (writes) {
+    expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
+  }
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
-  if (!newest || (snapshot && (*newest <= snapshot->state.iteration || !snapshot->passed_over.empty()))) return;
+  if (!newest) return;
+  // Whoever names the folder gets the newest snapshot, which would be the other run's; and its metrics would be gone.
+  if (!snapshot && (writes || !cluster.options().output.empty())) {
+    refuse(bosen::ErrorKind::kUsage,
+           fmt::format("{0} has an earlier run's snapshots, up to iter_{1}: go on from them with --resume {0}, name "
+                       "another folder with --output, or remove this one",
+                       snapshots, *newest));
+  }
+  if (!snapshot || *newest <= snapshot->state.iteration || !snapshot->passed_over.empty()) return;
   bosen::say(fmt::format(
-      "poseidon train: {} has {} snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
+      "poseidon train: {} has newer snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
       "test' take the newest that is complete\n",
-      snapshots, snapshot ? "newer" : "an earlier run's", *newest));
+      snapshots, *newest));
 }
 
 void TrainingJob::make_plan() {

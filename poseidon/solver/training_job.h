@@ -40,8 +40,8 @@ struct TrainingJob {
 
  private:
   void settle_start();
-  /// Says so where the folder for snapshots has some already.
-  void tell_of_others() const;
+  /// On rank 0, which writes them, perhaps only after hours: whether they can be, and what is there already.
+  void check_snapshots() const;
   void make_plan();
 };
 

@@ -188,7 +188,7 @@ class SnapshotTest(PoseidonTest):
         clocks = [each["clock"] for each in events if "learning_rate" in each]
         self.assertEqual(clocks, list(range(40)))
         # A new training begins a new file.
-        self.train("out", "--clocks", 3, "--metrics", metrics)
+        self.train("other", "--clocks", 3, "--metrics", metrics)
         self.assertFalse(metrics.read_text().startswith(before))
 
     def test_the_last_iteration_has_its_snapshot_where_it_is_due(self):
@@ -196,8 +196,33 @@ class SnapshotTest(PoseidonTest):
         output = self.folder / "out"
         self.train(output)
         self.assertEqual(sorted(each.name for each in (output / "snapshots").iterdir()), ["iter_20", "iter_40"])
-        run = self.train(output, "--clocks", 5)
-        self.assertIn("has an earlier run's snapshots, up to iter_40", run.stderr)
+
+    def test_an_earlier_run_is_neither_overwritten_nor_mixed_with_another(self):
+        output = self.folder / "out"
+        metrics = output / "metrics.jsonl"
+        command = ["train", self.solver, "--data", self.data, "--output", output, "--metrics", metrics]
+        self.succeed(*command, "--clocks", 30)
+        kept = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+        snapshots = output / "snapshots"
+        for more in ([], ["--clocks", 5], ["--weights", snapshots]):
+            self.refuse([*command, *more], f"{snapshots} has an earlier run's snapshots, up to iter_30",
+                        f"--resume {snapshots}", "--output", "remove")
+        run = self.poseidon(*command, processes=2)
+        self.assertEqual(run.code, 2, run.stderr)
+        self.assertIn(f"[0] poseidon train: {snapshots} has an earlier run's snapshots", run.stderr)
+        self.assertEqual(kept, {path: path.read_bytes() for path in output.rglob("*") if path.is_file()})
+        self.succeed(*command, "--resume", snapshots)
+        self.assertEqual(json.loads(metrics.read_text().splitlines()[-1])["clocks"], 10)
+        # A run without snapshots, in the folder of the solver's snapshot_prefix, has nothing to mix.
+        self.solver.write_text(SOLVER.replace("snapshot: 20", "snapshot: 0") +
+                               f"snapshot_after_train: false\nsnapshot_prefix: {snapshots}\n")
+        self.succeed("train", self.solver, "--data", self.data, "--clocks", 3)
+
+    def test_two_processes_of_one_training_share_its_folder(self):
+        run = self.succeed("train", self.solver, "--data", self.data, "--output", self.folder / "out", "--clocks", 25,
+                           processes=2)
+        self.assertIn("iter_25 (snapshot)", run.stderr)
+        self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20", "iter_25"])
 
     def test_nothing_is_left_to_do_at_the_end(self):
         self.train("out", "--clocks", 20, "--metrics", self.folder / "out" / "metrics.jsonl")

@@ -209,9 +209,14 @@ class SweepTest(unittest.TestCase):
         self.assertIn("goes on where it was", rest)
         finished = {run: time for run, time in self.written().items() if self.has_ended(run)}
         self.assertGreaterEqual(len(finished), 2)
+        runs = pathlib.Path(self.output, "runs")
+        for folder in runs.iterdir():
+            if folder.name not in finished:
+                (folder / "left.txt").touch()
         run = self.sweep(slow)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual({**self.written(), **finished}, self.written(), "what is done is not repeated")
+        self.assertEqual(list(runs.glob("*/left.txt")), [], "a run that was stopped begins in an empty folder")
         self.assertIn("8/8", run.stderr)
 
     def test_help_names_its_exit_codes(self):
