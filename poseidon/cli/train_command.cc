@@ -80,8 +80,8 @@ std::string layer_table(const TrainingResult& result) {
                             framing / kMegabyte);
 }
 
-/// What layers cost, for programs to read.
-void write_layers(const TrainingResult& result, const std::string& path) {
+/// What layers cost, for programs to read. Returns whether it is written.
+bool write_layers(const TrainingResult& result, const std::string& path) {
   nlohmann::ordered_json json{{"iterations", result.iterations}, {"layers", nlohmann::ordered_json::array()}};
   for (const LayerTraffic& layer : result.layers) {
     json["layers"].push_back({{"layer", layer.layer},
@@ -93,32 +93,43 @@ void write_layers(const TrainingResult& result, const std::string& path) {
   std::ofstream file(path);
   file << json.dump(2) << "\n";
   file.close();
-  if (!file) throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}", path));
+  return !file.fail();
 }
 
-/// What to tell the user at the end.
-std::string conclude(const TrainingResult& result, const bosen::Cluster& cluster, const TrainSettings& settings) {
-  const bosen::Options& options = cluster.options();
+/// How a training ended, for the user.
+struct Conclusion {
   std::string text;
+  std::string lost;  ///< lines: files beside the result that were asked for and can't be written
+};
+
+/// Rank 0's, which has the results.
+void conclude(const TrainingResult& result, const bosen::Cluster& cluster, const TrainSettings& settings,
+              Conclusion& conclusion) {
+  const bosen::Options& options = cluster.options();
+  std::string& text = conclusion.text;
   const bool travelled = std::ranges::any_of(result.layers, [](const auto& layer) { return layer.measured_bytes > 0; });
   if (travelled) text += layer_table(result);
   text += fmt::format("{}: {:.0f} images/s\n", kName, result.images_per_second);
   if (!options.output.empty()) {
     const std::string path = options.output + "/layers.json";
-    write_layers(result, path);
-    text += fmt::format("{}: wrote {} (schemes and bytes)\n", kName, path);
+    if (write_layers(result, path)) {
+      text += fmt::format("{}: wrote {} (schemes and bytes)\n", kName, path);
+    } else {
+      conclusion.lost += fmt::format("{}: cannot write {} (schemes and bytes); training is complete\n", kName, path);
+    }
   }
   if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
   if (result.snapshot.empty()) {
-    if (result.keeps_last && !options.output.empty()) return text;  // nothing was left to train
+    if (result.keeps_last && !options.output.empty()) return;  // nothing was left to train
     const char* const how =
         result.keeps_last ? "add --output results" : "set snapshot_after_train in the solver's file";
-    return text + fmt::format("{}: next, keep the weights: {}\n", kName, how);
+    text += fmt::format("{}: next, keep the weights: {}\n", kName, how);
+    return;
   }
   text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
   const std::string data = settings.data.empty() ? "" : " --data " + settings.data;
-  return text + fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net,
-                            result.snapshot, data);
+  text += fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net, result.snapshot,
+                      data);
 }
 
 }  // namespace
@@ -128,14 +139,18 @@ int train_command(int argc, const char* const* argv) {
   bosen::App app(kName, "Trains a net as a solver's file says");
   DeviceChoice device;
   declare(app, settings, device);
-  std::string conclusion;
+  Conclusion conclusion;
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     const std::unique_ptr<BackendFactory> backends = make_backend_factory(device, cluster);
     const TrainingResult result = train(cluster, settings, *backends);
-    if (cluster.rank() == 0) conclusion = conclude(result, cluster, settings);
+    if (cluster.rank() == 0) conclude(result, cluster, settings, conclusion);
+    if (result.lost_trace.empty()) return;
+    conclusion.lost +=
+        fmt::format("{}: {}; training is complete, --trace has no timeline of it\n", kName, result.lost_trace);
   });
-  if (code == 0) bosen::say(conclusion);
-  return code;
+  if (code != 0) return code;
+  bosen::say(conclusion.text + conclusion.lost);
+  return conclusion.lost.empty() ? 0 : bosen::exit_code(bosen::ErrorKind::kStorage);
 }
 
 }  // namespace poseidon

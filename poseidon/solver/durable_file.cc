@@ -25,6 +25,11 @@ constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
 
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 
+[[noreturn]] void fail_storage(const std::string& path, int error_number, const std::string& mend) {
+  throw bosen::Error(bosen::ErrorKind::kStorage,
+                     fmt::format("cannot write {}: {}; {}", path, std::strerror(error_number), mend));
+}
+
 }  // namespace
 
 std::uint32_t checksum_of(std::span<const std::byte> bytes, std::uint32_t previous) {
@@ -73,19 +78,19 @@ void DurableFile::commit() {
 }
 
 void expect_writable(const std::string& path, const std::string& mend) {
-  namespace fs = std::filesystem;
-  const auto refuse = [&](const std::string& reason) {
-    throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}; {}", path, reason, mend));
-  };
-  std::error_code error;
-  const fs::path folder = fs::path(path).parent_path();
-  if (!folder.empty()) fs::create_directories(folder, error);
-  if (error) refuse(error.message());
-  const bool was_there = fs::exists(path, error);
+  std::error_code ignored;
+  const bool was_there = std::filesystem::exists(path, ignored);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (file < 0) refuse(std::strerror(errno));
+  if (file < 0) fail_storage(path, errno, mend);
   ::close(file);
-  if (!was_there) fs::remove(path, error);
+  if (!was_there) std::filesystem::remove(path, ignored);
+}
+
+void expect_writable_folder(const std::string& folder, const std::string& mend) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail_storage(folder, error.value(), mend);
+  expect_writable(folder + "/.write-test", mend);
 }
 
 void sync_folder(const std::string& path) {

@@ -39,8 +39,11 @@ class DurableFile {
 };
 
 /// Before long work whose result goes there: throws bosen::Error(kStorage), with how to mend it, where no file of that
-/// name can be written; folders above it are made. Leaves a file that is there as it is, and none where there is none.
+/// name can be written. Leaves a file that is there as it is, and none where there is none.
 void expect_writable(const std::string& path, const std::string& mend);
+
+/// The same for files in a folder, which is made where there is none.
+void expect_writable_folder(const std::string& folder, const std::string& mend);
 
 /// Has the disk confirm the names in a folder.
 void sync_folder(const std::string& path);

@@ -78,6 +78,16 @@ std::vector<WorkerResult> run_workers(const TrainingJob& job) {
   return results;
 }
 
+/// A timeline that can't be written costs nothing of what was learned.
+void keep_trace(const std::string& path, int rank, const std::vector<Timeline>& timelines, TrainingResult& result) {
+  try {
+    write_chrome_trace(path, rank, timelines);
+    result.trace = path;
+  } catch (const bosen::Error& error) {
+    result.lost_trace = error.what();
+  }
+}
+
 }  // namespace
 
 TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, BackendFactory& backends) {
@@ -91,14 +101,14 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, Bac
                         .snapshot = results[0].snapshot,
                         .keeps_last = job.solver.snapshot_after_train,
                         .trace = {},
+                        .lost_trace = {},
                         .iterations = results[0].iterations,
                         .images_per_second = results[0].images_per_second,
                         .layers = traffic_of(*job.plan, results[0])};
   if (!settings.trace.empty()) {
     std::vector<Timeline> timelines;
     for (WorkerResult& worker : results) timelines.push_back(std::move(*worker.timeline));
-    result.trace = trace_path(settings.trace, cluster);
-    write_chrome_trace(result.trace, cluster.rank(), timelines);
+    keep_trace(trace_path(settings.trace, cluster), cluster.rank(), timelines, result);
   }
   return result;
 }

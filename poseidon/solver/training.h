@@ -27,6 +27,7 @@ struct TrainingResult {
   std::string snapshot;              ///< path of the last; empty: none
   bool keeps_last = true;            ///< the solver asks for a snapshot at the end
   std::string trace;                 ///< path of this process's; empty: none
+  std::string lost_trace;            ///< why it could not be written; empty: it was, or none was asked for
   std::int64_t iterations = 0;       ///< made in this run
   double images_per_second = 0;      ///< of all workers, tests left out
   std::vector<LayerTraffic> layers;  ///< those that learn

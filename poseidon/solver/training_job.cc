@@ -114,7 +114,7 @@ void TrainingJob::settle_start() {
 void TrainingJob::check_snapshots() const {
   const bool writes = solver.snapshot > 0 || solver.snapshot_after_train;
   if (writes) {
-    expect_writable(snapshots + "/.write-test", "name another folder with --output, or by snapshot_prefix");
+    expect_writable_folder(snapshots, "name another folder with --output, or by snapshot_prefix");
   }
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
   if (!newest) return;

@@ -128,7 +128,7 @@ std::string_view name_of(Timeline::Track track) {
 
 void write_chrome_trace(const std::string& path, int rank, std::span<const Timeline> timelines) {
   const auto fail = [&] {
-    throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("{}: {}", path, std::strerror(errno)));
+    throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   };
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "w"));
   if (!file) fail();

@@ -339,6 +339,23 @@ class SnapshotTest(PoseidonTest):
             self.assertIn(f"cannot write {path}", run.stderr)
             self.assertIn(mend, run.stderr)
 
+    def test_a_trace_in_no_folder_is_refused_and_no_folder_made(self):
+        trace = self.folder / "nowhere" / "trace.json"
+        self.refuse(["train", self.solver, "--data", "synthetic", "--trace", trace], f"cannot write {trace}: No such file",
+                    "--trace")
+        self.assertFalse(trace.parent.exists())
+
+    def test_a_timeline_that_cannot_be_written_costs_no_result(self):
+        output = self.folder / "out"
+        run = self.poseidon("train", self.solver, "--data", self.data, "--output", output, "--trace", "/dev/full")
+        self.assertEqual(run.code, 2, run.stderr)
+        lines = run.stderr.splitlines()
+        self.assertRegex(run.stderr, r"clock 40/40 100%.* accuracy ")
+        self.assertIn(f"poseidon train: wrote {output}/snapshots/iter_40 (snapshot)", lines)
+        self.assertEqual(lines[-1], "poseidon train: cannot write /dev/full: No space left on device; training is complete, "
+                                    "--trace has no timeline of it")
+        self.assertNotIn("(timeline)", run.stderr)
+
     def test_a_full_disk_costs_no_snapshot_and_no_training(self):
         self.train("out", "--clocks", 20)
         kept = read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors")
