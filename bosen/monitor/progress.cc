@@ -23,6 +23,15 @@ std::string bar(double share) {
   return "[" + std::string(full, '#') + std::string(kBarCells - full, '.') + "]";
 }
 
+std::string measures_text(const ProgressState& state) {
+  std::string text;
+  for (const auto& [name, value] : state.measures) {
+    // The sign of what is not a number is the processor's: 0/0 has one on some.
+    text += fmt::format("  {} {:.4g}", name, std::isnan(value) ? std::abs(value) : value);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -73,8 +82,7 @@ std::string Progress::text(double now_s, const ProgressState& state, bool with_b
     text += fmt::format(" {:.0f}%", share * 100);
   }
   text += "  " + duration_text(now_s) + time_left(now_s, state);
-  for (const auto& [name, value] : state.measures) text += fmt::format("  {} {:.4g}", name, value);
-  return text;
+  return text + measures_text(state);
 }
 
 void Progress::write(double now_s, const ProgressState& state) {

@@ -96,6 +96,17 @@ bool write_layers(const TrainingResult& result, const std::string& path) {
   return !file.fail();
 }
 
+std::string next_step(const TrainingResult& result, const bosen::Options& options, const TrainSettings& settings) {
+  if (!result.snapshot.empty()) {
+    const std::string data = settings.data.empty() ? "" : " --data " + settings.data;
+    return fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net, result.snapshot,
+                       data);
+  }
+  if (result.keeps_last && !options.output.empty()) return "";  // nothing was left to train
+  const char* const how = result.keeps_last ? "add --output results" : "set snapshot_after_train in the solver's file";
+  return fmt::format("{}: next, keep the weights: {}\n", kName, how);
+}
+
 /// How a training ended, for the user.
 struct Conclusion {
   std::string text;
@@ -119,17 +130,13 @@ void conclude(const TrainingResult& result, const bosen::Cluster& cluster, const
     }
   }
   if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
-  if (result.snapshot.empty()) {
-    if (result.keeps_last && !options.output.empty()) return;  // nothing was left to train
-    const char* const how =
-        result.keeps_last ? "add --output results" : "set snapshot_after_train in the solver's file";
-    text += fmt::format("{}: next, keep the weights: {}\n", kName, how);
-    return;
-  }
-  text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
-  const std::string data = settings.data.empty() ? "" : " --data " + settings.data;
-  text += fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net, result.snapshot,
-                      data);
+  if (!result.snapshot.empty()) text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
+  text += next_step(result, options, settings);
+  if (result.skipped_last <= 1) return;  // that one was met on the way
+  text += fmt::format(
+      "{}: the last {} iterations changed nothing, as their gradients were not finite, so training had come to an end "
+      "before: take a smaller base_lr or clip_gradients\n",
+      kName, result.skipped_last);
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ void ParameterUpdater::prepare(std::span<const int> layers, double gradient_fact
   }
   skip_ = !finite && options_.on_nonfinite == NonfinitePolicy::kSkip;
   if (skip_) ++skipped_;
+  skipped_last_ = skip_ ? skipped_last_ + 1 : 0;
   if (!finite && options_.on_nonfinite == NonfinitePolicy::kStop) {
     stop_for_nonfinite(place(""), "the gradients' sum over all workers is not finite");
   }

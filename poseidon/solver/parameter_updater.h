@@ -58,6 +58,8 @@ class ParameterUpdater final : public LayerUpdater {
   [[nodiscard]] double rate() const { return learning_rate(options_.rate, iteration_); }
   /// Iterations that were skipped because of numbers that are not finite.
   [[nodiscard]] std::int64_t skipped() const { return skipped_; }
+  /// Of those, the last ones: how many there were since an iteration that was not skipped.
+  [[nodiscard]] std::int64_t skipped_last() const { return skipped_last_; }
 
   /// "LAYER.NAME.historyK" of every learned parameter, for snapshots.
   [[nodiscard]] std::vector<NamedTensor> history();
@@ -100,6 +102,7 @@ class ParameterUpdater final : public LayerUpdater {
   std::vector<UpdateTarget> targets_;
   std::int64_t iteration_ = 0;
   std::int64_t skipped_ = 0;
+  std::int64_t skipped_last_ = 0;
   std::int64_t warned_ = -1;  ///< the last iteration of which a gradient was warned of
   // Of the iteration, settled by `prepare`.
   double clip_factor_ = 1;

@@ -103,6 +103,7 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, Bac
                         .trace = {},
                         .lost_trace = {},
                         .iterations = results[0].iterations,
+                        .skipped_last = results[0].skipped_last,
                         .images_per_second = results[0].images_per_second,
                         .layers = traffic_of(*job.plan, results[0])};
   if (!settings.trace.empty()) {

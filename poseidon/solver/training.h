@@ -29,6 +29,7 @@ struct TrainingResult {
   std::string trace;                 ///< path of this process's; empty: none
   std::string lost_trace;            ///< why it could not be written; empty: it was, or none was asked for
   std::int64_t iterations = 0;       ///< made in this run
+  std::int64_t skipped_last = 0;     ///< of these, the last ones that changed nothing, as numbers were not finite
   double images_per_second = 0;      ///< of all workers, tests left out
   std::vector<LayerTraffic> layers;  ///< those that learn
 };

@@ -151,6 +151,7 @@ WorkerResult WorkerTraining::run() {
   sync_->finish_timeline();
   if (evaluation_) test();
   result_.iterations = iteration_ - first;
+  result_.skipped_last = updater_.skipped_last();
   result_.images_per_second = images_per_second(all_);
   const bool snapshot_is_due = job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0;
   if (result_.iterations > 0 && (job_.solver.snapshot_after_train || snapshot_is_due) && !job_.snapshots.empty()) {

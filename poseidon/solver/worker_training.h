@@ -29,9 +29,10 @@ struct Travelled {
 
 /// What a worker leaves behind.
 struct WorkerResult {
-  std::string snapshot;          ///< path of the last; worker 0's
-  double images_per_second = 0;  ///< of all workers, tests left out; worker 0's
-  std::int64_t iterations = 0;   ///< made in this run
+  std::string snapshot;           ///< path of the last; worker 0's
+  double images_per_second = 0;   ///< of all workers, tests left out; worker 0's
+  std::int64_t iterations = 0;    ///< made in this run
+  std::int64_t skipped_last = 0;  ///< of these, the last ones that changed nothing
   std::optional<Timeline> timeline;
   std::vector<Travelled> layers;  ///< in the plan's order
 };

@@ -404,6 +404,9 @@ class NonfiniteTest(PoseidonTest):
                     self.assertEqual(skipped is not None and int(skipped[1]) > 0, policy == "skip", run.stderr)
                     losses = [event["loss"] for event in run.of_kind("eval") if "loss" in event]
                     self.assertIsNone(losses[-1], "a loss is reported that is none")
+                    self.assertNotIn("-nan", run.stderr)
+                    ended = re.search(r"the last \d+ iterations changed nothing", run.stderr.splitlines()[-1])
+                    self.assertEqual(ended is not None, policy == "skip", run.stderr)
 
     def test_statistics_outlive_a_batch_that_is_too_large_for_them(self):
         # The variance of such images is no float; normalised by it they are zeros, and loss and gradients are finite.

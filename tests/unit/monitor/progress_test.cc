@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <sstream>
 #include <string>
 
@@ -86,6 +88,15 @@ TEST(ProgressTest, ShowsNoShareWhereTheEndIsNotKnown) {
   std::ostringstream out;
   Progress({.name = "mf", .style = kFile}, out).update(0, {.clock = 7});
   EXPECT_EQ(out.str(), "mf: clock 7  0.0 s\n");
+}
+
+TEST(ProgressTest, GivesNoSignToWhatIsNotANumber) {
+  std::ostringstream out;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const ProgressState state{.clock = 7, .measures = {{"loss", std::copysign(nan, -1.0)}, {"rmse", -infinity}}};
+  Progress({.name = "mf", .style = kFile}, out).update(0, state);
+  EXPECT_EQ(out.str(), "mf: clock 7  0.0 s  loss nan  rmse -inf\n");
 }
 
 TEST(ProgressTest, ReckonsTheTimeLeftFromWhereTheRunBegan) {
