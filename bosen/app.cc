@@ -290,8 +290,15 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
     configuration_ = reader.values();
     return internal::simulate_job(*this, options, simulation, body);
   }
+  const int servers_asked = options.servers;
   const launch::Placement placement =
       internal::place(launch::detect_placement(launch::process_environment()), options, reader.given("timeout"));
+  if (placement.rank == 0 && reader.given("servers") && placement.servers != servers_asked) {
+    const char* const winner = placement.source == "bosen run" ? "bosen run's" : "BOSEN_SERVERS";
+    say(fmt::format(
+        "{0}: --servers {1} changes nothing, as {2} ({3}) goes before it: use 'bosen run --servers {1} ...'\n", name_,
+        servers_asked, winner, placement.servers));
+  }
   if (!is_stale && placement.rank == 0 && reader.given("staleness") && options.staleness > 0) {
     say(fmt::format("{}: --staleness {} changes nothing under {}; add --consistency ssp or essp\n", name_,
                     options.staleness, to_string(options.consistency)));

@@ -27,6 +27,16 @@ class SummaryTest(AppTest):
         self.assertEqual((rank, json.loads(text)), ("[0]", run.last("end")))
 
 
+class LauncherTest(AppTest):
+    def test_servers_that_bosen_run_does_not_start_are_said(self):
+        said = "mf: --servers 1 changes nothing, as bosen run's ({}) goes before it: use 'bosen run --servers 1 ...'"
+        generated = ["--generate", "60,80,4,2000", "--epochs", 2]
+        run = self.train("mf", *generated, "--servers", 1, processes=2)
+        self.assertEqual(run.stderr.count(said.format(0)), 1, run.stderr)
+        run = self.train("mf", *generated, "--servers", 1, processes=2, servers=1)
+        self.assertNotIn("changes nothing", run.stderr)
+
+
 class ConfigurationTest(AppTest):
     def keys_of(self, path):
         """Key -> text, of a file of one `key: value` a line."""
