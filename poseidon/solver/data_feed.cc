@@ -156,6 +156,8 @@ std::int64_t DataFeed::examples(Phase phase) const {
   return part.set ? part.set->info().examples : part.spec.batch_size;
 }
 
+bool DataFeed::is_synthetic(Phase phase) const { return !impl_->part(phase).set; }
+
 std::unique_ptr<BatchSource> DataFeed::open(Phase phase, const FeedShare& share) const {
   const Part& part = impl_->part(phase);
   try {

@@ -40,6 +40,8 @@ class DataFeed {
   [[nodiscard]] std::int64_t batch(Phase phase) const;
   /// Examples of the phase's part.
   [[nodiscard]] std::int64_t examples(Phase phase) const;
+  /// Whether the phase's images are made up, and the same few again and again.
+  [[nodiscard]] bool is_synthetic(Phase phase) const;
   [[nodiscard]] std::unique_ptr<BatchSource> open(Phase phase, const FeedShare& share) const;
 
  private:

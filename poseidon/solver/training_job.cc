@@ -77,6 +77,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   }
   if (feed->has(Phase::kTest)) (void)feed->examples(Phase::kTest);  // broken data are better known now than at a test
   batch = settings.batch > 0 ? settings.batch : feed->batch(Phase::kTrain);
+  tell_of_large_batch();
   make_plan();
   if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
     bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
@@ -130,6 +131,16 @@ void TrainingJob::check_snapshots() const {
       "poseidon train: {} has newer snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
       "test' take the newest that is complete\n",
       snapshots, *newest));
+}
+
+void TrainingJob::tell_of_large_batch() const {
+  const std::int64_t together = batch * cluster.workers();
+  const std::int64_t examples = feed->examples(Phase::kTrain);
+  if (cluster.rank() != 0 || feed->is_synthetic(Phase::kTrain) || together <= examples) return;
+  bosen::say(fmt::format(
+      "poseidon train: a batch of all workers is {} images, the data set has {}, so each iteration learns from some of "
+      "them more than once: take a smaller --batch\n",
+      together, examples));
 }
 
 void TrainingJob::make_plan() {

@@ -42,6 +42,8 @@ struct TrainingJob {
   void settle_start();
   /// On rank 0, which writes them, perhaps only after hours: whether they can be, and what is there already.
   void check_snapshots() const;
+  /// Says so where a batch of all workers has more images than there are.
+  void tell_of_large_batch() const;
   void make_plan();
 };
 

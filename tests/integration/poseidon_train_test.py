@@ -339,6 +339,15 @@ class SnapshotTest(PoseidonTest):
             self.assertIn(f"cannot write {path}", run.stderr)
             self.assertIn(mend, run.stderr)
 
+    def test_a_batch_larger_than_the_data_set_is_said(self):
+        said = "poseidon train: a batch of all workers is {} images, the data set has 400, so"
+        for flags, together in ((["--batch", 500], 500), (["--batch", 201, "--workers", 2], 402)):
+            run = self.succeed("train", self.solver, "--data", self.data, "--clocks", 1, *flags)
+            self.assertEqual(run.stderr.count(said.format(together)), 1, run.stderr)
+        for data, batch in ((self.data, 200), ("synthetic", 30)):
+            run = self.succeed("train", self.solver, "--data", data, "--clocks", 1, "--batch", batch, "--workers", 2)
+            self.assertNotIn("a batch of all workers", run.stderr)
+
     def test_a_trace_in_no_folder_is_refused_and_no_folder_made(self):
         trace = self.folder / "nowhere" / "trace.json"
         self.refuse(["train", self.solver, "--data", "synthetic", "--trace", trace], f"cannot write {trace}: No such file",
