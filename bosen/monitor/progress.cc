@@ -32,6 +32,11 @@ std::string measures_text(const ProgressState& state) {
   return text;
 }
 
+/// A line but for its times.
+std::string said_by(const ProgressState& state) {
+  return fmt::format("{}/{}{}", state.clock, state.clocks, measures_text(state));
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -56,7 +61,7 @@ void Progress::update(double now_s, const ProgressState& state) {
 
 void Progress::finish(double now_s, const ProgressState& state) {
   const std::lock_guard lock(mutex_);
-  write(now_s, state);
+  if (settings_.style.rewrites_lines || said_by(state) != written_) write(now_s, state);
   if (line_open_) out_ << '\n' << std::flush;
   line_open_ = false;
 }
@@ -86,6 +91,7 @@ std::string Progress::text(double now_s, const ProgressState& state, bool with_b
 }
 
 void Progress::write(double now_s, const ProgressState& state) {
+  written_ = said_by(state);
   if (!settings_.style.rewrites_lines) {
     out_ << text(now_s, state, false) + "\n" << std::flush;
     return;

@@ -36,7 +36,7 @@ class Progress {
   /// Writes the state where it is time to. Cheap where it isn't.
   void update(double now_s, const ProgressState& state);
 
-  /// Writes the last state and ends the line.
+  /// Writes the last state, where the last line doesn't say it already, and ends the line.
   void finish(double now_s, const ProgressState& state);
 
   /// Removes the line of a terminal, so that another message can be written.
@@ -52,6 +52,7 @@ class Progress {
   std::ostream& out_;
   double next_s_ = 0;       // not before this
   bool line_open_ = false;  // a terminal's line waits to be rewritten
+  std::string written_;     // what the last line said, without its times
   // Where the run was at its first update, from which its pace is known: it may have gone on from a snapshot.
   std::optional<Clock> first_clock_;
   double first_s_ = 0;

@@ -216,6 +216,7 @@ class MonitorTest(AppTest):
         run = self.train("mf", "--generate", "60,80,4,2000", "--rank", 4, "--epochs", 3, "--tensorboard", self.folder / "board")
         files = list((self.folder / "board").glob("**/*tfevents*"))
         self.assertEqual(len(files), 1)
+        self.assertIn(f"mf: wrote {files[0]} (for TensorBoard)", run.stderr.splitlines())
         found = sorted(scalars(files[0].read_bytes()))
         expected = sorted((event["clock"], measure, event[measure]) for event in run.of_kind("eval")
                           for measure in event.keys() - {"event", "clock", "time_s"})

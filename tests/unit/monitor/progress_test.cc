@@ -54,6 +54,20 @@ TEST(ProgressTest, EndsWithTheLastStateOnALineOfItsOwn) {
   EXPECT_THAT(terminal.str(), testing::EndsWith("100%  1.0 s  rmse 0.9234\n"));
 }
 
+TEST(ProgressTest, EndsWithoutALineThatWouldRepeatTheLastOne) {
+  std::ostringstream file;
+  std::ostringstream terminal;
+  Progress to_file({.name = "mf", .style = kFile}, file);
+  Progress to_terminal({.name = "mf", .style = kTerminal}, terminal);
+  for (Progress* progress : {&to_file, &to_terminal}) {
+    progress->update(1.0, state(40));
+    progress->finish(1.2, state(40));
+  }
+  EXPECT_EQ(file.str(), "mf: clock 40/40 100%  1.0 s  rmse 0.9234\n");
+  EXPECT_THAT(terminal.str(),
+              testing::EndsWith("\r\x1b[Kmf: clock 40/40 [####################] 100%  1.2 s  rmse 0.9234\n"));
+}
+
 TEST(ProgressTest, ClearsTheLineOfATerminalForOtherMessages) {
   std::ostringstream out;
   Progress progress({.name = "mf", .style = kTerminal}, out);
