@@ -2,7 +2,6 @@
 
 import json
 import re
-import resource
 import shutil
 import unittest
 
@@ -197,33 +196,6 @@ class SnapshotTest(PoseidonTest):
         self.train(output)
         self.assertEqual(sorted(each.name for each in (output / "snapshots").iterdir()), ["iter_20", "iter_40"])
 
-    def test_an_earlier_run_is_neither_overwritten_nor_mixed_with_another(self):
-        output = self.folder / "out"
-        metrics = output / "metrics.jsonl"
-        command = ["train", self.solver, "--data", self.data, "--output", output, "--metrics", metrics]
-        self.succeed(*command, "--clocks", 30)
-        kept = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
-        snapshots = output / "snapshots"
-        for more in ([], ["--clocks", 5], ["--weights", snapshots]):
-            self.refuse([*command, *more], f"{snapshots} has an earlier run's snapshots, up to iter_30",
-                        f"--resume {snapshots}", "--output", "remove")
-        run = self.poseidon(*command, processes=2)
-        self.assertEqual(run.code, 2, run.stderr)
-        self.assertIn(f"[0] poseidon train: {snapshots} has an earlier run's snapshots", run.stderr)
-        self.assertEqual(kept, {path: path.read_bytes() for path in output.rglob("*") if path.is_file()})
-        self.succeed(*command, "--resume", snapshots)
-        self.assertEqual(json.loads(metrics.read_text().splitlines()[-1])["clocks"], 10)
-        # A run without snapshots, in the folder of the solver's snapshot_prefix, has nothing to mix.
-        self.solver.write_text(SOLVER.replace("snapshot: 20", "snapshot: 0") +
-                               f"snapshot_after_train: false\nsnapshot_prefix: {snapshots}\n")
-        self.succeed("train", self.solver, "--data", self.data, "--clocks", 3)
-
-    def test_two_processes_of_one_training_share_its_folder(self):
-        run = self.succeed("train", self.solver, "--data", self.data, "--output", self.folder / "out", "--clocks", 25,
-                           processes=2)
-        self.assertIn("iter_25 (snapshot)", run.stderr)
-        self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20", "iter_25"])
-
     def test_nothing_is_left_to_do_at_the_end(self):
         self.train("out", "--clocks", 20, "--metrics", self.folder / "out" / "metrics.jsonl")
         files = {path: path.read_bytes() for path in (self.folder / "out").rglob("*") if path.is_file()}
@@ -328,17 +300,6 @@ class SnapshotTest(PoseidonTest):
         path = self.folder / "nowhere"
         refuse("is no folder")
 
-    def test_what_cannot_be_written_is_known_before_training(self):
-        for flags, solver, path, mend in (
-                ([], SOLVER + "snapshot_prefix: /proc/snapshots\n", "/proc/snapshots", "snapshot_prefix"),
-                (["--trace", "/proc/trace.json"], SOLVER, "/proc/trace.json", "--trace")):
-            self.solver.write_text(solver)
-            run = self.poseidon("train", self.solver, "--data", "synthetic", *flags)
-            self.assertEqual(run.code, 2, run.stderr)
-            self.assertNotIn("clock", run.stderr)
-            self.assertIn(f"cannot write {path}", run.stderr)
-            self.assertIn(mend, run.stderr)
-
     def test_a_batch_larger_than_the_data_set_is_said(self):
         said = "poseidon train: a batch of all workers is {} images, the data set has 400, so"
         for flags, together in ((["--batch", 500], 500), (["--batch", 201, "--workers", 2], 402)):
@@ -347,39 +308,6 @@ class SnapshotTest(PoseidonTest):
         for data, batch in ((self.data, 200), ("synthetic", 30)):
             run = self.succeed("train", self.solver, "--data", data, "--clocks", 1, "--batch", batch, "--workers", 2)
             self.assertNotIn("a batch of all workers", run.stderr)
-
-    def test_a_trace_in_no_folder_is_refused_and_no_folder_made(self):
-        trace = self.folder / "nowhere" / "trace.json"
-        self.refuse(["train", self.solver, "--data", "synthetic", "--trace", trace], f"cannot write {trace}: No such file",
-                    "--trace")
-        self.assertFalse(trace.parent.exists())
-
-    def test_a_timeline_that_cannot_be_written_costs_no_result(self):
-        output = self.folder / "out"
-        run = self.poseidon("train", self.solver, "--data", self.data, "--output", output, "--trace", "/dev/full")
-        self.assertEqual(run.code, 2, run.stderr)
-        lines = run.stderr.splitlines()
-        self.assertRegex(run.stderr, r"clock 40/40 100%.* accuracy ")
-        self.assertIn(f"poseidon train: wrote {output}/snapshots/iter_40 (snapshot)", lines)
-        self.assertEqual(lines[-1], "poseidon train: cannot write /dev/full: No space left on device; training is complete, "
-                                    "--trace has no timeline of it")
-        self.assertNotIn("(timeline)", run.stderr)
-
-    def test_a_full_disk_costs_no_snapshot_and_no_training(self):
-        self.train("out", "--clocks", 20)
-        kept = read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors")
-
-        def no_large_files():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
-
-        self.solver.write_text(SOLVER.replace("display: 1", "display: 0").replace("snapshot: 20", "snapshot: 30"))
-        run = self.poseidon("train", self.solver, "--data", self.data, "--output", self.folder / "out", "--resume",
-                            self.snapshots("out"), preexec_fn=no_large_files, restore_signals=False)
-        self.assertEqual(run.code, 2, run.stderr)
-        self.assertIn("no snapshot of iteration 30", run.stderr)
-        self.assertRegex(run.stderr.splitlines()[-1], "File too large: .* since the last snapshot is lost; make room")
-        self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20"])
-        self.assertEqual(read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors"), kept)
 
 
 class NonfiniteTest(PoseidonTest):
