@@ -82,6 +82,8 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
     bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
   }
+  // Several processes are ended by their launcher, which says so.
+  if (cluster.size() == 1) notice = std::make_unique<InterruptNotice>(interrupted_early());
   sums = cluster.create_channel("poseidon.sums");
   statistics = cluster.create_channel("poseidon.statistics");
 }
@@ -131,6 +133,18 @@ void TrainingJob::check_snapshots() const {
       "poseidon train: {} has newer snapshots, up to iter_{}; where only the folder is named, --resume and 'poseidon "
       "test' take the newest that is complete\n",
       snapshots, *newest));
+}
+
+std::string TrainingJob::interrupted_early() const {
+  if (snapshot) {
+    return fmt::format("poseidon train: stopped before its first snapshot: the same command goes on from {} again",
+                       snapshot->path);
+  }
+  if (snapshots.empty()) {
+    return "poseidon train: stopped, and nothing is kept: with --output DIR there are snapshots to go on from";
+  }
+  return "poseidon train: stopped before its first snapshot, so nothing is kept: 'snapshot' in the solver's file says "
+         "after how many iterations there is one";
 }
 
 void TrainingJob::tell_of_large_batch() const {

@@ -9,6 +9,7 @@
 
 #include "bosen/cluster.h"
 #include "poseidon/solver/data_feed.h"
+#include "poseidon/solver/interrupt_notice.h"
 #include "poseidon/solver/snapshot.h"
 #include "poseidon/solver/solver_spec.h"
 #include "poseidon/solver/train_settings.h"
@@ -30,9 +31,10 @@ struct TrainingJob {
   const NetSpec net;
   std::optional<Snapshot> snapshot;  ///< where training goes on
   std::uint64_t seed = 1;
-  std::int64_t iterations = 0;  ///< at which training ends
-  std::string snapshots;        ///< folder for them; empty: none
-  std::int64_t batch = 0;       ///< images of one worker's batch
+  std::int64_t iterations = 0;              ///< at which training ends
+  std::string snapshots;                    ///< folder for them; empty: none
+  std::unique_ptr<InterruptNotice> notice;  ///< where this process is the whole job; worker 0's
+  std::int64_t batch = 0;                   ///< images of one worker's batch
   std::unique_ptr<DataFeed> feed;
   std::unique_ptr<SyncPlan> plan;
   bosen::Channel sums;        ///< for WorkerSums
@@ -42,6 +44,8 @@ struct TrainingJob {
   void settle_start();
   /// On rank 0, which writes them, perhaps only after hours: whether they can be, and what is there already.
   void check_snapshots() const;
+  /// What Ctrl-C says before there is a snapshot.
+  [[nodiscard]] std::string interrupted_early() const;
   /// Says so where a batch of all workers has more images than there are.
   void tell_of_large_batch() const;
   void make_plan();

@@ -343,6 +343,11 @@ void WorkerTraining::write_snapshot_here() {
   }
   const std::vector<NamedTensor> history = updater_.history();
   result_.snapshot = write_snapshot(job_.snapshots, state(), {.weights = weights, .history = history}, *backend_);
+  if (!job_.notice) return;
+  job_.notice->set(
+      fmt::format("poseidon train: stopped; its newest snapshot is {}: the same command with --resume {} "
+                  "goes on from there",
+                  result_.snapshot, job_.snapshots));
 }
 
 void WorkerTraining::write_last_snapshot() {

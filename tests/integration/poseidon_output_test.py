@@ -1,10 +1,16 @@
-"""What poseidon train writes: into whose folder, where the disk is full, where nothing can be written."""
+"""What poseidon train writes: into whose folder, where the disk is full, where nothing can be written, and what it
+says when it is stopped."""
 
+import contextlib
 import json
+import re
 import resource
+import signal
+import subprocess
 import unittest
 
-from poseidon_support import SOLVER, PoseidonTest, read_safetensors
+from apps_support import TIMEOUT_S
+from poseidon_support import POSEIDON, SOLVER, PoseidonTest, read_safetensors
 
 
 class OutputTest(PoseidonTest):
@@ -88,6 +94,39 @@ class OutputTest(PoseidonTest):
         self.assertRegex(run.stderr.splitlines()[-1], "File too large: .* since the last snapshot is lost; make room")
         self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20"])
         self.assertEqual(read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors"), kept)
+
+    def interrupt(self, *flags, when):
+        """What a training says that gets SIGINT when there is something in `when`."""
+        command = [POSEIDON, "train", self.solver, "--data", self.data, "--clocks", 1000000, *flags]
+        with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as job:
+            for _ in range(100 * TIMEOUT_S):
+                if when.exists() and when.stat().st_size > 0:
+                    break
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    job.wait(timeout=0.01)
+            job.send_signal(signal.SIGINT)
+            self.assertEqual(job.wait(timeout=TIMEOUT_S), -signal.SIGINT)
+            return job.stderr.read().splitlines()[-1]
+
+    def test_an_interrupted_training_says_how_it_goes_on(self):
+        output = self.folder / "out"
+        snapshots = output / "snapshots"
+        line = self.interrupt("--output", output, when=snapshots / "iter_40")
+        found = re.fullmatch(rf"poseidon train: stopped; its newest snapshot is {snapshots}/iter_(\d+): the same command "
+                             rf"with --resume {snapshots} goes on from there", line)
+        self.assertTrue(found, line)
+        iterations = int(found[1]) + 21
+        self.succeed("train", self.solver, "--data", self.data, "--output", output, "--resume", snapshots, "--clocks",
+                     iterations)
+        self.solver.write_text(SOLVER.replace("snapshot: 20", "snapshot: 0"))
+        metrics = self.folder / "begun.jsonl"
+        self.assertIn("nothing is kept: 'snapshot' in", self.interrupt("--output", self.folder / "other", "--metrics",
+                                                                       metrics, when=metrics))
+        metrics.unlink()
+        self.assertIn("nothing is kept: with --output", self.interrupt("--metrics", metrics, when=metrics))
+        metrics.unlink()
+        self.assertIn(f"goes on from {snapshots}/iter_{iterations} again",
+                      self.interrupt("--resume", snapshots, "--metrics", metrics, when=metrics))
 
 
 if __name__ == "__main__":
