@@ -73,3 +73,10 @@ function(bosen_program target)
   bosen_compile_options(${target})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_NAME} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 endfunction()
+
+# bosen_install_program(<target>): a program for users; the target bosen_programs builds them all, and nothing else.
+add_custom_target(bosen_programs)
+function(bosen_install_program target)
+  add_dependencies(bosen_programs ${target})
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

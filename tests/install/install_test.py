@@ -92,6 +92,14 @@ class InstallTest(unittest.TestCase):
     def test_the_programs_are_installed(self):
         self.assertIn("usage", call(self.prefix / "bin/bosen", "--help").lower())
 
+    def test_the_quickstart_builds_every_program(self):
+        """README and guides call them all after it; tests it leaves out."""
+        self.assertRegex((SOURCE / "scripts/quickstart").read_text(), r"(?m)^build release \S+ bosen_programs$")
+        inputs = call("ninja", "-C", BUILD, "-t", "query", "bosen_programs").split("outputs:")[0]
+        built = set(re.findall(r"^ +bin/(\S+)$", inputs, re.MULTILINE))
+        self.assertEqual(built, {path.name for path in self.prefix.glob("bin/*")})
+        self.assertGreater(len(built), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
