@@ -62,7 +62,8 @@ build() {
     cmake --build "$folder" -j "$(core_count)" "${targets[@]}" || die "the build failed; see above"
   else
     cmake --build "$folder" -j "$(core_count)" "${targets[@]}" 2>&1 | tee "$log" | sometimes || {
-      grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60 >&2
+      # Nothing but progress is a log too, where grep finds no line and would end the script.
+      { grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" || true; } | tail -n 60 >&2
       die "the build failed; the whole of it is in $log"
     }
   fi

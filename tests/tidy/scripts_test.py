@@ -37,6 +37,29 @@ class UsageTest(unittest.TestCase):
                 self.assertRegex(done.stderr, rf"\A{script}: [^\n]*no-such-option[^\n]*\n\Z")
 
 
+class BuildTest(unittest.TestCase):
+    """What the scripts say where the build fails; cmake is one that prints what the test wants, and fails."""
+
+    def build(self, printed):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "build").mkdir()
+            Path(folder, "build/build.ninja").touch()
+            Path(folder, "cmake").write_text(f"#!/bin/sh\nprintf '{printed}'\nexit 1\n")
+            Path(folder, "cmake").chmod(0o755)
+            script = f"set -euo pipefail; cd {folder}; source {SCRIPTS}/common.sh; PATH={folder}:$PATH build release log x"
+            return run("bash", "-c", script)
+
+    def test_a_failed_build_is_named_below_what_it_said(self):
+        done = self.build(r"[1/2] Building a\na.cc:1: error: no\n")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("a.cc:1: error: no\nbash: the build failed; the whole of it is in log\n", done.stderr)
+
+    def test_a_failed_build_that_said_nothing_is_named_too(self):
+        done = self.build(r"[1/2] Building a\n")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr.endswith("bash: the build failed; the whole of it is in log\n"), done.stderr)
+
+
 LOG = """\
 ----------------------------------------------------------
 1/3 Testing: unit_a
