@@ -37,18 +37,32 @@ def draw_measure(axes, runs, measure):
 
 
 def draw_staleness(axes, runs):
-    width = 0.8 / len(runs)
-    for number, ((name, _, end), colour) in enumerate(zip(runs, itertools.cycle(COLOURS))):
+    all_shares = []
+    for _, _, end in runs:
         shares = {}
         for differential, count in end["staleness_histogram"].items():
             place = min(max(int(differential), OLDEST), 1)
             shares[place] = shares.get(place, 0) + count / end["reads"]
-        axes.bar([place + (number + 0.5) * width - 0.4 for place in shares], list(shares.values()), width=width,
-                 color=colour, label=name)
+        all_shares.append(shares)
+    width = 0.8 / len(runs)
+    for number, ((name, _, _), colour) in enumerate(zip(runs, itertools.cycle(COLOURS))):
+        shares = all_shares[number]
+        # In the middle above its tick stands what runs have there: without gaps for those that have nothing.
+        places = []
+        for place in shares:
+            there = [other for other, shares_of_other in enumerate(all_shares) if place in shares_of_other]
+            places.append(place + (there.index(number) - (len(there) - 1) / 2) * width)
+        axes.bar(places, list(shares.values()), width=width, color=colour, label=name)
+    ends = [place for shares in all_shares for place in shares] or [0]
+    ticks = range(min(ends), max(ends) + 1)  # differentials are whole numbers
+    axes.set_xticks(ticks, [f"\u2264 {tick}" if tick == OLDEST else str(tick) for tick in ticks])
     axes.set(xlabel="clock of the copy - clock of the reader", ylabel="share of reads", title="Observed staleness")
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return
     if len(sys.argv) < 4:
         sys.exit(__doc__.strip())
     figure_path, measure = sys.argv[1:3]
@@ -67,7 +81,10 @@ def main():
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     draw_measure(left, runs, measure)
     draw_staleness(right, runs)
-    figure.savefig(figure_path, dpi=100)
+    try:
+        figure.savefig(figure_path, dpi=100)
+    except (OSError, ValueError) as error:  # the latter where the name's end is no format
+        sys.exit(f"apps/plot.py: cannot write '{figure_path}': {getattr(error, 'strerror', None) or error}; name another file")
     print(f"wrote {figure_path}")
 
 

@@ -309,6 +309,11 @@ class InceptionV3:
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return
+    if len(sys.argv) > 2 or sys.argv[1:] and sys.argv[1].startswith("-"):
+        sys.exit(f"make_nets.py: does not know '{sys.argv[-1]}'; see --help")
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "config", "nets")
     nets = {
         "vgg19": vgg19(1000, "VGG19", "VGG19 (Simonyan & Zisserman, ICLR'15)."),
@@ -319,7 +324,10 @@ def main():
         "resnet-152": resnet(152, (3, 8, 36, 3)),
     }
     for name, net in nets.items():
-        net.write(os.path.join(folder, name + ".yaml"))
+        try:
+            net.write(os.path.join(folder, name + ".yaml"))
+        except OSError as error:
+            sys.exit(f"make_nets.py: cannot write '{error.filename}': {error.strerror}; name another folder")
 
 
 if __name__ == "__main__":

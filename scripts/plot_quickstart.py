@@ -99,6 +99,9 @@ def draw(runs, figure_path):
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return
     if len(sys.argv) < 3:
         sys.exit(__doc__.strip())
     runs = [read_run(argument) for argument in sys.argv[2:]]

@@ -14,6 +14,9 @@ ROUNDING = 1e-14
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return
     if len(sys.argv) < 3:
         sys.exit(__doc__.strip())
     try:
@@ -41,7 +44,10 @@ def main():
     axes.set(xlabel="coordinate updates", ylabel="objective above the minimum, relative")
     axes.grid(color="#eeeeee")
     axes.legend(frameon=False)
-    figure.savefig(sys.argv[1], dpi=100)
+    try:
+        figure.savefig(sys.argv[1], dpi=100)
+    except (OSError, ValueError) as error:  # the latter where the name's end is no format
+        sys.exit(f"apps/lasso/plot.py: cannot write '{sys.argv[1]}': {getattr(error, 'strerror', None) or error}; name another file")
     print(f"wrote {sys.argv[1]}")
 
 

@@ -22,8 +22,15 @@ def texts(svg):
 @unittest.skipIf(subprocess.run([PYTHON, "-c", "import matplotlib"], capture_output=True, check=False).returncode != 0,
                  "python3-matplotlib is not installed")
 class PlotTest(unittest.TestCase):
-    def draw(self, script, *arguments):
-        """The SVG of nine runs."""
+    def draw(self, script, *arguments, runs=len(NAMES)):
+        """The SVG of so many runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            figure = pathlib.Path(folder, "figure.svg")
+            done = self.run_script(script, figure, *arguments, runs=runs)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return figure.read_text(encoding="utf-8")
+
+    def run_script(self, script, figure, *arguments, runs=1):
         with tempfile.TemporaryDirectory() as folder:
             metrics = pathlib.Path(folder, "metrics.jsonl")
             metrics.write_text("\n".join(json.dumps(event) for event in [
@@ -31,10 +38,8 @@ class PlotTest(unittest.TestCase):
                 {"event": "eval", "clock": 2, "time_s": 2.0, "updates": 20, "objective": 2.0},
                 {"event": "end", "wall_s": 2.0, "objective": 2.0, "reads": 4, "staleness_histogram": {"-1": 3, "0": 1}},
             ]), encoding="utf-8")
-            figure = pathlib.Path(folder, "figure.svg")
-            subprocess.run([PYTHON, ROOT / script, figure, *arguments, *(f"{name}={metrics}" for name in NAMES)], check=True,
-                           timeout=TIMEOUT_S)
-            return figure.read_text(encoding="utf-8")
+            return subprocess.run([PYTHON, ROOT / script, figure, *arguments, *(f"{name}={metrics}" for name in NAMES[:runs])],
+                                  check=False, capture_output=True, text=True, timeout=TIMEOUT_S)
 
     def test_a_measure_and_staleness_of_more_runs_than_colours(self):
         drawn = self.draw("apps/plot.py", "objective")
@@ -42,6 +47,19 @@ class PlotTest(unittest.TestCase):
             self.assertIn(f"{name}: 2.0 s, 2.0000", texts(drawn))
         bars = re.findall(r'" clip-path="[^"]*" style="fill: #(?!ffffff)', drawn)
         self.assertEqual(len(bars), 2 * len(NAMES), "two differentials each")
+
+    def test_differentials_have_whole_ticks_around_which_the_bars_stand(self):
+        drawn = self.draw("apps/plot.py", "objective", runs=2)
+        axis = drawn[drawn.index('id="axes_2"'):]
+        axis = axis[axis.index('id="matplotlib.axis_'):]
+        labels = texts(axis[:axis.index("clock of the copy")])
+        self.assertEqual(labels, ["\u22121", "0"] if labels[0] != "-1" else ["-1", "0"])
+
+    def test_a_figure_that_cannot_be_written_is_one_line(self):
+        for script, measure in (("apps/plot.py", ["objective"]), ("apps/lasso/plot.py", [])):
+            for path in ("/proc/x.png", "/tmp/figure.nothing"):
+                done = self.run_script(script, path, *measure)
+                self.assertRegex(done.stderr, rf"\A{re.escape(script)}: cannot write '{path}': [^\n]*; name another file\n\Z")
 
     def test_lasso_of_more_runs_than_colours(self):
         drawn = self.draw("apps/lasso/plot.py")

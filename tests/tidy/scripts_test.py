@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,26 @@ class UsageTest(unittest.TestCase):
                 done = run(SCRIPTS / script, "--no-such-option")
                 self.assertNotEqual(done.returncode, 0)
                 self.assertRegex(done.stderr, rf"\A{script}: [^\n]*no-such-option[^\n]*\n\Z")
+
+
+    def test_every_python_script_explains_itself(self):
+        for script in ("apps/plot.py", "apps/lasso/plot.py", "apps/lda/bible.py", "scripts/make_nets.py", "scripts/plot_quickstart.py",
+                       "scripts/plot_training.py"):
+            with self.subTest(script=script):
+                done = run(sys.executable, ROOT / script, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn(f"Usage: {script}".replace("scripts/plot", "plot"), done.stdout)
+
+    def test_make_nets_takes_no_flag_for_a_folder(self):
+        done = run(sys.executable, SCRIPTS / "make_nets.py", "--folder")
+        self.assertEqual((done.returncode, done.stderr), (1, "make_nets.py: does not know '--folder'; see --help\n"))
+        done = run(sys.executable, SCRIPTS / "make_nets.py", "/proc/nets")
+        self.assertRegex(done.stderr, r"\Amake_nets.py: cannot write '/proc/nets/vgg19.yaml': [^\n]*; name another folder\n\Z")
+
+    @unittest.skipIf(shutil.which("bible") is None, "bible-kjv is not installed")
+    def test_a_bible_that_cannot_be_written_is_one_line(self):
+        done = run(sys.executable, ROOT / "apps/lda/bible.py", "/proc/x")
+        self.assertRegex(done.stderr, r"\Abible.py: cannot write '/proc/x': [^\n]*; name another file\n\Z")
 
 
 class BuildTest(unittest.TestCase):
