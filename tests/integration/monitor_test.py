@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -210,7 +211,22 @@ class MonitorTest(AppTest):
         self.assertRegex(body, r'<section id="slowest">Slowest: worker 3 \(rank 1\)')
         self.assertRegex(body, r'<svg[^>]*data-measure="rmse"[^>]*>.*?<path[^>]* d="M')
         self.assertIn('<section id="lost" hidden="">', body)
+        self.assertEqual(body.count('class="legend"'), 2, "of the workers' rows, and of the clocks")
         self.assertNotRegex(body, r'(?:src|href)="', "the page needs nothing from elsewhere")
+
+    def test_numbers_beside_an_axis_of_the_page_are_short(self):
+        browser = shutil.which("chromium") or shutil.which("chromium-browser")
+        if browser is None:
+            self.skipTest("chromium is not installed")
+        source = (pathlib.Path(__file__).parents[2] / "bosen/monitor/page.html").read_text(encoding="utf-8")
+        function = re.search(r"^(?:const short\b[^\n]*|function short\b.*?^\})", source, re.MULTILINE | re.DOTALL).group(0)
+        numbers = "0, 12, -9999999, 0.5194, 0.000003551, -0.000003551, 0.001234, 123456.7, -12345678.5, 1e300"
+        page = self.folder / "short.html"
+        page.write_text(f"<script>{function}\ndocument.title = [{numbers}].map(short).join(' ');</script>")
+        shown = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                f"--user-data-dir={self.folder / 'browser'}", "--dump-dom", page.as_uri()],
+                               capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertIn("<title>0 12 -9999999 0.5194 3.55e-6 -3.55e-6 0.001234 1.235e5 -1.235e7 1.000e300</title>", shown.stdout)
 
     def test_tensorboard_gets_what_the_metrics_have(self):
         run = self.train("mf", "--generate", "60,80,4,2000", "--rank", 4, "--epochs", 3, "--tensorboard", self.folder / "board")
