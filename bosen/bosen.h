@@ -13,6 +13,7 @@
 #include "bosen/random.h"
 #include "bosen/row.h"
 #include "bosen/say.h"
+#include "bosen/shell.h"
 #include "bosen/spec_node.h"
 #include "bosen/suggestion.h"
 #include "bosen/table.h"

@@ -7,6 +7,7 @@
 
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
+#include "bosen/base/shell.h"
 #include "bosen/base/streams.h"
 #include "bosen/cli/cli.h"
 #include "bosen/launch/environment.h"
@@ -45,7 +46,9 @@ int check(const CheckFlags& flags) {
   }
   const int slots = std::accumulate(reports.begin(), reports.end(), 0,
                                     [](int sum, const auto& report) { return sum + report.host.slots; });
-  const std::string hosts = flags.hosts.file.empty() ? "-H " + flags.hosts.list : "--hostfile " + flags.hosts.file;
+  std::string hosts =
+      flags.hosts.file.empty() ? "-H " + shell_word(flags.hosts.list) : "--hostfile " + shell_word(flags.hosts.file);
+  for (const std::string& option : flags.hosts.ssh_options) hosts += " --ssh-option " + shell_word(option);
   const std::string who = reports.size() == 1 ? "the host is" : fmt::format("all {} hosts are", reports.size());
   say(fmt::format("bosen check: {} ready; next: bosen run -n {} {} -- PROGRAM\n", who, slots, hosts));
   return 0;

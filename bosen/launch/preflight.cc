@@ -11,6 +11,7 @@
 
 #include "bosen/base/address.h"
 #include "bosen/base/error.h"
+#include "bosen/base/shell.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/version.h"
 #include "bosen/launch/agent_link.h"
@@ -177,9 +178,9 @@ class Preflight {
       return fmt::format("{} took too long {}", place(agent), what);
     }
     return fmt::format(
-        "{} did not answer over ssh within {:g} s: is it up and reachable (`ssh {} true`)? --timeout gives "
+        "{} did not answer over ssh within {:g} s: is it up and reachable (`{}`)? --timeout gives "
         "it longer",
-        place(agent), request_.timeout_s, agent.report->host.name);
+        place(agent), request_.timeout_s, ssh_by_hand(request_.ssh, agent.report->host));
   }
 
   void serve(Agent& agent) {
@@ -188,7 +189,7 @@ class Preflight {
     if (!agent.link->has_ended() || agent.failed) return;
     const int code = agent.link->exit_code();
     if (agent.report != nullptr && !agent.report->connected && !agent.report->local) {
-      fail(agent, explain_ssh_failure(agent.report->host, agent.link->errors(), code));
+      fail(agent, explain_ssh_failure(request_.ssh, agent.report->host, agent.link->errors(), code));
     } else {
       fail(agent, fmt::format("{}: bosen ended with code {}: {}", place(agent), code,
                               printable(trim(agent.link->errors()), 300)));

@@ -130,7 +130,8 @@ class LocalRank final : public RankProcess {
 /// A rank on another host.
 class RemoteRank final : public RankProcess {
  public:
-  RemoteRank(Rank rank, const Host& host, Guardian& guardian, ChildRequest ssh, RemoteProgram program);
+  /// Throws Error(kUsage) where there is no ssh.
+  RemoteRank(Rank rank, const Host& host, Guardian& guardian, SshSettings ssh, RemoteProgram program);
   void prepare() override;
   void start() override;
   void send_signal(int signal) override;
@@ -150,7 +151,8 @@ class RemoteRank final : public RankProcess {
   [[nodiscard]] std::string explain_refusal(std::string_view reason) const;
 
   Host target_;
-  ChildRequest ssh_;
+  SshSettings ssh_;
+  ChildRequest child_request_;
   RemoteProgram program_;
   std::array<ReportFilter, 2> filters_;  ///< by stream
   bool start_sent_ = false;              ///< the other side reads signals from now on

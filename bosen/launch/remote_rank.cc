@@ -19,16 +19,18 @@ constexpr std::size_t kMaxConnectingErrors = 16384;
 
 }  // namespace
 
-RemoteRank::RemoteRank(Rank rank, const Host& host, Guardian& guardian, ChildRequest ssh, RemoteProgram program)
+RemoteRank::RemoteRank(Rank rank, const Host& host, Guardian& guardian, SshSettings ssh, RemoteProgram program)
     : RankProcess(rank, host.name, guardian),
       target_(host),
       ssh_(std::move(ssh)),
+      child_request_{ssh_command(ssh_, host), own_environment(), true},
       program_(std::move(program)),
-      filters_{ReportFilter(program_.nonce), ReportFilter(program_.nonce)} {}
+      filters_{ReportFilter(program_.nonce), ReportFilter(program_.nonce)} {
+  child_request_.command.front() = find_ssh(child_request_.command.front());
+}
 
 void RemoteRank::prepare() {
-  ssh_.takes_input = true;
-  adopt(start_child(ssh_));
+  adopt(start_child(child_request_));
   input_ = remote_script(program_);
   state_ = State::kPreparing;
 }
@@ -153,7 +155,7 @@ bool RemoteRank::ending_is_in_status() const { return false; }
 void RemoteRank::child_ended(int status) {
   switch (state_) {
     case State::kPreparing:
-      refuse(explain_ssh_failure(target_, connecting_errors_,
+      refuse(explain_ssh_failure(ssh_, target_, connecting_errors_,
                                  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)));
       state_ = State::kEnded;
       break;

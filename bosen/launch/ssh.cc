@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bosen/base/error.h"
+#include "bosen/base/shell.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/launch/text.h"
 
@@ -98,9 +99,9 @@ constexpr std::array<KnownFailure, 11> kKnownFailures = {{
     {"HOST IDENTIFICATION HAS CHANGED", "its ssh host key is not the one known so far",
      "if that is right, remove the old key with `ssh-keygen -R {host}`"},
     {"Host key verification failed", "its ssh host key is not known here",
-     "run `ssh {host} true` once by hand and check the key it shows"},
+     "run `{ssh}` once by hand and check the key it shows"},
     {"Permission denied", "ssh does not let you in without a password",
-     "make a key with `ssh-keygen` and install it with `ssh-copy-id {host}`"},
+     "make a key with `ssh-keygen` and install it with `{ssh-copy-id}`"},
     {"Too many authentication failures", "ssh does not let you in without a password",
      "name the right key with --ssh-option IdentityFile=PATH"},
     {"Could not resolve hostname", "its name is not known", "write its address, or add it to DNS or /etc/hosts"},
@@ -131,9 +132,14 @@ std::string replace_all(std::string_view text, std::string_view what, std::strin
   return result;
 }
 
-}  // namespace
+/// A person's options and the host, as they follow the name of ssh or of a program beside it.
+std::string login_words(const SshSettings& settings, const Host& host) {
+  std::string words;
+  for (const std::string& option : settings.options) words += " -o " + shell_word(option);
+  return words + " " + shell_word(host.user.empty() ? host.name : host.user + "@" + host.name);
+}
 
-std::string shell_quote(std::string_view text) { return "'" + replace_all(text, "'", "'\\''") + "'"; }
+}  // namespace
 
 SshSettings ssh_settings(const GetEnv& env, std::vector<std::string> options) {
   SshSettings settings;
@@ -191,16 +197,25 @@ std::string remote_script(const RemoteProgram& program) {
   return script;
 }
 
-std::string explain_ssh_failure(const Host& host, std::string_view error_output, int exit_code) {
+std::string ssh_by_hand(const SshSettings& settings, const Host& host) {
+  std::string command;
+  for (const std::string& word : settings.command) command += (command.empty() ? "" : " ") + shell_word(word);
+  return command + login_words(settings, host) + " true";
+}
+
+std::string explain_ssh_failure(const SshSettings& settings, const Host& host, std::string_view error_output,
+                                int exit_code) {
   const std::string said = printable(last_line(error_output), 300);
   for (const KnownFailure& failure : kKnownFailures) {
     if (error_output.find(failure.sign) == std::string_view::npos) continue;
-    return fmt::format("{}: host '{}': {}: {} (ssh says: {})", host.where, host.name, failure.meaning,
-                       replace_all(failure.mend, "{host}", host.name), said);
+    std::string mend = replace_all(failure.mend, "{host}", host.name);
+    mend = replace_all(mend, "{ssh-copy-id}", "ssh-copy-id" + login_words(settings, host));
+    mend = replace_all(mend, "{ssh}", ssh_by_hand(settings, host));
+    return fmt::format("{}: host '{}': {}: {} (ssh says: {})", host.where, host.name, failure.meaning, mend, said);
   }
   if (said.empty()) {
-    return fmt::format("{}: host '{}': ssh ended with code {} and no message: see what `ssh {} true` says", host.where,
-                       host.name, exit_code, host.name);
+    return fmt::format("{}: host '{}': ssh ended with code {} and no message: see what `{}` says", host.where,
+                       host.name, exit_code, ssh_by_hand(settings, host));
   }
   return fmt::format("{}: host '{}': ssh ended with code {}: {}", host.where, host.name, exit_code, said);
 }

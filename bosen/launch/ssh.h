@@ -32,9 +32,6 @@ inline constexpr std::chrono::seconds kRemoteBeat{3};
 inline constexpr std::chrono::seconds kRemoteSilence{10};
 static_assert(3 * kRemoteBeat < kRemoteSilence);
 
-/// `text` as one word of a POSIX shell, whatever bytes it holds (a NUL byte it cannot).
-std::string shell_quote(std::string_view text);
-
 struct SshSettings {
   std::vector<std::string> command = {"ssh"};  ///< BOSEN_SSH, split at blanks
   std::vector<std::string> options;            ///< --ssh-option: what stands after ssh's -o
@@ -60,8 +57,12 @@ struct RemoteProgram {
 /// The script that runs `program` on the other side as described above.
 std::string remote_script(const RemoteProgram& program);
 
+/// The command for a person to type that tries to log in at `host` as we do: "ssh -o Port=2222 ann@gnode1 true".
+std::string ssh_by_hand(const SshSettings& settings, const Host& host);
+
 /// One line for a person: why ssh could not connect, and how to mend it; `error_output` is what ssh wrote.
-std::string explain_ssh_failure(const Host& host, std::string_view error_output, int exit_code);
+std::string explain_ssh_failure(const SshSettings& settings, const Host& host, std::string_view error_output,
+                                int exit_code);
 
 /// Takes the script's reports out of a stream. Pure; single-threaded.
 class ReportFilter {

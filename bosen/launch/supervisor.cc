@@ -86,10 +86,8 @@ std::unique_ptr<RankProcess> Supervisor::make_rank(const RankPlace& place) {
     ChildRequest child{request_.command, with_variables(own_environment(), variables), false};
     return std::make_unique<LocalRank>(place.rank, route.peer_name, guardian_, std::move(child));
   }
-  ChildRequest ssh{ssh_command(request_.ssh, host), own_environment(), true};
-  ssh.command.front() = find_ssh(ssh.command.front());
   RemoteProgram program{random_token(), working_folder(), std::move(variables), request_.command};
-  return std::make_unique<RemoteRank>(place.rank, host, guardian_, std::move(ssh), std::move(program));
+  return std::make_unique<RemoteRank>(place.rank, host, guardian_, request_.ssh, std::move(program));
 }
 
 std::vector<std::pair<std::string, std::string>> Supervisor::variables_of(const RankPlace& place) const {

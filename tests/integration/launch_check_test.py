@@ -18,6 +18,9 @@ class LocalCheckTest(LaunchTest):
         self.assertEqual(result.code, 0, result)
         self.assertRegex(result.out, rf"localhost +2 +here +{VERSION} +ok")
         self.assertEqual(result.last_line, "bosen check: the host is ready; next: bosen run -n 2 -H localhost:2 -- PROGRAM")
+        path = self.write("my hosts", "localhost")
+        result = bosen("check", "--hostfile", path, "--ssh-option", "Port=2222")
+        self.assertRegex(result.last_line, f"next: bosen run -n 1 --hostfile '{path}' --ssh-option Port=2222 -- PROGRAM$")
 
     def test_every_unknown_host_is_named_with_its_place(self):
         path = self.write("hosts", "localhost\nno-such-host.invalid\n\nother.invalid:2\n")
@@ -71,6 +74,12 @@ class SshCheckTest(LaunchTest):
         result = self.check(ssh=self.server.ssh(IdentityFile=self.folder / "wrong_key"))
         self.assertEqual(result.code, 2, result)
         self.assertEqual(result.err.count("ssh does not let you in without a password"), 2, result)
+
+    def test_the_command_to_mend_it_with_logs_in_as_we_do(self):
+        result = bosen("check", "-H", f"ann@{FIRST}:1,localhost", "--ssh-option", "LogLevel=ERROR",
+                       env=environment(BOSEN_SSH=self.server.ssh(IdentityFile="/nonexistent")))
+        self.assertEqual(result.code, 2, result)
+        self.assertIn(f"`ssh-copy-id -o LogLevel=ERROR ann@{FIRST}`", result.err)
 
     def test_no_bosen_at_the_same_path(self):
         wrapper = self.wrapper("sed -u \"s#^program=.*#program=/nonexistent/bosen#\" | sh -c \"$last\"")

@@ -214,7 +214,7 @@ class RefusalTest(SshTest):
 
     def test_an_unknown_host_key(self):
         env = environment(BOSEN_SSH=self.server.ssh(UserKnownHostsFile="/dev/null"))
-        self.check(rf"host '{FIRST}': its ssh host key is not known here: run `ssh {FIRST} true` once by hand", env=env)
+        self.check(rf"host '{FIRST}': its ssh host key is not known here: run `{env['BOSEN_SSH']} {FIRST} true` once by hand", env=env)
 
     def test_a_changed_host_key(self):
         launch_sshd.make_key(self.folder / "other_key")

@@ -2,37 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-#include <memory>
-
 #include "bosen/base/error.h"
 
 namespace bosen::launch {
 namespace {
 
 Host host(const std::string& name, const std::string& user = "") { return {name, user, 1, "hosts.txt:1:1"}; }
-
-/// What /bin/sh writes to stdout for a command.
-std::string run_shell(const std::string& command) {
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), &::pclose);
-  std::string output;
-  std::array<char, 4096> chunk{};
-  for (std::size_t got = 1; got > 0;) {
-    got = std::fread(chunk.data(), 1, chunk.size(), pipe.get());
-    output.append(chunk.data(), got);
-  }
-  return output;
-}
-
-TEST(ShellQuoteTest, AShellReadsBackWhatWasQuoted) {
-  for (const std::string& text :
-       {std::string(), std::string("a b"), std::string("it's"), std::string("$(touch /tmp/x) `id` $HOME"),
-        std::string("line\nbreak\ttab\\n"), std::string("''\"\"\\"), std::string("-n"), std::string("*?[a]~"),
-        std::string("\xff\xfe\x01")}) {
-    EXPECT_EQ(run_shell("printf %s. " + shell_quote(text)), text + ".") << text;
-  }
-}
 
 TEST(SshCommandTest, HoldsNothingButOptionsAndTheHost) {
   const std::vector<std::string> command = ssh_command({{"ssh"}, {"Port=2222"}, 8}, host("gnode1", "ann"));
@@ -95,7 +70,7 @@ TEST(ReportFilterTest, PassesOnWhatOnlyLooksLikeAReport) {
 }
 
 TEST(SshFailureTest, SaysWhatIsWrongAndHowToMendIt) {
-  const auto explained = [](std::string_view output) { return explain_ssh_failure(host("gnode1"), output, 255); };
+  const auto explained = [](std::string_view output) { return explain_ssh_failure({}, host("gnode1"), output, 255); };
   EXPECT_EQ(explained("Warning: banner\nann@gnode1: Permission denied (publickey).\r\n"),
             "hosts.txt:1:1: host 'gnode1': ssh does not let you in without a password: make a key with `ssh-keygen` "
             "and install it with "
@@ -112,6 +87,19 @@ TEST(SshFailureTest, SaysWhatIsWrongAndHowToMendIt) {
             std::string::npos);
   EXPECT_NE(explained("").find("ended with code 255 and no message"), std::string::npos);
   EXPECT_NE(explained("something new\n").find("ssh ended with code 255: something new"), std::string::npos);
+}
+
+TEST(SshFailureTest, NamesCommandsThatLogInAsWeDo) {
+  const SshSettings settings{{"/opt/my ssh", "-F", "config"}, {"Port=2222", "IdentityFile=/a b"}, 8};
+  const auto explained = [&](std::string_view output) {
+    return explain_ssh_failure(settings, host("gnode1", "ann"), output, 255);
+  };
+  const std::string by_hand = "`'/opt/my ssh' -F config -o Port=2222 -o 'IdentityFile=/a b' ann@gnode1 true`";
+  EXPECT_NE(
+      explained("Permission denied (publickey).").find("`ssh-copy-id -o Port=2222 -o 'IdentityFile=/a b' ann@gnode1`"),
+      std::string::npos);
+  EXPECT_NE(explained("Host key verification failed.").find("run " + by_hand + " once by hand"), std::string::npos);
+  EXPECT_NE(explained("").find("see what " + by_hand + " says"), std::string::npos);
 }
 
 }  // namespace
