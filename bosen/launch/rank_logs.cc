@@ -47,6 +47,7 @@ std::string RankLogs::write(Rank rank, Stream stream, std::string_view bytes) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR) {
       file.fd.reset();
+      complete_ = false;
       return fmt::format("cannot write '{}' any more: {}", path(rank, stream), std::strerror(errno));
     }
   }

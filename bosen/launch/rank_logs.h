@@ -27,6 +27,9 @@ class RankLogs {
   /// are no files.
   [[nodiscard]] std::string path_to_read(Rank rank) const;
 
+  /// Whether all that was to be written is in the files: none was given up.
+  [[nodiscard]] bool are_complete() const { return complete_; }
+
   [[nodiscard]] const std::string& folder() const { return folder_; }
 
  private:
@@ -38,6 +41,7 @@ class RankLogs {
   [[nodiscard]] std::string path(Rank rank, Stream stream) const;
 
   std::string folder_;
+  bool complete_ = true;
   std::vector<std::array<File, 2>> files_;
 };
 

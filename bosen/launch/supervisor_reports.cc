@@ -120,6 +120,7 @@ int Supervisor::conclude() {
 }
 
 void Supervisor::say_ending() {
+  const std::string all_ranks = ranks_.size() == 1 ? "rank 0 has" : fmt::format("all {} ranks have", ranks_.size());
   if (const auto signal = outcome_.interruption()) {
     if (*signal != SIGPIPE) console_.say(fmt::format("stopped by {}; all processes have ended", signal_name(*signal)));
   } else if (outcome_.was_refused()) {
@@ -132,9 +133,14 @@ void Supervisor::say_ending() {
     const std::string log = logs_.path_to_read(cause->rank);
     console_.say(fmt::format("{} {}; {}", rank.describe(), describe(*cause),
                              log.empty() ? "its output was not kept (--output-dir DIR keeps it)" : "log: " + log));
+  } else if (!logs_.are_complete()) {
+    console_.say(
+        fmt::format("{} ended well, but not all output is in {}, see above; make room, or name another folder with "
+                    "--output-dir, and "
+                    "run again",
+                    all_ranks, logs_.folder()));
   } else if (!logs_.folder().empty()) {
-    console_.say(fmt::format("all {} ranks have ended well; their output is in {}/rank-*.out and .err", ranks_.size(),
-                             logs_.folder()));
+    console_.say(fmt::format("{} ended well; all output is in {}/rank-*.out and .err", all_ranks, logs_.folder()));
   }
 }
 

@@ -227,7 +227,16 @@ class OutputTest(LaunchTest):
         for rank in range(2):
             self.assertEqual((logs / f"rank-{rank}.out").read_bytes(), b"a\0b")
             self.assertEqual((logs / f"rank-{rank}.err").read_bytes(), b"%d\n" % rank)
-        self.assertIn(f"their output is in {logs}/rank-*.out", result.last_line)
+        self.assertIn(f"all 2 ranks have ended well; all output is in {logs}/rank-*.out", result.last_line)
+
+    def test_the_last_line_says_where_files_are_incomplete(self):
+        logs = self.folder / "logs"
+        logs.mkdir()
+        (logs / "rank-1.out").symlink_to("/dev/full")
+        result = bosen("run", "-n", 2, "--output-dir", logs, "--", "sh", "-c", "echo $BOSEN_RANK")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(f"cannot write '{logs}/rank-1.out' any more: No space left on device", result.err)
+        self.assertIn(f"all 2 ranks have ended well, but not all output is in {logs}, see above; ", result.last_line)
 
     def run_on_terminal(self, env):
         master, slave = pty.openpty()

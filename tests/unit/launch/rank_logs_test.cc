@@ -76,8 +76,10 @@ TEST_F(RankLogsTest, RefusesAFolderThatCannotBeMade) {
 TEST_F(RankLogsTest, SaysOnceThatADiskIsFull) {
   std::filesystem::create_symlink("/dev/full", folder_ + "/rank-0.out");
   RankLogs logs(folder_, 1);
+  EXPECT_TRUE(logs.are_complete());
   EXPECT_NE(logs.write(0, Stream::kOut, "x").find("No space left on device"), std::string::npos);
   EXPECT_EQ(logs.write(0, Stream::kOut, "x"), "");
+  EXPECT_FALSE(logs.are_complete());
 }
 
 }  // namespace
