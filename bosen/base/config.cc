@@ -17,6 +17,7 @@
 #include "bosen/base/error.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/suggestion.h"
+#include "bosen/base/yaml_quotes.h"
 
 namespace bosen {
 namespace {
@@ -135,12 +136,26 @@ std::string read_text(const std::string& path) {
   throw Error(ErrorKind::kConfiguration, fmt::format("{}:{}:{}: {}", path, mark.line + 1, mark.column + 1, reason));
 }
 
-std::vector<YAML::Node> parse_yaml(const std::string& path) {
-  const std::string text = read_text(path);
+std::vector<YAML::Node> parse_yaml(const std::string& path, const std::string& text) {
   try {
     return YAML::LoadAll(text);
   } catch (const YAML::Exception& error) {
+    if (const auto quote = find_open_quote(text); quote && quote->line <= error.mark.line) {
+      YAML::Mark mark;
+      mark.line = quote->line;
+      mark.column = quote->column;
+      refuse_at(path, mark, kOpenQuote);
+    }
     refuse_at(path, error.mark, error.msg + " (expected lines of the form 'name: value')");
+  }
+}
+
+/// Throws where a key, its value or an item of it is in quotes that go on over its line.
+void check_quotes(const std::string& path, const std::string& text, const YAML::Node& node) {
+  if (node.IsSequence()) {
+    for (const YAML::Node& item : node) check_quotes(path, text, item);
+  } else if (node.IsScalar() && begins_open_quote(text, static_cast<std::size_t>(node.Mark().pos))) {
+    refuse_at(path, node.Mark(), kOpenQuote);
   }
 }
 
@@ -334,7 +349,8 @@ std::size_t OptionReader::own_words(const std::vector<std::string>& arguments) c
 }
 
 void OptionReader::read_file(const std::string& path) {
-  const std::vector<YAML::Node> documents = parse_yaml(path);
+  const std::string text = read_text(path);
+  const std::vector<YAML::Node> documents = parse_yaml(path, text);
   if (documents.empty() || documents[0].IsNull()) return;
   if (documents.size() > 1) refuse_at(path, documents[1].Mark(), "a second document begins here: keep one");
   if (!documents[0].IsMap()) refuse_at(path, documents[0].Mark(), "expected lines of the form 'name: value'");
@@ -342,6 +358,7 @@ void OptionReader::read_file(const std::string& path) {
   for (const auto& item : documents[0]) {
     const YAML::Mark mark = item.first.Mark();
     if (!item.first.IsScalar()) refuse_at(path, mark, "a key is not a plain word");
+    check_quotes(path, text, item.first);
     const std::string& key = item.first.Scalar();
     Entry* entry = find(key);
     if (entry == nullptr) {
@@ -349,6 +366,7 @@ void OptionReader::read_file(const std::string& path) {
       refuse_at(path, mark, fmt::format("unknown key '{}'{}", key, nearest.empty() ? "; --help lists all" : nearest));
     }
     if (!seen.insert(key).second) refuse_at(path, mark, fmt::format("key '{}' is given twice: keep one", key));
+    check_quotes(path, text, item.second);
     const std::vector<std::string> texts = node_texts(path, item.first, item.second, entry->option.rule);
     try {
       assign(*entry, texts);

@@ -15,8 +15,19 @@
 
 #include "bosen/base/error.h"
 #include "bosen/base/suggestion.h"
+#include "bosen/base/yaml_quotes.h"
 
 namespace bosen {
+
+namespace {
+
+/// A file that is being read.
+struct Source {
+  const std::string& file;
+  const std::string& text;
+};
+
+}  // namespace
 
 /// One value, with everything below it.
 struct SpecNode::Data {
@@ -26,8 +37,9 @@ struct SpecNode::Data {
   std::string text;
   std::vector<SpecNode> items;
   std::vector<std::pair<std::string, SpecNode>> fields;
+  std::vector<std::pair<std::string, std::string>> repeated;  ///< keys that are there again, and where
 
-  static SpecNode make(const YAML::Node& yaml, const std::string& file, const std::string& key_place = {});
+  static SpecNode make(const YAML::Node& yaml, const Source& source, const std::string& key_place = {});
   /// No value, at a place that can be named.
   static SpecNode nothing_at(const std::string& place);
 };
@@ -40,6 +52,8 @@ constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 /// With aliases a short file can unfold to any number of values.
 constexpr std::size_t kValuesMax = 1'000'000;
 
+constexpr const char* kKeepOne = "keep one";
+
 [[noreturn]] void refuse_spec(const std::string& message) { throw Error(ErrorKind::kConfiguration, message); }
 
 std::string place_of(const std::string& file, const YAML::Mark& mark) {
@@ -49,6 +63,15 @@ std::string place_of(const std::string& file, const YAML::Mark& mark) {
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
+}
+
+void check_quotes(const YAML::Node& yaml, const Source& source) {
+  if (!begins_open_quote(source.text, static_cast<std::size_t>(yaml.Mark().pos))) return;
+  refuse_spec(place_of(source.file, yaml.Mark()) + ": " + kOpenQuote);
+}
+
+[[noreturn]] void refuse_again(std::string_view key, const std::string& place, const char* mend) {
+  refuse_spec(fmt::format("{}: key '{}' is given twice: {}", place, key, mend));
 }
 
 /// Counts the values on the way.
@@ -64,27 +87,31 @@ void check_size(const YAML::Node& yaml, const std::string& file, int depth, std:
 
 }  // namespace
 
-SpecNode SpecNode::Data::make(const YAML::Node& yaml, const std::string& file, const std::string& key_place) {
+SpecNode SpecNode::Data::make(const YAML::Node& yaml, const Source& source, const std::string& key_place) {
+  const std::string& file = source.file;
   auto data = std::make_shared<Data>();
   data->place = place_of(file, yaml.Mark());
   data->key_place = key_place;
   if (yaml.IsScalar()) {
     data->kind = Kind::kText;
     data->text = yaml.Scalar();
+    check_quotes(yaml, source);
   } else if (yaml.IsSequence()) {
     data->kind = Kind::kList;
-    for (const YAML::Node& item : yaml) data->items.push_back(make(item, file));
+    for (const YAML::Node& item : yaml) data->items.push_back(make(item, source));
   } else if (yaml.IsMap()) {
     data->kind = Kind::kMap;
     for (const auto& field : yaml) {
       const std::string place = place_of(file, field.first.Mark());
       if (!field.first.IsScalar()) refuse_spec(place + ": a key is a word");
+      check_quotes(field.first, source);
       const std::string& key = field.first.Scalar();
       const auto same = [&](const auto& other) { return other.first == key; };
       if (std::any_of(data->fields.begin(), data->fields.end(), same)) {
-        refuse_spec(fmt::format("{}: key '{}' is there twice: write a repeated field as a list", place, key));
+        data->repeated.emplace_back(key, place);
+        continue;
       }
-      data->fields.emplace_back(key, make(field.second, file, place));
+      data->fields.emplace_back(key, make(field.second, source, place));
     }
   }
   SpecNode node;
@@ -105,8 +132,11 @@ SpecNode SpecNode::parse(const std::string& text, const std::string& file) {
     const YAML::Node yaml = YAML::Load(text);
     std::size_t values = 0;
     check_size(yaml, file, 0, values);
-    return Data::make(yaml, file);
+    return Data::make(yaml, {file, text});
   } catch (const YAML::Exception& error) {
+    if (const auto quote = find_open_quote(text); quote && quote->line <= error.mark.line) {
+      refuse_spec(fmt::format("{}:{}:{}: {}", file, quote->line + 1, quote->column + 1, kOpenQuote));
+    }
     refuse_spec(place_of(file, error.mark) + ": " + error.msg);
   }
 }
@@ -141,14 +171,26 @@ std::vector<SpecNode> SpecNode::items() const {
 
 const std::vector<std::pair<std::string, SpecNode>>& SpecNode::fields() const {
   static const std::vector<std::pair<std::string, SpecNode>> kNone;
-  return data_ ? data_->fields : kNone;
+  if (!data_) return kNone;
+  for (const auto& [key, place] : data_->repeated) refuse_again(key, place, kKeepOne);
+  return data_->fields;
 }
 
 const SpecNode* SpecNode::find(std::string_view key) const {
-  for (const auto& [name, value] : fields()) {
+  if (!data_) return nullptr;
+  if (const std::string again = second_place(key); !again.empty()) refuse_again(key, again, kKeepOne);
+  for (const auto& [name, value] : data_->fields) {
     if (name == key) return &value;
   }
   return nullptr;
+}
+
+std::string SpecNode::second_place(std::string_view key) const {
+  if (!data_) return {};
+  for (const auto& [name, place] : data_->repeated) {
+    if (name == key) return place;
+  }
+  return {};
 }
 
 SpecNode SpecNode::with(const std::string& key, const SpecNode& value) const {
@@ -240,6 +282,12 @@ const SpecNode* SpecFields::look_up(std::string_view key, bool required) {
   return nullptr;
 }
 
+const SpecNode* SpecFields::look_up_repeated(std::string_view key) {
+  const std::string again = node_.second_place(key);
+  if (!again.empty()) refuse_again(key, again, "write a repeated field as a list");
+  return look_up(key, false);
+}
+
 // A key that nobody knows and that looks like the missing one was meant for it.
 void SpecFields::refuse_missing(std::string_view key) const {
   for (const auto& [name, value] : node_.fields()) {
@@ -251,6 +299,7 @@ void SpecFields::refuse_missing(std::string_view key) const {
 }
 
 bool SpecFields::has(std::string_view key) const {
+  if (!node_.second_place(key).empty()) return true;
   const SpecNode* const value = node_.find(key);
   return value != nullptr && value->kind() != SpecNode::Kind::kEmpty;
 }
@@ -294,7 +343,7 @@ std::size_t SpecFields::choice(std::string_view key, const std::vector<std::stri
 
 std::vector<std::int64_t> SpecFields::integers(std::string_view key, SpecRange range) {
   std::vector<std::int64_t> values;
-  const SpecNode* const node = look_up(key, false);
+  const SpecNode* const node = look_up_repeated(key);
   if (node == nullptr) return values;
   for (const SpecNode& item : node->items()) values.push_back(integer_of(item, name_of(key), range));
   return values;
@@ -302,7 +351,7 @@ std::vector<std::int64_t> SpecFields::integers(std::string_view key, SpecRange r
 
 std::vector<double> SpecFields::numbers(std::string_view key, SpecRange range) {
   std::vector<double> values;
-  const SpecNode* const node = look_up(key, false);
+  const SpecNode* const node = look_up_repeated(key);
   if (node == nullptr) return values;
   for (const SpecNode& item : node->items()) values.push_back(number_of(item, name_of(key), range));
   return values;
@@ -310,7 +359,7 @@ std::vector<double> SpecFields::numbers(std::string_view key, SpecRange range) {
 
 std::vector<std::string> SpecFields::texts(std::string_view key) {
   std::vector<std::string> values;
-  const SpecNode* const node = look_up(key, false);
+  const SpecNode* const node = look_up_repeated(key);
   if (node == nullptr) return values;
   for (const SpecNode& item : node->items()) values.push_back(text_of(item, name_of(key), "a text, or a list of them"));
   return values;
@@ -318,6 +367,11 @@ std::vector<std::string> SpecFields::texts(std::string_view key) {
 
 SpecNode SpecFields::child(std::string_view key) {
   const SpecNode* const value = look_up(key, false);
+  return value == nullptr ? SpecNode::Data::nothing_at(node_.place()) : *value;
+}
+
+SpecNode SpecFields::children(std::string_view key) {
+  const SpecNode* const value = look_up_repeated(key);
   return value == nullptr ? SpecNode::Data::nothing_at(node_.place()) : *value;
 }
 

@@ -21,7 +21,7 @@ class SpecNode {
   enum class Kind { kEmpty, kText, kList, kMap };
 
   SpecNode() = default;
-  /// Throws Error(kConfiguration): unreadable file, malformed YAML, a key given twice in a map.
+  /// Throws Error(kConfiguration): unreadable file, malformed YAML, a quote that its line does not close.
   static SpecNode read_file(const std::string& path);
   static SpecNode parse(const std::string& text, const std::string& file);
 
@@ -32,10 +32,12 @@ class SpecNode {
   /// Of a list; any other value is a list of itself, as in prototxt, where a repeated field may stand once. Empty:
   /// none.
   [[nodiscard]] std::vector<SpecNode> items() const;
-  /// Of a map, in the order of the file.
+  /// Of a map, in the order of the file. Throws Error(kConfiguration) where it has a key twice.
   [[nodiscard]] const std::vector<std::pair<std::string, SpecNode>>& fields() const;
-  /// nullptr where the map has no such key.
+  /// nullptr where the map has no such key. Throws Error(kConfiguration) where it has it twice.
   [[nodiscard]] const SpecNode* find(std::string_view key) const;
+  /// Where the map has the key again; empty where it has it once, or not at all.
+  [[nodiscard]] std::string second_place(std::string_view key) const;
 
   /// This map, or an empty value as one, with a key set; every value keeps the place where it was written.
   [[nodiscard]] SpecNode with(const std::string& key, const SpecNode& value) const;
@@ -79,6 +81,8 @@ class SpecFields {
   std::vector<std::string> texts(std::string_view key);
   /// A nested value; where the key is absent an empty one, which stands where the map does.
   SpecNode child(std::string_view key);
+  /// The same of a repeated field: a list of values, or one.
+  SpecNode children(std::string_view key);
 
   /// Throws where a key has not been asked for, naming the nearest one that has.
   void finish() const;
@@ -88,6 +92,7 @@ class SpecFields {
  private:
   [[nodiscard]] std::string name_of(std::string_view key) const;
   const SpecNode* look_up(std::string_view key, bool required);
+  const SpecNode* look_up_repeated(std::string_view key);
   [[noreturn]] void refuse_missing(std::string_view key) const;
 
   SpecNode node_;

@@ -48,14 +48,14 @@ NetworkSpec read_network(const SpecNode& node, int processes) {
     racks.fail("nodes", "must say how many nodes a rack has");
   }
   racks.finish();
-  for (const SpecNode& item : fields.child("links").items()) {
+  for (const SpecNode& item : fields.children("links").items()) {
     SpecFields link(item, "network.links");
     const int from = read_node(link, "from", processes);
     const int to = read_node(link, "to", processes);
     network.links.push_back({.from = from, .to = to, .path = read_path(link, network.path)});
     link.finish();
   }
-  for (const SpecNode& item : fields.child("partitions").items()) {
+  for (const SpecNode& item : fields.children("partitions").items()) {
     SpecFields partition(item, "network.partitions");
     PartitionSpec spec;
     spec.nodes = read_nodes(partition, processes);
@@ -155,10 +155,10 @@ SimSpec read_cluster(SpecFields& fields, const std::filesystem::path& folder) {
   spec.shards = static_cast<int>(fields.integer("shards", 0, {0, limits::kShardsPerProcessMax}));
   spec.network = read_network(fields.child("network"), spec.processes());
   spec.compute = read_compute(fields.child("compute"), folder);
-  for (const SpecNode& item : fields.child("stragglers").items()) {
+  for (const SpecNode& item : fields.children("stragglers").items()) {
     spec.stragglers.push_back(read_straggler(item, spec.processes()));
   }
-  for (const SpecNode& item : fields.child("crashes").items()) {
+  for (const SpecNode& item : fields.children("crashes").items()) {
     SpecFields crash(item, "crashes");
     const int node = read_node(crash, "node", spec.processes());
     spec.crashes.push_back({.node = node, .at = from_s(crash.number("at_s", {}, kTimes))});

@@ -15,8 +15,8 @@ std::string phase_of(const Node& rule, const std::string& what) {
 
 /// Whether the layer belongs to a phase, by its include or exclude rules (Caffe knows more of them than the phase).
 void read_rules(Fields& fields, LayerSpec& layer) {
-  const Node include = fields.child("include");
-  const Node exclude = fields.child("exclude");
+  const Node include = fields.children("include");
+  const Node exclude = fields.children("exclude");
   if (include.kind() != Node::Kind::kEmpty && exclude.kind() != Node::Kind::kEmpty) {
     fields.fail("exclude", "a layer has rules to include it or rules to exclude it, not both");
   }
@@ -41,7 +41,7 @@ LayerSpec read_layer(const Node& node) {
   layer.bottoms = fields.texts("bottom");
   layer.tops = fields.texts("top");
   layer.loss_weights = fields.numbers("loss_weight", kFloats);
-  const Node parameters = fields.child("param");
+  const Node parameters = fields.children("param");
   for (const Node& item : parameters.items()) {
     Fields param(item, "param");
     ParameterSpec parameter;
@@ -51,6 +51,7 @@ LayerSpec read_layer(const Node& node) {
     param.finish();
     layer.parameters.push_back(parameter);
   }
+  static_cast<void>(fields.children("propagate_down"));  // read by NetGraph; refused here where it is there twice
   read_rules(fields, layer);
   return layer;
 }
@@ -62,7 +63,7 @@ NetSpec parse_net_spec(const Node& root, const std::string& file) {
   spec.file = file;
   Fields fields(root, "");
   spec.name = fields.text("name", "net");
-  const Node layers = fields.child("layer");
+  const Node layers = fields.children("layer");
   fields.finish();
   if (layers.kind() != Node::Kind::kList || layers.items().empty()) {
     fields.fail("layer", "a net has a list of layers ('layer:', then one '- name: ...' for each)");

@@ -239,6 +239,24 @@ TEST_F(ConfigTest, RefusesAKeyGivenTwice) {
   EXPECT_EQ(file_error("data: x\nseed: 1\ndata: y\n"), "3:1: key 'data' is given twice: keep one");
 }
 
+TEST_F(ConfigTest, RefusesAQuoteThatIsNotClosed) {
+  const std::string open = "the quote that begins here is not closed in its line: close it";
+  EXPECT_EQ(file_error("data: \"x\nseed: 3\n"), "1:7: " + open);
+  EXPECT_EQ(file_error("seed: 1\ndata: 'it''s\nworkers: 3\n"), "2:7: " + open);
+  EXPECT_EQ(file_error("data: \"x\nseed: 1\nmodel: \"bsp\"\n"), "1:7: " + open);
+  EXPECT_EQ(file_error("data: \"x\\\ny\"\n"), "1:7: " + open);
+  EXPECT_EQ(file_error("slow: [1, \"0:2]\ndata: x\n"), "1:11: " + open);
+  EXPECT_EQ(file_error("\"data: x\nseed\": 3\n"), "1:1: " + open);
+  EXPECT_EQ(file_error("\xef\xbb\xbf"
+                       "data: !!str \"x\nseed: \"\n"),
+            "1:7: " + open);
+}
+
+TEST_F(ConfigTest, ReadsTextsInQuotes) {
+  read_file("data: \"a \\\"b\\\" # c\"  # \"d\nmodel: 'bsp'\n");
+  EXPECT_EQ(data_, "a \"b\" # c");
+}
+
 TEST_F(ConfigTest, RefusesFilesThatAreNoMapOfKeys) {
   EXPECT_EQ(file_error("- data\n"), "1:1: expected lines of the form 'name: value'");
   EXPECT_EQ(file_error("data: x\n---\ndata: y\n"), "3:1: a second document begins here: keep one");

@@ -51,8 +51,20 @@ TEST(SpecNodeTest, SaysWhereYamlIsMalformed) {
 }
 
 TEST(SpecNodeTest, RefusesAKeyGivenTwice) {
-  EXPECT_THAT(configuration_error([] { parsed("top: a\nbottom: b\ntop: c\n"); }),
-              AllOf(StartsWith("a.yaml:3:1: "), HasSubstr("'top'")));
+  const SpecNode root = parsed("top: a\nbottom: b\ntop: c\n");
+  const std::string message = "a.yaml:3:1: key 'top' is given twice: keep one";
+  EXPECT_EQ(configuration_error([&] { static_cast<void>(root.fields()); }), message);
+  EXPECT_EQ(configuration_error([&] { static_cast<void>(root.find("top")); }), message);
+  EXPECT_EQ(configuration_error([&] { static_cast<void>(root.with("new", root)); }), message);
+  EXPECT_EQ(root.find("bottom")->text(), "b");
+}
+
+TEST(SpecNodeTest, RefusesAQuoteThatIsNotClosed) {
+  const std::string open = "the quote that begins here is not closed in its line: close it";
+  EXPECT_EQ(configuration_error([] { parsed("name: \"x\nlayer: []\n"); }), "a.yaml:1:7: " + open);
+  EXPECT_EQ(configuration_error([] { parsed("layer:\n  - {name: 'x, type: y}\n"); }), "a.yaml:2:12: " + open);
+  EXPECT_EQ(configuration_error([] { parsed("'a\n b': 1\n"); }), "a.yaml:1:1: " + open);
+  EXPECT_EQ(parsed("a: \"x # y\" # \"z\n").find("a")->text(), "x # y");
 }
 
 TEST(SpecNodeTest, RefusesAFileThatIsNotThere) {
@@ -115,6 +127,19 @@ TEST_F(FieldsTest, ReadsRepeatedFieldsFromAListOrOneValue) {
   EXPECT_THAT(fields.integers("b"), ElementsAre(3));
   EXPECT_THAT(fields.texts("c"), ElementsAre("x"));
   EXPECT_THAT(fields.numbers("d"), ElementsAre(0.5));
+}
+
+TEST_F(FieldsTest, SaysHowToMendAKeyGivenTwiceByWhatItTakes) {
+  const std::string text = "{top: a, top: b}";
+  const std::string again = "a.yaml:1:10: key 'top' is given twice: ";
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.text("top", ""); }), again + "keep one");
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.child("top"); }), again + "keep one");
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.finish(); }), again + "keep one");
+  const std::string list = again + "write a repeated field as a list";
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.texts("top"); }), list);
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.integers("top"); }), list);
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { fields.children("top"); }), list);
+  EXPECT_EQ(error_of(text, [](SpecFields& fields) { EXPECT_TRUE(fields.has("top")); }), "no error");
 }
 
 TEST_F(FieldsTest, TakesALikeKeyForTheMissingOne) {
