@@ -34,6 +34,8 @@ int Cluster::local_workers() const { return process_->local_workers(); }
 
 int Cluster::shards() const { return process_->members().shards(); }
 
+bool Cluster::is_simulated() const { return process_->platform().is_simulated(); }
+
 template <class T>
 Table<T> Cluster::create_table(const std::string& name, const TableOptions& options) {
   check_cache(name, options);

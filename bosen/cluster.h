@@ -37,6 +37,9 @@ class Cluster {
   /// Shards of the whole job, over which rows are spread: every so many consecutive row ids have one on each.
   [[nodiscard]] int shards() const;
 
+  /// Whether bosen sim has started the job: its hosts and times are simulated.
+  [[nodiscard]] bool is_simulated() const;
+
   /// Makes the table of that name. Every process makes the same tables in the same order, before run_workers; a name
   /// used twice or other options than another process's throw Error(kUsage) on every process.
   template <class T>

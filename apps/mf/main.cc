@@ -301,15 +301,17 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 /// Writes what --output asks for; returns what to tell the user.
-std::string conclude(const Training& training, const bosen::Options& options) {
+std::string conclude(const Training& training, const bosen::Cluster& cluster) {
+  const bosen::Options& options = cluster.options();
   std::string text;
   if (!options.output.empty()) {
     training.write(options.output);
     text += fmt::format("mf: wrote {}/{{users,items,user_ids,item_ids,mean}}.npy (rows: factors, then bias)\n",
                         options.output);
   }
-  return text + (options.output.empty() ? "mf: next, keep the model: add --output results\n"
-                                        : "mf: next, on two processes: bosen run -n 2 -- before the same command\n");
+  if (options.output.empty()) return text + "mf: next, keep the model: add --output results\n";
+  if (cluster.is_simulated()) return text;
+  return text + "mf: next, on two processes: bosen run -n 2 -- before the same command\n";
 }
 
 int run(int argc, char** argv) {
@@ -320,7 +322,7 @@ int run(int argc, char** argv) {
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     cluster.run_workers([&](bosen::Worker& worker) { training.run(worker); });
-    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options());
+    if (cluster.rank() == 0) conclusion = conclude(training, cluster);
   });
   if (code == 0) bosen::say(conclusion);
   return code;

@@ -146,7 +146,8 @@ void declare(bosen::App& app, Settings& settings) {
 }
 
 /// Writes what --output asks for; returns what to tell the user.
-std::string conclude(const Training& training, const bosen::Options& options) {
+std::string conclude(const Training& training, const bosen::Cluster& cluster) {
+  const bosen::Options& options = cluster.options();
   std::string text;
   if (!options.output.empty()) {
     const std::string path = options.output + "/weights.npy";
@@ -154,8 +155,9 @@ std::string conclude(const Training& training, const bosen::Options& options) {
     apps::write_npy<float>(path, training.result(), {training.classes(), width});
     text += fmt::format("mlr: wrote {} (a row for each class: weights, then bias)\n", path);
   }
-  return text + (options.output.empty() ? "mlr: next, keep the model: add --output results\n"
-                                        : "mlr: next, on two processes: bosen run -n 2 -- before the same command\n");
+  if (options.output.empty()) return text + "mlr: next, keep the model: add --output results\n";
+  if (cluster.is_simulated()) return text;
+  return text + "mlr: next, on two processes: bosen run -n 2 -- before the same command\n";
 }
 
 int run(int argc, char** argv) {
@@ -166,7 +168,7 @@ int run(int argc, char** argv) {
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     training.run();
-    if (cluster.rank() == 0) conclusion = conclude(training, cluster.options());
+    if (cluster.rank() == 0) conclusion = conclude(training, cluster);
   });
   if (code == 0) bosen::say(conclusion);
   return code;

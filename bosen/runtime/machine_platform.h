@@ -15,6 +15,7 @@ class MachinePlatform final : public Platform {
  public:
   [[nodiscard]] core::TimeNs now() const override;
   [[nodiscard]] double epoch_s() const override;
+  [[nodiscard]] bool is_simulated() const override { return false; }
   void rest(core::TimeNs duration) override;
   void expect_end(const Error& cause) override;
   void end_begins() override;

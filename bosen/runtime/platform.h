@@ -43,6 +43,8 @@ class Platform {
   [[nodiscard]] virtual core::TimeNs now() const = 0;
   /// Seconds since 1970 as now() was 0, for people; 0 in a simulation, whose runs shall repeat.
   [[nodiscard]] virtual double epoch_s() const = 0;
+  /// Whether time is virtual, and the job a simulation.
+  [[nodiscard]] virtual bool is_simulated() const = 0;
   virtual void rest(core::TimeNs duration) = 0;
   /// The process's job has failed: rests end now, and where the process has not ended in limits::kEndWaitNs (its
   /// workers compute on, and look at nothing), the platform ends it with this line and its exit code.

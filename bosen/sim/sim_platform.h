@@ -24,6 +24,7 @@ class SimPlatform final : public runtime::Platform {
 
   [[nodiscard]] TimeNs now() const override { return cluster_.scheduler.now(); }
   [[nodiscard]] double epoch_s() const override { return 0; }
+  [[nodiscard]] bool is_simulated() const override { return true; }
   void rest(TimeNs duration) override { cluster_.scheduler.rest(duration); }
   void expect_end(const Error& /*cause*/) override {}  // virtual time waits for nobody
   void end_begins() override {}

@@ -60,6 +60,12 @@ class SimTest(unittest.TestCase):
         self.assertEqual(filecmp.cmpfiles(first, second, files, shallow=False), (files, [], []))
         self.assertEqual(self.happened(first), self.happened(second))
 
+    def test_names_no_command_that_would_simulate_nothing(self):
+        for flags in ([], ["--output", os.path.join(self.folder, "out")]):
+            run = self.sim(SPEC.replace("MODEL", "essp"), *flags)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertNotIn("bosen run", run.stderr)
+
     def test_another_seed_is_another_run(self):
         first, other = self.results("first"), self.results("other", SPEC.replace("MODEL", "essp"), "--seed", "4")
         for kind, what in (("clock", "time_s"), ("eval", "rmse")):
