@@ -130,6 +130,10 @@ std::size_t SweepSpec::settings() const {
 
 SweepSpec read_sweep_spec(const std::string& path) {
   const SpecNode root = SpecNode::read_file(path);
+  const SpecNode* const nodes = root.find("nodes");
+  if (nodes != nullptr && root.find("grid") == nullptr) {
+    nodes->fail_at_key("unknown key 'nodes': this looks like a file for bosen sim; a sweep has a 'grid' of settings");
+  }
   SpecFields fields(root, "");
   SweepSpec spec;
   spec.file = path;

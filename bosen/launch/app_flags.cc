@@ -58,6 +58,11 @@ std::vector<std::string> flags_of_app(const SpecNode& program, const std::string
   }
   const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   if (has("consistency") && has("staleness")) return names;
+  if (help.find("\nCommands:\n") != std::string::npos) {
+    program.fail("the program '" + program.text() +
+                 "' does nothing without a command, and a file can name none: name a program that takes flags alone, "
+                 "such as mf or mlr");
+  }
   program.fail("the program '" + program.text() + "' is not built on bosen");
 }
 

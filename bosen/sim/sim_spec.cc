@@ -172,6 +172,9 @@ SimSpec read_cluster(SpecFields& fields, const std::filesystem::path& folder) {
 
 SimSpec read_sim_spec(const std::string& path) {
   const SpecNode root = SpecNode::read_file(path);
+  if (const SpecNode* const grid = root.find("grid")) {
+    grid->fail_at_key("unknown key 'grid': this looks like a file for bosen sweep; bosen sim runs one setting");
+  }
   SpecFields fields(root, "");
   static_cast<void>(fields.text("program", {}));  // refuses what is no text
   const auto flags = read_flags(fields.child("flags"));

@@ -121,7 +121,9 @@ class SimTest(unittest.TestCase):
             self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
 
         refused("nodes: 3\n", "program is missing")
+        refused("program: mf\ngrid: {staleness: [1]}\n", "spec.yaml:2:1: unknown key 'grid': this looks like a file for bosen sweep;")
         refused("program: mf\nnodes: 2\nnodes: 3\n", "spec.yaml:3:1: key 'nodes' is given twice: keep one")
+        refused("program: poseidon\nnodes: 2\n", "spec.yaml:1:10: the program 'poseidon' does nothing without a command")
         refused("program: mf\nnodes: 0\n", r"spec.yaml:2:8: nodes: must be from 1")
         refused("program: mfx\nnodes: 2\n", "spec.yaml:1:10: cannot run 'mfx': there is no such program in PATH")
         refused("program: /bin/true\nnodes: 2\n", "spec.yaml:1:10: the program '/bin/true' is not built on bosen")
