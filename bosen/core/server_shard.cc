@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bosen/base/limits.h"
+#include "bosen/core/table_difference.h"
 
 namespace bosen::core {
 
@@ -23,6 +24,18 @@ void append_row(wire::BlockBuilder& builder, const wire::RowShape& shape, const 
   }
   const std::size_t count = wire::SparseRecord::count(data);
   std::memcpy(builder.append_sparse(row.id, count), data, wire::SparseRecord::bytes(count, shape.element_bytes()));
+}
+
+/// What to say where a process makes a table unlike the first that made one in its place.
+std::string problem_of_other(Rank client, const wire::TableSpec& made, const wire::TableSpec& first) {
+  const std::string start = "rank " + std::to_string(client) + " makes table '" + made.name + "'";
+  if (made.name != first.name) {
+    return start + " where another rank made '" + first.name +
+           "': every process must make the same tables in the same order";
+  }
+  const TableDifference option = difference(made, first);
+  return start + " with " + option.ours + ", another rank with " + option.theirs +
+         ": every process must make it with the same options";
 }
 
 }  // namespace
@@ -92,11 +105,7 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
   if (!tables_[create.table] && creation.problem.empty()) {
     creation.problem = make_table(create);
   } else if (tables_[create.table] && !(tables_[create.table]->spec == create.spec) && creation.problem.empty()) {
-    const std::string& first = tables_[create.table]->spec.name;
-    creation.problem = "rank " + std::to_string(client) + " makes table '" + create.spec.name +
-                       "' where another rank made '" + first + "'" +
-                       (first == create.spec.name ? " with other options" : "") +
-                       ": every process must make the same tables in the same order";
+    creation.problem = problem_of_other(client, create.spec, tables_[create.table]->spec);
   }
   ++creation.made_by;
   begin_making(client, {true, create.table, "table '" + create.spec.name + "'"}, outbox);

@@ -158,7 +158,8 @@ class MisuseTest(unittest.TestCase):
         self.assert_refused("run-twice", "run_workers was called twice")
 
     def test_tables_that_differ_between_ranks_are_refused_on_every_rank(self):
-        lines = self.assert_refused("other-width-on-another-rank", "with other options", processes=3)
+        lines = self.assert_refused("other-width-on-another-rank",
+                                    r"makes table 'weights' with width \d, another rank with width \d: every process", processes=3)
         self.assertEqual(len(lines), 3, lines)
         lines = self.assert_refused("other-name-on-another-rank", "makes table '(left|right)'", processes=2)
         self.assertEqual(len(lines), 2, lines)

@@ -41,7 +41,8 @@ TEST(ClientCore, EveryProcessHearsWhatIsWrongWithATableThatWasMadeDifferently) {
   for (const Rank rank : {0, 1}) {
     EXPECT_TRUE(cluster.client(rank).table_creation(0).done());
     EXPECT_THAT(cluster.client(rank).table_creation(0).problem,
-                AllOf(HasSubstr("rank"), HasSubstr("'table'"), HasSubstr("other options"), HasSubstr("same order")));
+                AllOf(HasSubstr("rank"), HasSubstr("'table'"), HasSubstr("with width 2"), HasSubstr("with width 3"),
+                      HasSubstr("same options")));
   }
 }
 
