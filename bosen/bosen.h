@@ -7,6 +7,7 @@
 #include "bosen/cluster.h"
 #include "bosen/commands.h"
 #include "bosen/consistency.h"
+#include "bosen/counted.h"
 #include "bosen/error.h"
 #include "bosen/options.h"
 #include "bosen/priority_scheduler.h"

@@ -166,8 +166,9 @@ class Solving {
     residual_ = {cluster.create_table<double>("residual", {.width = kWidth}), problem_.examples()};
     coefficients_ = {cluster.create_table<double>("coefficients", {.width = kWidth}), problem_.columns()};
     if (cluster.rank() == 0) {
-      bosen::say(fmt::format("lasso: {} examples, {} columns, {} entries, lambda {:.6g}\n", problem_.examples(),
-                             problem_.columns(), problem_.entries.size(), lambda_));
+      bosen::say(fmt::format("lasso: {}, {}, {}, lambda {:.6g}\n", bosen::counted(problem_.examples(), "example"),
+                             bosen::counted(problem_.columns(), "column"),
+                             bosen::counted(problem_.entries.size(), "entry", "entries"), lambda_));
     }
   }
 
@@ -348,9 +349,10 @@ void conclude(const Solving& solving, const bosen::Options& options) {
     apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
                             {static_cast<std::int64_t>(solving.coefficients().size())});
   }
-  bosen::say(fmt::format(
-      "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} coefficients are not zero; {} updates\n",
-      solving.objective().value, solving.objective().gap, solving.objective().nonzeros, solving.updates()));
+  bosen::say(fmt::format("lasso: objective {:.9g}, at most {:.2g} above the minimum; {} not zero; {}\n",
+                         solving.objective().value, solving.objective().gap,
+                         bosen::counted(solving.objective().nonzeros, "coefficient is", "coefficients are"),
+                         bosen::counted(solving.updates(), "update")));
   if (options.output.empty()) {
     bosen::say("lasso: next, keep the coefficients: add --output DIR\n");
     return;

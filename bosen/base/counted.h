@@ -2,14 +2,15 @@
 
 // Numbers of things in messages.
 
-#include <cstdint>
+#include <concepts>
 #include <string>
 
 namespace bosen {
 
-/// "1 run", "3 runs".
-inline std::string counted(std::int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+/// "1 run", "3 runs"; where an s is not enough, with the plural too: "1 entry", "3 entries".
+template <std::integral Count>
+std::string counted(Count count, const std::string& noun, const std::string& plural = {}) {
+  return std::to_string(count) + " " + (count == 1 ? noun : plural.empty() ? noun + "s" : plural);
 }
 
 }  // namespace bosen

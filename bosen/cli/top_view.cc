@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "bosen/base/counted.h"
 #include "bosen/base/error.h"
 
 namespace bosen::cli {
@@ -62,11 +63,11 @@ class Screen {
 
 void show_head(const Json& job, Screen& screen) {
   const auto clocks = job.at("clocks").get<std::int64_t>();
-  screen.line(fmt::format("{}  {}, {:.1f} s  clock {}{}  spread {}  {} processes", job.at("program").get<std::string>(),
+  screen.line(fmt::format("{}  {}, {:.1f} s  clock {}{}  spread {}  {}", job.at("program").get<std::string>(),
                           job.at("phase").get<std::string>(), job.at("time_s").get<double>(),
                           job.at("clock_most").get<std::int64_t>(), clocks > 0 ? fmt::format("/{}", clocks) : "",
                           job.at("clock_most").get<std::int64_t>() - job.at("clock_least").get<std::int64_t>(),
-                          job.at("ranks").get<int>()),
+                          counted(job.at("ranks").get<int>(), "process", "processes")),
               kBold);
   if (const Json& slowest = job.at("slowest"); !slowest.is_null()) {
     screen.line(

@@ -86,6 +86,11 @@ class LassoTest(AppTest):
         self.assertAlmostEqual(found[0], (28 / 3 - 0.01) / (14 / 3), delta=1e-6)
         self.assertEqual(found[1], 0)
 
+    def test_says_one_of_one(self):
+        run = self.train("lasso", "--data", self.write("one.svm", "1 1:2\n"))
+        self.assertIn("lasso: 1 example, 1 column, 1 entry, lambda ", run.stderr)
+        self.assertIn("; 1 coefficient is not zero; ", run.stderr)
+
     def test_writes_before_it_concludes(self):
         (self.folder / "result/coefficients.npy/in the way").mkdir(parents=True)
         run = self.run_app("lasso", *GENERATED, "--output", self.folder / "result")

@@ -29,7 +29,7 @@ std::string status_of(int workers) {
 
 TEST(TopViewTest, ShowsClocksWaitingAndForWhom) {
   const std::string text = render_top(status_of(3), {});
-  EXPECT_NE(text.find("mf  running, 2.0 s  clock 12/100  spread 2  1 processes\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("mf  running, 2.0 s  clock 12/100  spread 2  1 process\n"), std::string::npos) << text;
   EXPECT_NE(text.find("at clock 9:  rmse 0.9251\n"), std::string::npos) << text;
   EXPECT_NE(text.find("     0     0         10      25%     90%  computing            \n"), std::string::npos) << text;
   EXPECT_NE(text.find("     2     0         12      25%     90%  reading 2.5 s        0\n"), std::string::npos) << text;
