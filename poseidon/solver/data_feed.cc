@@ -125,7 +125,9 @@ class DataFeed::Impl {
     } else {
       found.folder = source + (train ? "/train" : "/test");
       std::error_code error;
-      if (!train && std::filesystem::is_directory(source, error) && !std::filesystem::exists(found.folder, error)) {
+      // A folder without a part to train with is no data set, which is what opening it says.
+      if (!train && std::filesystem::exists(source + "/train", error) &&
+          !std::filesystem::exists(found.folder, error)) {
         missing_test_part_ = found.folder;
         return;
       }

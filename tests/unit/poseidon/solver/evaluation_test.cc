@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -44,6 +45,21 @@ TEST(TestBatchTest, DividesTheExamplesWhereItCan) {
   EXPECT_EQ(test_batch(64, 10007), 64);  // a prime
   EXPECT_EQ(test_batch(64, 20), 20);
   EXPECT_EQ(test_batch(1, 7), 1);
+}
+
+TEST(DataFeedTest, TellsDataWithoutATestPartFromNoData) {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "bosen_data_feed_test";
+  std::filesystem::create_directories(folder / "docs");
+  std::filesystem::create_directories(folder / "data/train");
+  const NetSpec spec = net("batch_size: 4");
+  EXPECT_EQ(DataFeed(spec, folder / "data", 1, {Phase::kTest}).missing_test_part(), folder / "data/test");
+  EXPECT_THAT(error_of([&] {
+                const DataFeed feed(spec, folder / "docs", 1, {Phase::kTest});
+                EXPECT_EQ(feed.missing_test_part(), "");
+                static_cast<void>(feed.examples(Phase::kTest));
+              }),
+              HasSubstr("docs/test: is no data set: make one with 'poseidon data"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(EvaluationTest, SharesBatchesBetweenWorkers) {
