@@ -170,8 +170,9 @@ class Training {
     tables_.totals = cluster.create_table<std::int64_t>("totals", {.width = settings.topics});
     gathering_.emplace(cluster, "evaluations", evaluations_);
     if (cluster.rank() == 0) {
-      bosen::say(fmt::format("lda: {} documents, {} words of {} kinds\n", corpus_.documents(), corpus_.words.size(),
-                             corpus_.vocabulary.size()));
+      bosen::say(fmt::format("lda: {}, {} of {}\n", bosen::counted(corpus_.documents(), "document"),
+                             bosen::counted(corpus_.words.size(), "word"),
+                             bosen::counted(corpus_.vocabulary.size(), "kind")));
     }
   }
 
@@ -269,7 +270,7 @@ void conclude(const Model& model, const bosen::Options& options) {
     return;
   }
   bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
-  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", options.output));
+  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", bosen::shell_word(options.output)));
 }
 
 int run(int argc, char** argv) {

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "bosen/base/commands.h"
 #include "bosen/base/counted.h"
 #include "bosen/base/error.h"
+#include "bosen/base/shell.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/terminal.h"
 #include "bosen/cli/cli.h"
@@ -37,8 +37,9 @@ void print_plan(const std::vector<lab::SweepRun>& runs) {
   for (const lab::SweepRun& run : runs) {
     const bool is_done = lab::recorded_outcome(run).status != lab::RunStatus::kPending;
     done += is_done ? 1 : 0;
-    fmt::print("{:04}  {}{}\n      {}\n", run.number, run.title(), is_done ? "  (done)" : "",
-               fmt::join(run.command, " "));
+    std::string command;
+    for (const std::string& word : run.command) command += " " + shell_word(word);
+    fmt::print("{:04}  {}{}\n     {}\n", run.number, run.title(), is_done ? "  (done)" : "", command);
   }
   say(fmt::format("bosen sweep: {}, {} of them done; nothing was started\n",
                   counted(static_cast<std::int64_t>(runs.size()), "run"), done));
@@ -88,9 +89,8 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
     reported = false;
   }
   if (reported) {
-    say(fmt::format(
-        "bosen sweep: wrote {0}/report.html and {0}/figures\nbosen sweep: next, look: xdg-open {0}/report.html\n",
-        output));
+    say(fmt::format("bosen sweep: wrote {0}/report.html and {0}/figures\nbosen sweep: next, look: xdg-open {1}\n",
+                    output, shell_word(output + "/report.html")));
   } else {
     say(
         fmt::format("bosen sweep: no report, see {0}/report.log; it takes Debian's python3-matplotlib. Afterwards call "

@@ -8,8 +8,10 @@
 #include <string>
 
 #include "bosen/commands.h"
+#include "bosen/counted.h"
 #include "bosen/error.h"
 #include "bosen/say.h"
+#include "bosen/shell.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/data/build.h"
 
@@ -94,15 +96,16 @@ void build(DataFlags& flags) {
     result = build_from_images(flags.build);
   }
   if (result.broken > 0) {
-    bosen::say(fmt::format("{}: left out {} images that can't be read; the first: {}\n", kName, result.broken,
-                           result.first_broken));
+    bosen::say(fmt::format("{}: left out {} that can't be read; the first: {}\n", kName,
+                           bosen::counted(result.broken, "image"), result.first_broken));
   }
-  bosen::say(fmt::format("{}: wrote {} ({} images to train, {} to test)\n", kName, flags.build.output, result.train,
-                         result.test));
+  bosen::say(fmt::format("{}: wrote {} ({} to train, {} to test)\n", kName, flags.build.output,
+                         bosen::counted(result.train, "image"), result.test));
   const char* const solver = flags.from == "idx"       ? "config/solvers/lenet.yaml"
                              : flags.from == "cifar10" ? "config/solvers/cifar10_quick.yaml"
                                                        : "SOLVER.yaml";
-  bosen::say(fmt::format("{}: next, train a net: poseidon train {} --data {}\n", kName, solver, flags.build.output));
+  bosen::say(fmt::format("{}: next, train a net: poseidon train {} --data {}\n", kName, solver,
+                         bosen::shell_word(flags.build.output)));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import unittest
 
 from apps_support import SOURCE
@@ -72,6 +73,7 @@ class DataTest(PoseidonTest):
         run = self.succeed("data", "--from", "images", "--images", self.folder / "images", "--output", self.folder / name,
                            "--resize", "12,12", "--test-share", 0.25, *flags)
         self.assertIn(f"wrote {self.folder / name} (18 images to train, 6 to test)", run.stderr)
+        self.assertTrue(run.stderr.rstrip().endswith(f"--data {shlex.quote(str(self.folder / name))}"), run.stderr)
         return self.folder / name
 
     def test_makes_a_data_set_of_images(self):
@@ -89,7 +91,7 @@ class DataTest(PoseidonTest):
         self.refuse(["train", self.solver, "--data", colour], "3")
         content = lambda data: {path.relative_to(data): path.read_bytes() for path in data.rglob("*")
                                 if path.suffix in (".ldb", ".log")}
-        self.assertEqual(content(self.make("again", "--grey")), content(grey))
+        self.assertEqual(content(self.make("once again", "--grey")), content(grey))
         self.assertNotEqual(content(self.make("other", "--grey", "--seed", 2)), content(grey))
 
 
