@@ -209,7 +209,7 @@ TEST_F(SweepTest, IntervalsFollowStudentForAnyNumberOfSeeds) {
 /// Runs of a program that writes what it is told, so that results are known.
 class SweepResultsTest : public SweepTest {
  protected:
-  /// The program copies script/STALENESS-SEED.jsonl, and fails where there is none.
+  /// The program copies script/STALENESS-SEED.jsonl, and fails where there is none. With staleness 9 it diverges.
   SweepRunner run(const SweepSpec& spec) const {
     SweepRunner runner(plan_runs(spec, (folder_ / "out").string(), "/nowhere"), 2);
     EXPECT_TRUE(runner.run([](const auto&...) {}));
@@ -217,10 +217,11 @@ class SweepResultsTest : public SweepTest {
   }
   SweepSpec spec(const std::string& further) const {
     write("app",
-          "#!/bin/sh\nfor flag; do eval \"${flag#--}\"; done\n[ \"$staleness\" != 9 ] || { echo training diverged; "
-          "exit 2; }\n"
+          "#!/bin/sh\nfor flag; do eval \"${flag#--}\"; done\n"
           "cp " +
-              (folder_ / "script").string() + "/$staleness-$seed.jsonl $output/metrics.jsonl\n");
+              (folder_ / "script").string() +
+              "/$staleness-$seed.jsonl $output/metrics.jsonl || [ \"$staleness\" = 9 ] || exit 1\n"
+              "[ \"$staleness\" != 9 ] || { echo training diverged; exit 2; }\n");
     std::filesystem::permissions(folder_ / "app", std::filesystem::perms::owner_all);
     return read("program: " + (folder_ / "app").string() + "\nseeds: [1, 2]\n" + further);
   }
@@ -264,7 +265,7 @@ TEST_F(SweepResultsTest, KeepsWhatADivergedRunMeasuredAndMarksIt) {
   const std::string metrics =
       "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 0.5, \"rmse\": 0.5}\n"
       "{\"event\": \"eval\", \"clock\": 2, \"time_s\": 0.7, \"rmse\": null}\n{\"event\": \"ev";
-  write("out/runs/0003/metrics.jsonl", metrics);
+  write("script/9-1.jsonl", metrics);
   const SweepRunner runner = run(sweep);
   const SweepResults results(sweep, runner);
   EXPECT_THAT(results.csv(), HasSubstr("3,9,1,diverged,1,0.5,0.5\n3,9,1,diverged,2,0.7,nan\n"));
@@ -309,8 +310,8 @@ TEST_F(SweepResultsTest, ADivergedRunsMetricsAreReadAsFarAsTheyAreWhole) {
   script("0-2", 22, 30);
   const std::string measured = "{\"event\": \"eval\", \"clock\": 1, \"time_s\": 0.5, \"rmse\": 0.5}\n";
   const SweepSpec sweep = spec("grid: {staleness: [0, 9]}\n");
-  write("out/runs/0003/metrics.jsonl", measured + "{\"event\": \"eval\", \"clock\": \"2\"}\n" + measured);
-  write("out/runs/0004/metrics.jsonl", measured + "{\"event\": 2}\n" + measured);
+  write("script/9-1.jsonl", measured + "{\"event\": \"eval\", \"clock\": \"2\"}\n" + measured);
+  write("script/9-2.jsonl", measured + "{\"event\": 2}\n" + measured);
   const SweepRunner runner = run(sweep);
   const std::string csv = SweepResults(sweep, runner).csv();
   EXPECT_THAT(csv, ::testing::EndsWith("3,9,1,diverged,1,0.5,0.5\n4,9,2,diverged,1,0.5,0.5\n"));
