@@ -23,7 +23,7 @@ Json to_object(const std::vector<std::pair<std::string, ConfigValue>>& configura
   return object;
 }
 
-[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+[[noreturn]] void refuse_metrics(const std::string& path, const std::string& reason) {
   throw Error(ErrorKind::kStorage,
               "cannot write metrics file '" + path + "': " + reason + "; name another with --metrics");
 }
@@ -31,7 +31,7 @@ Json to_object(const std::vector<std::pair<std::string, ConfigValue>>& configura
 int open_for_appending(const std::string& path, OpenMode mode) {
   const int truncates = mode == OpenMode::kTruncate ? O_TRUNC : 0;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncates, 0644);
-  if (file < 0) refuse(path, std::strerror(errno));
+  if (file < 0) refuse_metrics(path, std::strerror(errno));
   return file;
 }
 
@@ -104,7 +104,7 @@ EventLog::EventLog(const std::string& path, OpenMode mode, LostFile lost)
 
 void EventLog::start(const StartEvent& event) {
   const std::string reason = file_.append(to_json(event) + '\n');
-  if (!reason.empty()) refuse(path_, reason);
+  if (!reason.empty()) refuse_metrics(path_, reason);
 }
 
 void EventLog::write(const std::string& json) {

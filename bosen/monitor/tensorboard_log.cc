@@ -72,7 +72,7 @@ std::string record_of(const std::string& event) {
   return record;
 }
 
-[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+[[noreturn]] void refuse_tensorboard(const std::string& path, const std::string& reason) {
   throw Error(ErrorKind::kStorage,
               "cannot write '" + path + "': " + reason + "; name another folder with --tensorboard");
 }
@@ -85,7 +85,7 @@ TensorboardLog::TensorboardLog(const std::string& folder, const std::string& hos
       path_(folder + "/events.out.tfevents." + std::to_string(static_cast<std::int64_t>(epoch_s)) + "." + host) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) refuse(folder, error.message());
+  if (error) refuse_tensorboard(folder, error.message());
   // Two runs may begin in the same second, and all simulated ones do.
   const std::string first = path_;
   const auto try_open = [this] { return ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); };
@@ -94,12 +94,12 @@ TensorboardLog::TensorboardLog(const std::string& folder, const std::string& hos
     path_ = first + '.' + std::to_string(number);
     file = try_open();
   }
-  if (file < 0) refuse(path_, std::strerror(errno));
+  if (file < 0) refuse_tensorboard(path_, std::strerror(errno));
   file_.emplace(file);
   std::string event = event_at(epoch_s);
   put_bytes(event, kEventFileVersion, "brain.Event:2");
   const std::string reason = file_->append(record_of(event));
-  if (!reason.empty()) refuse(path_, reason);
+  if (!reason.empty()) refuse_tensorboard(path_, reason);
 }
 
 void TensorboardLog::scalars(std::int64_t step, double time_s,

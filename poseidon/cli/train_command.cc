@@ -98,9 +98,9 @@ bool write_layers(const TrainingResult& result, const std::string& path) {
 
 std::string next_step(const TrainingResult& result, const bosen::Options& options, const TrainSettings& settings) {
   if (!result.snapshot.empty()) {
-    const std::string data = settings.data.empty() ? "" : " --data " + settings.data;
-    return fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, result.net, result.snapshot,
-                       data);
+    const std::string data = settings.data.empty() ? "" : " --data " + bosen::shell_word(settings.data);
+    return fmt::format("{}: next, test them: poseidon test {} --weights {}{}\n", kName, bosen::shell_word(result.net),
+                       bosen::shell_word(result.snapshot), data);
   }
   if (result.keeps_last && !options.output.empty()) return "";  // nothing was left to train
   const char* const how = result.keeps_last ? "add --output results" : "set snapshot_after_train in the solver's file";

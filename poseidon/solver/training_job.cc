@@ -8,6 +8,7 @@
 
 #include "bosen/error.h"
 #include "bosen/say.h"
+#include "bosen/shell.h"
 #include "poseidon/net_description.h"
 #include "poseidon/solver/durable_file.h"
 
@@ -124,9 +125,9 @@ void TrainingJob::check_snapshots() const {
   // Whoever names the folder gets the newest snapshot, which would be the other run's; and its metrics would be gone.
   if (!snapshot && (writes || !cluster.options().output.empty())) {
     refuse(bosen::ErrorKind::kUsage,
-           fmt::format("{0} has an earlier run's snapshots, up to iter_{1}: go on from them with --resume {0}, name "
+           fmt::format("{} has an earlier run's snapshots, up to iter_{}: go on from them with --resume {}, name "
                        "another folder with --output, or remove this one",
-                       snapshots, *newest));
+                       snapshots, *newest, bosen::shell_word(snapshots)));
   }
   if (!snapshot || *newest <= snapshot->state.iteration || !snapshot->passed_over.empty()) return;
   bosen::say(fmt::format(
