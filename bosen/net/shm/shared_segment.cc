@@ -182,11 +182,11 @@ std::vector<SharedSegment::Place> SharedSegment::choose_to_empty(std::size_t byt
 
 // Gives their pages to the system.
 void SharedSegment::empty(const std::vector<Place>& places) {
-  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   for (const Place& place : places) {
     // Whole pages only; neighbours have the others.
-    const std::uint64_t begin = (place.offset + page - 1) / page * page;
-    const std::uint64_t end = (place.offset + place.bytes) / page * page;
+    const std::uint64_t begin = (place.offset + kPage - 1) / kPage * kPage;
+    const std::uint64_t end = (place.offset + place.bytes) / kPage * kPage;
     if (begin < end) {
       ::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(kBlocksOffset + begin),
                   static_cast<off_t>(end - begin));
