@@ -1,6 +1,6 @@
 #pragma once
 
-// What lies where in a process's shared memory: a page of control, what has been given back, then the blocks.
+// What lies where in a process's shared memory: the control part, then the blocks.
 
 #include <array>
 #include <atomic>
