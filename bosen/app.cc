@@ -163,6 +163,18 @@ std::map<WorkerId, double> parse_stragglers(const std::string& text) {
   return stragglers;
 }
 
+void add_checkpoint_options(OptionReader& reader, Options& options) {
+  const char* const heading = "Checkpoints";
+  reader.add(heading, {"checkpoint-every",
+                       &options.checkpoint_every,
+                       "clocks between checkpoints, kept in --output's folder; 0: none",
+                       {.minimum = 0, .maximum = kClocksMax}});
+  reader.add(heading, {"resume",
+                       &options.resume,
+                       "go on from the newest checkpoint in this folder, or from this one",
+                       {.value_name = "DIR"}});
+}
+
 void add_common_options(OptionReader& reader, Options& options) {
   add_job_options(reader, "Job", options);
   add_output_options(reader, "Results", options);
@@ -232,6 +244,11 @@ App& App::check(std::function<void(const Options&)> check) {
   return *this;
 }
 
+App& App::makes_checkpoints() {
+  makes_checkpoints_ = true;
+  return *this;
+}
+
 App& App::updater(const std::string& name, UpdaterFactory<float> factory) {
   float_updaters_[name] = std::move(factory);
   return *this;
@@ -267,6 +284,7 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   OptionReader reader(name_, description_);
   for (const AppOption& option : options_) reader.add(name_, option);
   internal::add_common_options(reader, options);
+  if (makes_checkpoints_) internal::add_checkpoint_options(reader, options);
   switch (reader.read(argc, argv)) {
     case OptionReader::Request::kHelp:
       fmt::print("{}", reader.help());
@@ -290,6 +308,9 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
     configuration_ = reader.values();
     return internal::simulate_job(*this, options, simulation, body);
   }
+  if (options.checkpoint_every > 0 && options.output.empty()) {
+    throw Error(ErrorKind::kUsage, "--checkpoint-every needs --output DIR, the folder for checkpoints");
+  }
   const int servers_asked = options.servers;
   const launch::Placement placement =
       internal::place(launch::detect_placement(launch::process_environment()), options, reader.given("timeout"));
@@ -306,7 +327,8 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   const bool has_workers = placement.rank < placement.size - placement.servers;
   if (check_ && has_workers) check_(options);
   // On every host, as they may share no disk: each process writes its own events there.
-  if (has_workers && !options.output.empty()) internal::prepare_output(options.output);
+  const bool writes = has_workers || options.checkpoint_every > 0;
+  if (writes && !options.output.empty()) internal::prepare_output(options.output);
   configuration_ = reader.values();
   return internal::run_job(*this, options, placement, body);
 }

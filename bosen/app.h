@@ -43,6 +43,9 @@ class App {
   /// It throws Error.
   App& check(std::function<void(const Options&)> check);
 
+  /// The app's workers call Worker::checkpoint where it is due: adds --checkpoint-every and --resume.
+  App& makes_checkpoints();
+
   /// Changes the defaults of the common flags, before run().
   Options& defaults() { return defaults_; }
 
@@ -69,6 +72,7 @@ class App {
   std::string name_;
   std::string description_;
   Options defaults_;
+  bool makes_checkpoints_ = false;
   std::vector<AppOption> options_;
   std::function<void(const Options&)> check_;
   std::map<std::string, UpdaterFactory<float>> float_updaters_;

@@ -32,6 +32,9 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
 /// Workers and the factors by which they are slowed, from "WORKER:FACTOR,WORKER:FACTOR". Throws Error(kUsage).
 std::map<WorkerId, double> parse_stragglers(const std::string& text);
 
+/// Declares the flags of apps that make checkpoints.
+void add_checkpoint_options(OptionReader& reader, Options& options);
+
 /// Declares the flags that every app shares; they go to `options`, which has to live as long as the reader.
 void add_common_options(OptionReader& reader, Options& options);
 

@@ -41,6 +41,7 @@ void check_stragglers(const Options& options, int workers) {
 
 runtime::ProcessSpec process_spec(const App& app, const Options& options) {
   runtime::ProcessSpec spec;
+  spec.program = app.name();
   spec.options = options;
   for (const auto& [name, factory] : app.float_updaters()) spec.updaters.add(name, factory);
   for (const auto& [name, factory] : app.double_updaters()) spec.updaters.add(name, factory);
@@ -66,7 +67,7 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
       Cluster cluster(process, report);
       body(cluster);
     }
-    if (is_first) report.ended(process.job_statistics());
+    if (is_first) report.ended(process);
     process.leave();
   } catch (const std::exception& error) {
     platform.end_begins();

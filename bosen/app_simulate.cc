@@ -36,6 +36,9 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
   if (!options.monitor.empty()) {
     throw Error(ErrorKind::kUsage, "--monitor: a simulated job has nothing to watch live; leave it out");
   }
+  if (options.checkpoint_every > 0 || !options.resume.empty()) {
+    throw Error(ErrorKind::kUsage, "--checkpoint-every, --resume: a simulated job has no checkpoints; leave them out");
+  }
   sim::SimSpec spec = sim::read_sim_spec(spec_file);
   spec.workers = options.workers;
   spec.shards = options.shards;

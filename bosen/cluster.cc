@@ -34,6 +34,8 @@ int Cluster::local_workers() const { return process_->local_workers(); }
 
 int Cluster::shards() const { return process_->members().shards(); }
 
+Clock Cluster::first_clock() const { return process_->first_clock(); }
+
 bool Cluster::is_simulated() const { return process_->platform().is_simulated(); }
 
 template <class T>
@@ -79,7 +81,14 @@ void Cluster::report(Clock clock, const std::vector<std::pair<std::string, doubl
   process_->measured(clock, should_grow(name) ? -value : value);
 }
 
-void Cluster::expect_clocks(Clock clocks, Clock first) { report_->expect_clocks(clocks, first); }
+void Cluster::expect_clocks(Clock clocks, Clock first) {
+  if (first_clock() > 0 && clocks <= first_clock()) {
+    throw Error(ErrorKind::kUsage, "--resume: the checkpoint is of clock " + std::to_string(first_clock()) +
+                                       ", and the job ends at clock " + std::to_string(clocks) +
+                                       ": have it run longer, or go on from an earlier checkpoint");
+  }
+  report_->expect_clocks(clocks, first);
+}
 
 template Table<float> Cluster::create_table(const std::string&, const TableOptions&);
 template Table<double> Cluster::create_table(const std::string&, const TableOptions&);

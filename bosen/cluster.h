@@ -37,6 +37,9 @@ class Cluster {
   /// Shards of the whole job, over which rows are spread: every so many consecutive row ids have one on each.
   [[nodiscard]] int shards() const;
 
+  /// The clock with which workers begin: 0, or that of the checkpoint that the job goes on from.
+  [[nodiscard]] Clock first_clock() const;
+
   /// Whether bosen sim has started the job: its hosts and times are simulated.
   [[nodiscard]] bool is_simulated() const;
 

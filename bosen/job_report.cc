@@ -53,6 +53,10 @@ void JobReport::started(const runtime::Process& process, const App& app) {
                   .workers = process.members().worker_count(),
                   .host = process.host(),
                   .configuration = app.configuration()};
+  if (process.first_clock() == 0) return;
+  if (progress_) say(fmt::format("{}: goes on from the checkpoint of clock {}\n", program_, process.first_clock()));
+  const std::lock_guard lock(mutex_);
+  resumed_at_ = process.first_clock();
 }
 
 void JobReport::begin() {
@@ -96,7 +100,7 @@ void JobReport::describe(monitor::ProcessStatus& status) {
 
 bool JobReport::goes_on() {
   const std::lock_guard lock(mutex_);
-  return first_clock_ > 0;
+  return first_clock_ + resumed_at_ > 0;
 }
 
 Clock JobReport::expected_clocks() {
@@ -144,7 +148,8 @@ void JobReport::show(Clock clock) {
   if (progress_) progress_->update(now_s(), {.clock = clock_, .clocks = clocks_, .measures = measures_});
 }
 
-void JobReport::ended(const runtime::JobStatistics& job) {
+void JobReport::ended(runtime::Process& process) {
+  const runtime::JobStatistics& job = process.job_statistics();
   begin();
   monitor::EndEvent end;
   end.wall_s = now_s();
@@ -164,10 +169,11 @@ void JobReport::ended(const runtime::JobStatistics& job) {
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
   if (log_) log_->end(end);
-  const Clock last = first_clock_ + end.clocks;
+  const Clock last = first_clock_ + resumed_at_ + end.clocks;
   if (progress_) progress_->finish(end.wall_s, {.clock = last, .clocks = last, .measures = measures_});
   print_summary(end);
   print_files();
+  print_checkpoints(process);
 }
 
 void JobReport::print_summary(const monitor::EndEvent& end) const {
@@ -195,6 +201,16 @@ void JobReport::print_files() const {
   };
   if (log_) tell(*log_, "metrics");
   if (tensorboard_) tell(*tensorboard_, "for TensorBoard");
+}
+
+void JobReport::print_checkpoints(runtime::Process& process) const {
+  if (!progress_ || process.checkpoint_writer() == nullptr) return;
+  const Clock last = process.checkpoint_writer()->last_written();
+  const Clock every = options_.checkpoint_every;
+  say(last > 0 ? fmt::format("{0}: wrote {1}/checkpoints (the last of clock {2}; --resume {1} goes on from it)\n",
+                             program_, options_.output, last)
+               : fmt::format("{}: made no checkpoint: the job ended before clock {}\n", program_,
+                             (process.first_clock() / every + 1) * every));
 }
 
 void JobReport::warn(const std::string& text) {

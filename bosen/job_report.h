@@ -53,7 +53,7 @@ class JobReport {
   [[nodiscard]] Clock expected_clocks();
 
   /// All workers of the job have ended; rank 0 alone calls it.
-  void ended(const runtime::JobStatistics& job);
+  void ended(runtime::Process& process);
 
  private:
   [[nodiscard]] double now_s() const;
@@ -63,6 +63,7 @@ class JobReport {
   void show(Clock clock);
   void print_summary(const monitor::EndEvent& end) const;
   void print_files() const;
+  void print_checkpoints(runtime::Process& process) const;
   /// A line between those of progress. Any thread.
   void warn(const std::string& text);
 
@@ -88,7 +89,8 @@ class JobReport {
   std::uint64_t bytes_received_ = 0;
   Clock clock_ = 0;
   Clock clocks_ = 0;       ///< at which the job ends; 0: not known
-  Clock first_clock_ = 0;  ///< of an earlier run, which this one continues
+  Clock first_clock_ = 0;  ///< of an earlier run, which this one continues, where its workers begin at 0
+  Clock resumed_at_ = 0;   ///< their clock when they begin
   Measures measures_;
   std::int64_t evaluations_before_ = 0;  ///< how many there were before those in evaluations_
   std::deque<monitor::Evaluation> evaluations_;

@@ -16,4 +16,12 @@ void Worker::advance() { context_->advance(); }
 
 void Worker::barrier() { context_->barrier(); }
 
+bool Worker::checkpoint_due() const { return context_->checkpoint_due(); }
+
+void Worker::checkpoint() { context_->checkpoint(); }
+
+bool Worker::keep_bytes(const std::string& name, std::span<std::byte> memory, Keep rule) {
+  return context_->keep(name, memory, rule == Keep::kAlways);
+}
+
 }  // namespace bosen

@@ -2,6 +2,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
 
 #include "bosen/base/types.h"
 
@@ -37,9 +40,43 @@ class Worker {
   /// that were advanced before (under `bsp`, as far as its exactness allows).
   void barrier();
 
+  /// Whether it is time for a checkpoint: --checkpoint-every says each how many clocks. The same for all workers at the
+  /// same clock.
+  [[nodiscard]] bool checkpoint_due() const;
+  /// Saves the job: all tables, and what workers keep, as they are when every worker of the job has called it, between
+  /// an advance() and the next clock's first inc. A barrier; the files are written while workers go on. A job that
+  /// is given the checkpoint with --resume has its workers begin with its clock(), and they should go on as after this
+  /// call:
+  ///
+  ///     while (worker.clock() < clocks) {
+  ///       if (worker.checkpoint_due()) worker.checkpoint();
+  ///       ...
+  ///       worker.advance();
+  ///     }
+  ///
+  /// Messages on channels are in no checkpoint: receive before what was sent before. Only in apps that say
+  /// App::makes_checkpoints().
+  void checkpoint();
+
+  /// Has checkpoints hold memory of the worker's own, which stays in place until the worker ends. Where the job goes on
+  /// from one, fills it and returns true. Throws Error(kUsage) where that was made by another number of workers, but
+  /// with kIfPossible returns false then.
+  enum class Keep { kAlways, kIfPossible };
+  template <class T, std::size_t Extent>
+  bool keep(const std::string& name, std::span<T, Extent> values, Keep rule = Keep::kAlways) {
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>, "of a vector, keep a span");
+    return keep_bytes(name, std::as_writable_bytes(values), rule);
+  }
+  template <class T>
+  bool keep(const std::string& name, T& value, Keep rule = Keep::kAlways) {
+    return keep(name, std::span<T>(&value, 1), rule);
+  }
+
   [[nodiscard]] runtime::WorkerContext& context() { return *context_; }
 
  private:
+  bool keep_bytes(const std::string& name, std::span<std::byte> memory, Keep rule);
+
   runtime::WorkerContext* context_;
 };
 

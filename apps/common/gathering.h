@@ -18,13 +18,15 @@
 
 namespace apps {
 
-/// `Sums` travels as bytes and has `void add(const Sums&)`. Made before run_workers; one a process.
+/// `Sums` travels as bytes and has `void add(const Sums&)`. Made before run_workers; one a process. Rounds count from
+/// `first`, where the job goes on from a checkpoint.
 template <class Sums>
 class Gathering {
  public:
-  Gathering(bosen::Cluster& cluster, const std::string& name, std::int64_t rounds)
+  Gathering(bosen::Cluster& cluster, const std::string& name, std::int64_t rounds, std::int64_t first = 0)
       : channel_(cluster.create_channel(
-            name, {.capacity = static_cast<int>(std::clamp(rounds, std::int64_t{1}, kRoundsMax))})) {}
+            name, {.capacity = static_cast<int>(std::clamp(rounds, std::int64_t{1}, kRoundsMax))})),
+        round_(first) {}
 
   /// Any worker, once a round.
   void send(bosen::Worker& worker, std::int64_t round, const Sums& sums) const {
@@ -72,7 +74,7 @@ class Gathering {
 
   bosen::Channel channel_;
   // Worker 0's alone.
-  std::int64_t round_ = 0;
+  std::int64_t round_;
   Sums total_;
   bosen::WorkerId arrived_ = 0;  ///< workers below it have their sums in total_
 };

@@ -77,6 +77,9 @@ class WorkerPart {
         slices_(cut_into_slices(corpus, worker.id(), worker.count(), settings.clocks_per_sweep, settings.topics, seed)),
         sampler_(make_sampler(settings, prior_)) {
     counts_.topics = settings.topics;
+    for (std::size_t i = 0; i < slices_.size(); ++i) {
+      worker.keep(fmt::format("tokens of slice {}", i), std::span(slices_[i].tokens));
+    }
   }
 
   /// Counts the random topics that the documents start with.
@@ -168,7 +171,7 @@ class Training {
     cluster.expect_clocks(kStartClocks + clocks_);
     tables_.words = cluster.create_table<std::int32_t>("words", {.width = settings.topics});
     tables_.totals = cluster.create_table<std::int64_t>("totals", {.width = settings.topics});
-    gathering_.emplace(cluster, "evaluations", evaluations_);
+    gathering_.emplace(cluster, "evaluations", evaluations_, evaluations_before(cluster.first_clock()));
     if (cluster.rank() == 0) {
       bosen::say(fmt::format("lda: {}, {} of {}\n", bosen::counted(corpus_.documents(), "document"),
                              bosen::counted(corpus_.words.size(), "word"),
@@ -178,9 +181,10 @@ class Training {
 
   void run(bosen::Worker& worker) {
     WorkerPart part(worker, tables_, corpus_, settings_, cluster_.options().seed);
-    part.start();
-    std::int64_t evaluation = 0;
-    for (bosen::Clock clock = 0; clock < clocks_; ++clock) {
+    if (worker.clock() == 0) part.start();
+    std::int64_t evaluation = evaluations_before(worker.clock());
+    for (bosen::Clock clock = worker.clock() - kStartClocks; clock < clocks_; ++clock) {
+      if (worker.checkpoint_due()) save(worker);
       part.sample(clock);
       const bool last = clock + 1 == clocks_;
       if (last) worker.barrier();  // the last evaluation sees the work of all
@@ -190,10 +194,7 @@ class Training {
       if (worker.id() == 0 && gathering_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
-    while (gathering_->round() < evaluations_) {
-      gathering_->wait(worker);
-      report();
-    }
+    report_until(worker, evaluations_);
     read_counts(worker);
   }
 
@@ -203,6 +204,25 @@ class Training {
   }
 
  private:
+  /// Evaluations that workers have made when they begin a clock.
+  [[nodiscard]] std::int64_t evaluations_before(bosen::Clock clock) const {
+    return settings_.evaluate_every == 0 ? 0 : std::max<bosen::Clock>(clock - kStartClocks, 0) / evaluate_every_;
+  }
+
+  /// What was found before the checkpoint is reported before it: messages are in none.
+  void save(bosen::Worker& worker) {
+    if (worker.id() == 0) report_until(worker, evaluations_before(worker.clock()));
+    worker.checkpoint();
+  }
+
+  /// Waits for all evaluations before that one.
+  void report_until(bosen::Worker& worker, std::int64_t evaluation) {
+    while (gathering_->round() < evaluation) {
+      gathering_->wait(worker);
+      report();
+    }
+  }
+
   void report() {
     const bosen::Clock clock =
         kStartClocks +
@@ -234,9 +254,10 @@ class Training {
 };
 
 void declare(bosen::App& app, Settings& settings) {
-  app.option("data", &settings.corpus.data,
-             "text file of a document a line, folder of text files, or with --vocabulary a UCI docword file",
-             {.value_name = "PATH", .required = true})
+  app.makes_checkpoints()
+      .option("data", &settings.corpus.data,
+              "text file of a document a line, folder of text files, or with --vocabulary a UCI docword file",
+              {.value_name = "PATH", .required = true})
       .option("vocabulary", &settings.corpus.vocabulary, "words of a UCI bag of words, one a line",
               {.value_name = "FILE"})
       .option("stop-words", &settings.corpus.stop_words, "words to leave out, one a line", {.value_name = "FILE"})

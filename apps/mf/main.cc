@@ -69,7 +69,9 @@ class WorkerPart {
             cut_into_slices(ratings_of_worker(ratings.train, owners, worker.id()), epoch_clocks, seed, worker.id())),
         test_(make_slice(ratings_of_worker(ratings.test, owners, worker.id()))),
         factorizer_(settings.rank, ratings.mean, settings.sgd),
-        row_(static_cast<std::size_t>(settings.rank) + 1) {}
+        row_(static_cast<std::size_t>(settings.rank) + 1) {
+    worker.keep("sums", sums_, bosen::Worker::Keep::kIfPossible);
+  }
 
   /// Sets rows to their random start: those of its own users, and every n-th item.
   void start_rows(const std::vector<int>& owners, std::size_t items) {
@@ -175,13 +177,14 @@ class Training {
     const bosen::TableOptions options{.width = settings.rank + 1};
     tables_.users = cluster.create_table<float>("users", options);
     tables_.items = cluster.create_table<float>("items", options);
-    gathering_.emplace(cluster, "epochs", epochs_);
+    gathering_.emplace(cluster, "epochs", epochs_, epochs_before(cluster.first_clock()));
   }
 
   void run(bosen::Worker& worker) {
     WorkerPart part(worker, tables_, ratings_, owners_, settings_, epoch_clocks_, seed_);
-    part.start_rows(owners_, ratings_.items());
-    for (bosen::Clock clock = 0; clock < clocks_; ++clock) {
+    if (worker.clock() == 0) part.start_rows(owners_, ratings_.items());
+    for (bosen::Clock clock = worker.clock() - kStartClocks; clock < clocks_; ++clock) {
+      if (worker.checkpoint_due()) save(worker);
       part.learn(clock);
       const bosen::Clock done = clock + 1;
       const bool last = done == clocks_;
@@ -191,10 +194,7 @@ class Training {
       if (worker.id() == 0 && gathering_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
-    while (gathering_->round() < epochs_) {
-      gathering_->wait(worker);
-      report();
-    }
+    report_until(worker, epochs_);
     users_ = read_rows(worker, tables_.users, ratings_.users());
     items_ = read_rows(worker, tables_.items, ratings_.items());
   }
@@ -212,6 +212,25 @@ class Training {
   }
 
  private:
+  /// Epochs that workers have finished when they begin a clock.
+  [[nodiscard]] std::int64_t epochs_before(bosen::Clock clock) const {
+    return std::max<bosen::Clock>(clock - kStartClocks, 0) / epoch_clocks_;
+  }
+
+  /// What was found before the checkpoint is reported before it: messages are in none.
+  void save(bosen::Worker& worker) {
+    if (worker.id() == 0) report_until(worker, epochs_before(worker.clock()));
+    worker.checkpoint();
+  }
+
+  /// Waits for the sums of all epochs before that one.
+  void report_until(bosen::Worker& worker, std::int64_t epoch) {
+    while (gathering_->round() < epoch) {
+      gathering_->wait(worker);
+      report();
+    }
+  }
+
   static Ratings read(const Settings& settings, std::uint64_t seed) {
     if (settings.generate) return generate_ratings(*settings.generate, settings.test_every, seed);
     return read_ratings(settings.data, settings.test_every);
@@ -284,8 +303,9 @@ void check(const Settings& settings) {
 }
 
 void declare(bosen::App& app, Settings& settings) {
-  app.option("data", &settings.data, "file of lines USER ITEM RATING, separated by tabs, commas or blanks",
-             {.value_name = "FILE"})
+  app.makes_checkpoints()
+      .option("data", &settings.data, "file of lines USER ITEM RATING, separated by tabs, commas or blanks",
+              {.value_name = "FILE"})
       .option("generate", [&settings](const std::string& text) { settings.generate = parse_generator(text); },
               "make ratings up instead", {.value_name = "ROWS,COLS,RANK,NNZ", .list = true})
       .option("test-every", &settings.test_every, "test with ratings i, from 0, with i % K == K - 1; 0: none",

@@ -38,9 +38,7 @@ Learner::Learner(const Examples& train, std::vector<float> means, WorkerPlace pl
 void Learner::begin_epoch(std::int64_t epoch) {
   bosen::Random(options_.seed, static_cast<std::uint64_t>(place_.worker), static_cast<std::uint64_t>(epoch))
       .shuffle(std::span(order_));
-  rate_ = options_.learning_rate * std::pow(options_.decay, static_cast<double>(epoch));
-  loss_ = 0;
-  seen_ = 0;
+  epoch_ = {.rate = options_.learning_rate * std::pow(options_.decay, static_cast<double>(epoch))};
 }
 
 void Learner::learn(std::int64_t clock, std::span<const std::span<const float>> weights) {
@@ -51,11 +49,11 @@ void Learner::learn(std::int64_t clock, std::span<const std::span<const float>> 
   const std::size_t end = order_.size() * (slice + 1) / slices;
 
   model_.load(weights);
-  loss_ += model_.differentiate(train_, std::span(order_).subspan(first, end - first));
-  seen_ += end - first;
+  epoch_.loss += model_.differentiate(train_, std::span(order_).subspan(first, end - first));
+  epoch_.seen += end - first;
 
   const auto scale = static_cast<float>(1.0 / static_cast<double>(end - first));
-  const auto step = static_cast<float>(rate_ / place_.workers);
+  const auto step = static_cast<float>(epoch_.rate / place_.workers);
   const std::size_t width = model_.row_width();
   for (int k = 0; k < classes(); ++k) {
     const auto row = std::span(updates_).subspan(static_cast<std::size_t>(k) * width, width);

@@ -50,13 +50,27 @@ class Learner {
   /// What the worker adds to a row after learn().
   [[nodiscard]] std::span<const float> update(int class_) const;
 
+  /// Calls visit(name, memory) for all that learning depends on beside weights, from clock to clock.
+  template <class Visit>
+  void each_memory(const Visit& visit) {
+    visit("order", std::span(order_));
+    visit("squares", std::span(squares_));
+    visit("epoch", std::span(&epoch_, 1));
+  }
+
   /// Mean loss of this worker's examples in the epoch so far.
-  [[nodiscard]] double epoch_loss() const { return loss_ / static_cast<double>(seen_); }
+  [[nodiscard]] double epoch_loss() const { return epoch_.loss / static_cast<double>(epoch_.seen); }
 
   /// The model as learn() or a test loaded it last.
   [[nodiscard]] Softmax& model() { return model_; }
 
  private:
+  struct Epoch {
+    double rate = 0;
+    double loss = 0;         ///< summed over the epoch so far
+    std::uint64_t seen = 0;  ///< examples of the epoch so far
+  };
+
   void begin_epoch(std::int64_t epoch);
 
   const LearnerOptions options_;
@@ -67,9 +81,7 @@ class Learner {
   std::vector<std::uint32_t> order_;  ///< the worker's examples as this epoch takes them
   std::vector<float> updates_;        ///< row after row
   std::vector<float> squares_;        ///< sums of squared gradients, row after row
-  double rate_ = 0;                   ///< of this epoch
-  double loss_ = 0;                   ///< summed over the epoch so far
-  std::size_t seen_ = 0;              ///< examples of the epoch so far
+  Epoch epoch_;
 };
 
 }  // namespace mlr

@@ -85,7 +85,9 @@ class Training {
 
   void learn(bosen::Worker& worker) {
     Learner learner(data_.train, means_, {worker.id(), worker.count()}, settings_.learner);
+    learner.each_memory([&](const char* name, auto memory) { worker.keep(name, memory); });
     while (worker.clock() < clocks_) {
+      if (worker.checkpoint_due()) worker.checkpoint();
       const Views views = weights_.get(worker, classes_);
       learner.learn(worker.clock(), std::vector<std::span<const float>>(views.begin(), views.end()));
       for (int k = 0; k < learner.classes(); ++k) weights_.inc(worker, k, learner.update(k));
@@ -128,9 +130,10 @@ class Training {
 };
 
 void declare(bosen::App& app, Settings& settings) {
-  app.option("data", &settings.data.data,
-             "folder of IDX files, such as /usr/share/datasets/fashion-mnist, or a file in libsvm's format",
-             {.value_name = "PATH", .required = true})
+  app.makes_checkpoints()
+      .option("data", &settings.data.data,
+              "folder of IDX files, such as /usr/share/datasets/fashion-mnist, or a file in libsvm's format",
+              {.value_name = "PATH", .required = true})
       .option("test", &settings.data.test, "file to test with, where --data is a file", {.value_name = "FILE"})
       .option("classes", &settings.data.classes, "number of classes; 0: 10 in a folder, found in a file",
               {.minimum = 0, .maximum = 65'536})

@@ -40,6 +40,8 @@ struct Options {
   std::string output;                            ///< folder for results; empty: none
   std::string metrics;                           ///< file for metrics, a JSON object a line; empty: none
   std::string tensorboard;                       ///< folder for an event file that TensorBoard reads; empty: none
+  Clock checkpoint_every = 0;                    ///< clocks between checkpoints, which lie in output; 0: none are made
+  std::string resume;                            ///< folder with checkpoints to go on from; empty: from the start
   std::string monitor;                           ///< where rank 0 shows the job over HTTP; empty: nowhere
   std::map<WorkerId, double> stragglers;         ///< worker -> factor by which its computing time is stretched
   int threads = 1;                               ///< threads that a worker's numeric library may use

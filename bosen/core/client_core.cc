@@ -2,14 +2,15 @@
 
 namespace bosen::core {
 
-ClientCore::ClientCore(const Membership& members, BufferPool& pool)
+ClientCore::ClientCore(const Membership& members, BufferPool& pool, Clock first)
     : members_(members),
+      first_(first),
       pool_(pool),
       reclaimer_(static_cast<std::size_t>(members.workers[static_cast<std::size_t>(members.rank)])) {}
 
 ClientTable& ClientCore::create_table(const wire::TableSpec& spec, std::int64_t cache_rows, Outbox& outbox) {
   const auto id = static_cast<TableId>(tables_.size());
-  tables_.push_back(std::make_unique<ClientTable>(id, spec, cache_rows, members_, pool_, reclaimer_));
+  tables_.push_back(std::make_unique<ClientTable>(id, spec, cache_rows, first_, members_, pool_, reclaimer_));
   table_creations_.push_back({.confirmations_due = members_.shards(), .problem = {}});
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
     outbox.send(NodeId::shard(shard), wire::CreateTable{id, spec});
@@ -77,10 +78,10 @@ void ClientCore::quiesce(int local_worker) {
   reclaimer_.quiesce(static_cast<std::size_t>(local_worker));
 }
 
-std::uint64_t ClientCore::arrive_at_barrier(Outbox& outbox) {
+std::uint64_t ClientCore::arrive_at_barrier(Outbox& outbox, Clock checkpoint) {
   const std::uint64_t barrier = ++barriers_arrived_;
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
-    outbox.send_fence(NodeId::shard(shard), wire::BarrierArrive{barrier});
+    outbox.send_fence(NodeId::shard(shard), wire::BarrierArrive{barrier, checkpoint});
   }
   return barrier;
 }

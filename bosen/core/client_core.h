@@ -22,7 +22,8 @@ namespace bosen::core {
 
 class ClientCore {
  public:
-  ClientCore(const Membership& members, BufferPool& pool);
+  /// Workers begin with clock `first`.
+  ClientCore(const Membership& members, BufferPool& pool, Clock first = 0);
 
   /// Makes a table and tells the shards; usable once `created` says so. The reference stays valid.
   ClientTable& create_table(const wire::TableSpec& spec, std::int64_t cache_rows, Outbox& outbox);
@@ -44,8 +45,9 @@ class ClientCore {
   /// Handles a message of a shard or of another process.
   void step(Envelope envelope, Outbox& outbox);
 
-  /// All local workers have arrived at the next barrier; returns its number.
-  std::uint64_t arrive_at_barrier(Outbox& outbox);
+  /// All local workers have arrived at the next barrier, where they make a checkpoint of that clock (0: none); returns
+  /// the barrier's number.
+  std::uint64_t arrive_at_barrier(Outbox& outbox, Clock checkpoint = 0);
   /// Barriers that all workers of the job have passed.
   [[nodiscard]] std::uint64_t barriers_passed() const { return barriers_passed_; }
 
@@ -62,6 +64,7 @@ class ClientCore {
   void on_barrier_release(const wire::BarrierRelease& release);
 
   const Membership& members_;
+  const Clock first_;
   BufferPool& pool_;
   Reclaimer reclaimer_;
   std::vector<std::unique_ptr<ClientTable>> tables_;

@@ -9,8 +9,8 @@ namespace bosen::core {
 
 using wire::RowBlockView;
 
-ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, const Membership& members,
-                         BufferPool& pool, Reclaimer& reclaimer)
+ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, Clock first,
+                         const Membership& members, BufferPool& pool, Reclaimer& reclaimer)
     : id_(id),
       spec_(spec),
       model_(consistency_model(spec.consistency, spec.staleness)),
@@ -26,7 +26,8 @@ ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t c
   const int workers = members.workers[static_cast<std::size_t>(members.rank)];
   for (int worker = 0; worker < workers; ++worker) {
     parts_.push_back(std::make_unique<WorkerPart>(pool, spec.shape, members.shards()));
-    parts_.back()->needed = model_.needed(0);
+    parts_.back()->clock = first;
+    parts_.back()->needed = model_.needed(first);
   }
 }
 

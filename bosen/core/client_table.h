@@ -78,7 +78,8 @@ class ClientTable {
     std::int64_t misses = 0;
   };
 
-  ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, const Membership& members,
+  /// Workers begin with clock `first`.
+  ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t cache_rows, Clock first, const Membership& members,
               BufferPool& pool, Reclaimer& reclaimer);
 
   [[nodiscard]] TableId id() const { return id_; }

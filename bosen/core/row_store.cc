@@ -67,6 +67,30 @@ void RowStore::apply(const BufferRef& block, Clock timestamp) {
   builder_.take();  // seals; the store's own references keep what is current
 }
 
+void RowStore::restore(const BufferRef& block) {
+  const RowBlockView view(shape_, *block);
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    place(rows_[find_or_add(view.id(i))], block->data + view.offset(i), block.get());
+  }
+}
+
+void RowStore::restore_history(const wire::RowHistory& history, std::span<const std::byte> updater_state) {
+  StoredRow& restored = row(history.row);
+  restored.steps = history.steps;
+  restored.last_timestamp = history.last_timestamp;
+  restored.updater_state = make_updater_state();
+  std::copy(updater_state.begin(), updater_state.end(), restored.updater_state.get());
+}
+
+std::size_t RowStore::updater_state_bytes() const {
+  return updater_ ? updater_->state_bytes(static_cast<std::size_t>(shape_.width)) : 0;
+}
+
+// One byte more, so that rows of updaters without state have some too: it tells that they were updated.
+std::unique_ptr<std::byte[]> RowStore::make_updater_state() const {
+  return std::make_unique<std::byte[]>(updater_state_bytes() + 1);
+}
+
 void RowStore::apply_dense(const BufferRef& block) {
   const RowBlockView view(shape_, *block);
   const auto width = static_cast<std::size_t>(shape_.width);
@@ -95,7 +119,7 @@ void RowStore::apply_updater(const BufferRef& block, Clock timestamp) {
   for (std::size_t i = 0; i < view.size(); ++i) {
     const std::uint32_t number = find_or_add(view.id(i));
     StoredRow& row = rows_[number];
-    if (!row.updater_state) row.updater_state = std::make_unique<std::byte[]>(updater_->state_bytes(width) + 1);
+    if (!row.updater_state) row.updater_state = make_updater_state();
     const bool first_of_clock = std::exchange(row.last_timestamp, timestamp) != timestamp;
     updater_->apply(writable(row), block->data + view.offset(i), row.updater_state.get(), width, row.steps++,
                     first_of_clock);

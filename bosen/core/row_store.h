@@ -23,6 +23,7 @@
 #include "bosen/core/subscribers.h"
 #include "bosen/core/updaters/row_updater.h"
 #include "bosen/wire/row_block.h"
+#include "bosen/wire/shard_snapshot.h"
 
 namespace bosen::core {
 
@@ -60,6 +61,18 @@ class RowStore {
   /// Throws Error(kUsage) where a sparse row grows beyond limits::kRowBytesMax; the store is of no use then.
   void apply(const BufferRef& block, Clock timestamp);
 
+  /// Makes a block's rows current, which are not here yet.
+  void restore(const BufferRef& block);
+  void restore_history(const wire::RowHistory& history, std::span<const std::byte> updater_state);
+  /// Bytes that the updater keeps of a row.
+  [[nodiscard]] std::size_t updater_state_bytes() const;
+
+  /// Calls visit(row) for every row.
+  template <class Visit>
+  void each(const Visit& visit) {
+    for (std::uint32_t i = 0; i < rows_.size(); ++i) visit(rows_[i]);
+  }
+
   /// A row of zeros (dense) or without elements (sparse) to answer reads of rows that were never written.
   [[nodiscard]] const BufferRef& zero_block() const { return zero_block_; }
 
@@ -94,6 +107,7 @@ class RowStore {
   bool add_in_place_sparse(StoredRow& row, const std::byte* update);
   std::byte* merge_sparse(const StoredRow& row, const std::byte* update);
   std::byte* writable(StoredRow& row);
+  [[nodiscard]] std::unique_ptr<std::byte[]> make_updater_state() const;
   void place(StoredRow& row, std::byte* data, Buffer* block);
   void note_if_thin(Buffer& block);
   void compact();

@@ -41,10 +41,10 @@ std::string problem_of_other(Rank client, const wire::TableSpec& made, const wir
 }  // namespace
 
 ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& members, BufferPool& pool,
-                          std::unique_ptr<RowUpdater> updater)
+                          std::unique_ptr<RowUpdater> updater, Clock first)
     : spec(table_spec),
       model(consistency_model(table_spec.consistency, table_spec.staleness)),
-      clocks(static_cast<std::size_t>(members.worker_count())),
+      clocks(static_cast<std::size_t>(members.worker_count()), first),
       store(pool, table_spec.shape, std::move(updater)),
       readers(static_cast<std::size_t>(members.clients())),
       held(model.exact ? clocks.size() : 0) {
@@ -53,12 +53,14 @@ ServerShard::Table::Table(const wire::TableSpec& table_spec, const Membership& m
   store.keep_log(model.push != PushRule::kNever || local_client);
 }
 
-ServerShard::ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool)
+ServerShard::ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool,
+                         wire::ShardSnapshot start)
     : members_(members),
       updaters_(updaters),
       pool_(pool),
       clients_(static_cast<std::size_t>(members.clients())),
-      making_(static_cast<std::size_t>(members.clients())) {}
+      making_(static_cast<std::size_t>(members.clients())),
+      start_(std::move(start)) {}
 
 void ServerShard::step(Envelope envelope, Outbox& outbox) {
   if (envelope.from.is_shard() || envelope.from.rank() >= members_.clients()) {
@@ -75,7 +77,7 @@ void ServerShard::step(Envelope envelope, Outbox& outbox) {
     void operator()(Update& message) { shard.on_update(client, message, outbox); }
     void operator()(wire::ReadRequest& message) { shard.on_read(client, message, outbox); }
     void operator()(wire::Unsubscribe& message) { shard.on_unsubscribe(client, message); }
-    void operator()(wire::BarrierArrive& message) { shard.on_barrier(message, outbox); }
+    void operator()(wire::BarrierArrive& message) { shard.on_barrier(client, message, outbox); }
     void operator()(wire::TableCreated&) { ++shard.rejected_; }
     void operator()(Rows&) { ++shard.rejected_; }
     void operator()(wire::BarrierRelease&) { ++shard.rejected_; }
@@ -116,14 +118,15 @@ void ServerShard::on_create(Rank client, const wire::CreateTable& create, Outbox
 std::string ServerShard::make_table(const wire::CreateTable& create) {
   const wire::TableSpec& spec = create.spec;
   std::string problem = updaters_.problem(spec.updater, spec.shape.element, spec.shape.kind, spec.consistency);
+  if (problem.empty()) problem = problem_of_restored(spec);
   if (!problem.empty()) return problem;
   try {
     tables_[create.table] = std::make_unique<Table>(
-        spec, members_, pool_, updaters_.make(spec.updater, spec.shape.element, members_.worker_count()));
+        spec, members_, pool_, updaters_.make(spec.updater, spec.shape.element, members_.worker_count()), start_.clock);
   } catch (const std::exception& error) {  // of the app's factory
     return "updater '" + spec.updater.name + "' can't be made: " + error.what();
   }
-  return {};
+  return restore(*tables_[create.table]);
 }
 
 void ServerShard::on_create(Rank client, const wire::CreateChannel& create, Outbox& outbox) {
@@ -417,14 +420,6 @@ void ServerShard::on_unsubscribe(Rank client, const wire::Unsubscribe& unsubscri
     if (table->store.row(row).subscribers.erase(client)) --reader.subscriptions;
   }
   trim_log(*table);
-}
-
-void ServerShard::on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox) {
-  if (++barriers_[arrive.barrier] < static_cast<std::size_t>(members_.clients())) return;
-  barriers_.erase(arrive.barrier);
-  for (Rank rank = 0; rank < members_.clients(); ++rank) {
-    outbox.send_fence(NodeId::client(rank), wire::BarrierRelease{arrive.barrier});
-  }
 }
 
 std::size_t ServerShard::parked() const {

@@ -10,7 +10,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bosen/core/consistency_model.h"
@@ -18,12 +20,16 @@
 #include "bosen/core/outbox.h"
 #include "bosen/core/row_store.h"
 #include "bosen/core/vector_clock.h"
+#include "bosen/wire/shard_snapshot.h"
 
 namespace bosen::core {
 
 class ServerShard {
  public:
-  ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool);
+  /// A job that goes on from a checkpoint gives what the shard holds at its start: the clock of all workers, and
+  /// tables, which are then the only ones that can be made.
+  ServerShard(const Membership& members, const UpdaterCatalog& updaters, BufferPool& pool,
+              wire::ShardSnapshot start = {});
 
   /// Handles a message of a client. What makes no sense (an unknown table, a row twice closed) is counted and ignored.
   void step(Envelope envelope, Outbox& outbox);
@@ -33,6 +39,10 @@ class ServerShard {
   void set_room(Rank client, bool has_room, Outbox& outbox);
   /// Whether pushes to the client wait for room.
   [[nodiscard]] bool holds_back(Rank client) const { return clients_[static_cast<std::size_t>(client)].holds_back; }
+
+  /// What a checkpoint holds of this shard, after the step that completed its barrier. Until that is dropped, updates
+  /// make new versions instead of changing rows in place.
+  [[nodiscard]] std::optional<wire::ShardSnapshot> take_snapshot() { return std::exchange(snapshot_, std::nullopt); }
 
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
   /// Messages with updates, and messages that ask for rows, that it has handled.
@@ -73,7 +83,7 @@ class ServerShard {
   };
   struct Table {
     Table(const wire::TableSpec& table_spec, const Membership& members, BufferPool& pool,
-          std::unique_ptr<RowUpdater> updater);
+          std::unique_ptr<RowUpdater> updater, Clock first);
 
     wire::TableSpec spec;
     ConsistencyModel model;
@@ -82,6 +92,11 @@ class ServerShard {
     std::vector<Reader> readers;                 // by rank of client
     std::vector<std::deque<wire::Update>> held;  // exact models: by worker, until everybody has got there
     std::multimap<Clock, ParkedRead> parked;     // by the clock that they need
+  };
+  /// Processes that have arrived at a barrier, and what they do there.
+  struct Barrier {
+    std::size_t arrived = 0;
+    Clock checkpoint = 0;
   };
   /// A table or channel that waits until every process has made it alike.
   struct Creation {
@@ -106,7 +121,11 @@ class ServerShard {
   void on_update(Rank client, wire::Update& update, Outbox& outbox);
   void on_read(Rank client, wire::ReadRequest& request, Outbox& outbox);
   void on_unsubscribe(Rank client, const wire::Unsubscribe& unsubscribe);
-  void on_barrier(const wire::BarrierArrive& arrive, Outbox& outbox);
+  void on_barrier(Rank client, const wire::BarrierArrive& arrive, Outbox& outbox);
+  [[nodiscard]] std::string problem_of_restored(const wire::TableSpec& spec) const;
+  /// Fills a table that was just made; returns why it can't be, empty: it is.
+  std::string restore(Table& table);
+  [[nodiscard]] wire::ShardSnapshot snapshot(Clock clock);
 
   Table* find_table(TableId id);
   void close_clock(TableId id, Table& table, Rank client, std::size_t worker, Clock clock, Outbox& outbox);
@@ -130,8 +149,10 @@ class ServerShard {
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<Creation> table_creations_;
   std::vector<Creation> channel_creations_;
-  std::vector<std::deque<Making>> making_;         // by rank of client, the oldest first
-  std::map<std::uint64_t, std::size_t> barriers_;  // processes that have arrived
+  std::vector<std::deque<Making>> making_;  // by rank of client, the oldest first
+  std::map<std::uint64_t, Barrier> barriers_;
+  wire::ShardSnapshot start_;  // tables that were not made yet
+  std::optional<wire::ShardSnapshot> snapshot_;
   std::uint64_t rejected_ = 0;
   std::int64_t updates_handled_ = 0;
   std::int64_t reads_handled_ = 0;

@@ -11,7 +11,9 @@ namespace bosen::core {
 /// The clocks of all workers on one table, and the least of them. Advancing costs O(1) but when the slowest moves.
 class VectorClock {
  public:
-  explicit VectorClock(std::size_t workers) : clocks_(workers, 0), slowest_(workers) {}
+  /// All begin with clock `first`.
+  explicit VectorClock(std::size_t workers, Clock first = 0)
+      : clocks_(workers, first), slowest_(workers), minimum_(first) {}
 
   /// Sets a worker's clock, which never goes back. Returns whether the minimum has grown.
   bool advance(std::size_t worker, Clock clock) {
@@ -32,7 +34,7 @@ class VectorClock {
  private:
   std::vector<Clock> clocks_;
   std::size_t slowest_;  // how many stand at the minimum
-  Clock minimum_ = 0;
+  Clock minimum_;
 };
 
 }  // namespace bosen::core

@@ -97,6 +97,7 @@ void put(Json& object, const Member& member) {
   object["workers"] = member.workers;
   object["shards"] = member.shards;
   object["addresses"] = member.addresses;
+  object["checkpoints"] = member.checkpoints;
 }
 
 /// What every version says of a process.
@@ -112,6 +113,7 @@ void read_details(Fields& fields, Member& member) {
   fields.read("workers", member.workers);
   fields.read("shards", member.shards);
   fields.read("addresses", member.addresses);
+  fields.read("checkpoints", member.checkpoints);
 }
 
 struct Encoder {

@@ -33,14 +33,14 @@ inline constexpr std::size_t kControlLineBytesMax = std::size_t{128} << 10;
 inline constexpr std::size_t kControlTextBytesMax = 4096;
 /// Bytes of what a process reports of itself.
 inline constexpr std::size_t kControlStatusBytesMax = std::size_t{60} << 10;
-/// Addresses of one process, and bytes of one of them.
+/// Addresses or checkpoints of one process, and bytes of one of them.
 inline constexpr std::size_t kMemberAddressesMax = 16;
 inline constexpr std::size_t kMemberAddressBytesMax = 512;
 /// Bytes of a member's other texts and of the job's token.
 inline constexpr std::size_t kMemberTextBytesMax = 512;
 
 // A byte of JSON text takes at most 6 bytes, so every member fits into a line.
-static_assert(6 * (kMemberAddressesMax * kMemberAddressBytesMax + 4 * kMemberTextBytesMax) + 1024 <
+static_assert(6 * (2 * kMemberAddressesMax * kMemberAddressBytesMax + 4 * kMemberTextBytesMax) + 1024 <
               kControlLineBytesMax);
 static_assert(6 * kControlTextBytesMax + 1024 < kControlLineBytesMax);
 // A status is JSON already, of which a byte takes at most 2.

@@ -27,7 +27,8 @@ struct Member {
   std::string version;  ///< of bosen and of its frames; all must be the same
   int workers = 0;      ///< 0: a dedicated server
   int shards = 0;
-  std::vector<std::string> addresses;  ///< of its transport
+  std::vector<std::string> addresses;         ///< of its transport
+  std::vector<std::string> checkpoints = {};  ///< from which it can go on (starting_point.h)
   friend bool operator==(const Member&, const Member&) = default;
 };
 

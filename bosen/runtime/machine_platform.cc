@@ -22,6 +22,7 @@
 #include "bosen/net/zmq/zmq_transport.h"
 #include "bosen/runtime/job_control.h"
 #include "bosen/runtime/network_thread.h"
+#include "bosen/runtime/starting_point.h"
 #include "bosen/wire/frame_header.h"
 
 namespace bosen::runtime {
@@ -70,6 +71,16 @@ wire::DecodeContext decode_context(const core::Membership& members, std::uint64_
   }
   context.rank_of_shard = members.rank_of_shard;
   return context;
+}
+
+std::vector<std::vector<store::CheckpointId>> usable_checkpoints(const std::vector<Member>& members) {
+  std::vector<std::vector<store::CheckpointId>> usable(members.size());
+  for (std::size_t rank = 0; rank < members.size(); ++rank) {
+    for (const std::string& text : members[rank].checkpoints) {
+      if (const auto id = checkpoint_id_of(text)) usable[rank].push_back(*id);
+    }
+  }
+  return usable;
 }
 
 std::unique_ptr<net::ZmqTransport> make_transport(const ProcessSpec& spec, BufferPool& pool) {
@@ -126,6 +137,7 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport, con
   own.shards = serves_only || spec.job.servers == 0 ? std::max(1, spec.options.shards) : 0;
   own.addresses = transport.addresses();
   if (memory != nullptr) own.addresses.push_back(memory->address());
+  for (const store::CheckpointId& id : spec.usable) own.checkpoints.push_back(to_text(id));
   return own;
 }
 
@@ -202,6 +214,7 @@ Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, Buf
   Joined joined;
   joined.members = membership(control->members(), own.rank, spec.job.servers);
   joined.job = hash_of(spec.job.job);
+  joined.usable = usable_checkpoints(control->members());
   if (memory && open_memory_of_peers(*memory, spec, own, control->members())) {
     pool.use(memory->block_memory());
     transport->set_shared_memory(std::move(memory));

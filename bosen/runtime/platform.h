@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "bosen/base/error.h"
 #include "bosen/core/link.h"
@@ -23,7 +24,8 @@ class Network;
 /// What a process has once it has joined a job of several.
 struct Joined {
   core::Membership members;
-  std::uint64_t job = 0;  ///< marks the job's frames
+  std::uint64_t job = 0;                                      ///< marks the job's frames
+  std::vector<std::vector<store::CheckpointId>> usable = {};  ///< checkpoints from which each process can go on
   std::unique_ptr<net::Transport> transport;
   std::unique_ptr<Participation> participation;
 };

@@ -26,6 +26,7 @@ void check_creation(const std::string& what, std::size_t made, int most, const s
 
 Process::Process(ProcessSpec spec, Platform& platform)
     : spec_(std::move(spec)), platform_(platform), waiter_(platform.make_waiter()) {
+  find_checkpoints();
   if (spec_.job.size == 1) {
     start_embedded();
   } else {
@@ -45,6 +46,8 @@ void Process::start_embedded() {
   members_.rank = 0;
   members_.workers = {workers};
   members_.rank_of_shard.assign(static_cast<std::size_t>(shards), 0);
+  load_checkpoint({spec_.usable});
+  make_checkpoint_writer(static_cast<std::uint64_t>(platform_.now()));
   make_actors();
 }
 
@@ -60,6 +63,8 @@ void Process::join() {
   members_ = std::move(joined.members);
   transport_ = std::move(joined.transport);
   participation_ = std::move(joined.participation);
+  load_checkpoint(joined.usable);
+  make_checkpoint_writer(joined.job);
   make_actors();
   const Network::Options options{.rank = members_.rank, .processes = spec_.job.size, .job = joined.job, .epoch = 1};
   network_ = std::make_unique<Network>(
@@ -73,7 +78,7 @@ void Process::make_actors() {
   for (ShardId shard = 0; shard < members_.shards(); ++shard) {
     if (!members_.is_local(shard)) continue;
     LocalShard local{.id = shard, .core = {}, .actor = {}};
-    local.core = std::make_unique<core::ServerShard>(members_, spec_.updaters, pool_);
+    local.core = std::make_unique<core::ServerShard>(members_, spec_.updaters, pool_, std::move(start_.shards[shard]));
     local.actor = std::make_unique<Actor>([this, &core = *local.core, shard](wire::Envelope envelope) {
       step(core, NodeId::shard(shard), std::move(envelope));
     });
@@ -81,7 +86,7 @@ void Process::make_actors() {
   }
   if (is_server()) return;
   gauges_ = std::vector<WorkerGauge>(static_cast<std::size_t>(local_workers()));
-  client_ = std::make_unique<core::ClientCore>(members_, pool_);
+  client_ = std::make_unique<core::ClientCore>(members_, pool_, start_.clock);
   client_actor_ = std::make_unique<Actor>(
       [this](wire::Envelope envelope) {
         act(NodeId::client(members_.rank), [&](core::Outbox& outbox) { client_->step(std::move(envelope), outbox); });
@@ -121,6 +126,7 @@ void Process::step(core::ServerShard& shard, NodeId self, wire::Envelope envelop
     const bool from_afar = !from.is_shard() && from.rank() < members_.clients() && from.rank() != members_.rank;
     if (from_afar) look_for_room(shard, from.rank(), outbox);
     shard.step(std::move(envelope), outbox);
+    save(shard, self.shard_id());
     if (from_afar) look_for_room(shard, from.rank(), outbox);
   });
 }
@@ -290,24 +296,6 @@ ChannelHandle& Process::make_channel(const std::string& name, const ChannelOptio
   return *channels_.back();
 }
 
-std::uint64_t Process::arrive_at_barrier() {
-  bool complete = false;
-  std::uint64_t barrier = 0;
-  {
-    const std::lock_guard lock(barrier_mutex_);
-    barrier = barriers_begun_ + 1;
-    if (++barrier_arrivals_ == local_workers()) {
-      barrier_arrivals_ = 0;
-      ++barriers_begun_;
-      complete = true;
-    }
-  }
-  if (complete) with_client([&](core::Outbox& outbox) { client_->arrive_at_barrier(outbox); });
-  return barrier;
-}
-
-bool Process::barrier_passed(std::uint64_t barrier) { return barriers_passed_.load() >= barrier; }
-
 void Process::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
   const core::TimeNs start = platform_.now();
   core::TimeNs next_word = start + limits::kQuietWaitNs;
@@ -425,8 +413,10 @@ Traffic Process::channel_traffic(std::uint32_t channel) const {
   return transport_ ? transport_->traffic().channel(channel) : Traffic{};
 }
 
+// A server's last checkpoint may come while it waits for all to leave.
 void Process::leave() {
   if (participation_ && !participation_->leave()) throw_if_failed();
+  finish_checkpoints();
 }
 
 void Process::abort(const Error& cause) {

@@ -25,12 +25,14 @@
 #include "bosen/core/server_shard.h"
 #include "bosen/runtime/actor.h"
 #include "bosen/runtime/channel_handle.h"
+#include "bosen/runtime/checkpoint_writer.h"
 #include "bosen/runtime/job_statistics.h"
 #include "bosen/runtime/network.h"
 #include "bosen/runtime/platform.h"
 #include "bosen/runtime/process_spec.h"
 #include "bosen/runtime/shape_registry.h"
 #include "bosen/runtime/staleness_control.h"
+#include "bosen/runtime/starting_point.h"
 #include "bosen/runtime/table_handle.h"
 #include "bosen/runtime/waiter.h"
 #include "bosen/runtime/worker_context.h"
@@ -53,6 +55,9 @@ class Process {
   [[nodiscard]] const core::Membership& members() const { return members_; }
   [[nodiscard]] bool is_server() const { return members_.rank >= members_.clients(); }
   [[nodiscard]] int local_workers() const { return is_server() ? 0 : members_.workers[std::size_t(members_.rank)]; }
+
+  /// The clock of all workers when they begin: 0, or that of the checkpoint that the job goes on from.
+  [[nodiscard]] Clock first_clock() const { return start_.clock; }
 
   // For the thread that runs the app's body.
 
@@ -97,10 +102,18 @@ class Process {
   /// Ends a worker's iteration on tables.
   void advance_tables(int local_worker, std::span<core::ClientTable* const> tables, bool finishes);
   [[nodiscard]] std::vector<core::ClientTable*> tables();
-  /// All local workers call it; the last one tells the shards. Returns the barrier to wait for.
-  std::uint64_t arrive_at_barrier();
+  /// All local workers call it, with the clock of the checkpoint that they make there or 0; the last one tells the
+  /// shards. Returns the barrier to wait for.
+  std::uint64_t arrive_at_barrier(Clock checkpoint);
   [[nodiscard]] bool barrier_passed(std::uint64_t barrier);
   void quiesce(int local_worker);
+
+  /// Writes this process's checkpoints; none where it makes none.
+  [[nodiscard]] CheckpointWriter* checkpoint_writer() { return checkpoint_writer_.get(); }
+  /// What the checkpoint that the job goes on from has of a worker's memory; none where it has nothing.
+  [[nodiscard]] const std::vector<std::byte>* kept(WorkerId worker, const std::string& name) const;
+  /// Workers of the job that made that checkpoint.
+  [[nodiscard]] int workers_before() const { return start_.workers; }
 
   /// Throws Error (mostly kPeerLost) where the job has failed.
   void throw_if_failed();
@@ -124,12 +137,17 @@ class Process {
  private:
   void join();
   void start_embedded();
+  void find_checkpoints();
+  void load_checkpoint(const std::vector<std::vector<store::CheckpointId>>& usable);
+  void make_checkpoint_writer(std::uint64_t job);
   ChannelHandle& make_channel(const std::string& name, const ChannelOptions& options);
   void make_actors();
   [[noreturn]] void refuse(const std::string& problem);
   template <class Handle>
   void act(wire::NodeId self, const Handle& handle);
   void step(core::ServerShard& shard, wire::NodeId self, wire::Envelope envelope);
+  void save(core::ServerShard& shard, ShardId id);
+  void finish_checkpoints();
   void dispatch(core::Outbox& outbox);
   void deliver(std::vector<wire::Envelope>& envelopes);
   void look_for_room(core::ServerShard& shard, Rank client, core::Outbox& outbox);
@@ -148,6 +166,8 @@ class Process {
   BufferPool pool_;  // before everything that holds buffers
   core::Membership members_;
   ShapeRegistry shapes_;
+  std::optional<store::CheckpointFolder> resumed_;  // until it was loaded
+  StartingPoint start_;                             // its shards' rows are theirs once they are made
   const std::unique_ptr<Waiter> waiter_;
 
   std::unique_ptr<core::ClientCore> client_;
@@ -169,8 +189,9 @@ class Process {
   std::unique_ptr<StalenessControl> staleness_control_;       // only while workers run with --staleness auto
   std::function<void(const WorkerContext&)> on_advance_;
 
-  std::mutex barrier_mutex_;  // a leaf but for the client's; guards the two below
+  std::mutex barrier_mutex_;  // a leaf but for the client's; guards the three below
   int barrier_arrivals_ = 0;
+  Clock barrier_checkpoint_ = 0;
   std::uint64_t barriers_begun_ = 0;
   std::atomic<std::uint64_t> barriers_passed_{0};
 
@@ -189,6 +210,8 @@ class Process {
   std::unique_ptr<net::Transport> transport_;
   std::unique_ptr<Participation> participation_;
   std::unique_ptr<Network> network_;
+
+  std::unique_ptr<CheckpointWriter> checkpoint_writer_;
 };
 
 }  // namespace bosen::runtime

@@ -14,10 +14,11 @@ constexpr const char* kStatisticsChannel = "bosen.run_workers";
 constexpr std::int64_t kStatisticsTag = 0;
 constexpr const char* kStalenessChannel = "bosen.staleness";
 
-JobStatistics statistics_of(const WorkerContext& worker, Rank rank, std::span<core::ClientTable* const> tables) {
+JobStatistics statistics_of(const WorkerContext& worker, Rank rank, Clock first,
+                            std::span<core::ClientTable* const> tables) {
   JobStatistics statistics;
   statistics.workers = 1;
-  statistics.clocks = worker.clock();
+  statistics.clocks = worker.clock() - first;
   statistics.compute_ns = worker.times().compute_ns;
   statistics.wait_ns = worker.times().wait_ns;
   statistics.by_worker.push_back({.worker = worker.id(),
@@ -64,6 +65,7 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
   });
   if (failure) std::rethrow_exception(failure);
   gather_statistics(channel);
+  finish_checkpoints();
   throw_if_failed();  // of the last updates nobody may have waited for anything
 }
 
@@ -72,6 +74,7 @@ void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>
   WorkerContext worker(
       *this,
       {.id = id, .local_id = local_id, .count = members_.worker_count(), .straggler_factor = straggler_factor(id)});
+  gauge(local_id).clock.store(worker.clock(), std::memory_order_relaxed);
   with_client([&](core::Outbox&) { client_->reclaimer().enter(static_cast<std::size_t>(local_id)); });
   // A worker that fails must not hold memory back for those that come to know of it only later.
   struct Leave {
@@ -81,7 +84,7 @@ void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>
   } const leave{client_->reclaimer(), static_cast<std::size_t>(local_id)};
   body(worker);
   worker.finish();
-  const JobStatistics own = statistics_of(worker, members_.rank, tables());
+  const JobStatistics own = statistics_of(worker, members_.rank, first_clock(), tables());
   const std::lock_guard lock(statistics_mutex_);
   statistics_.add(own);
 }

@@ -37,6 +37,7 @@ StalenessControl::StalenessControl(Process& process, ChannelHandle& channel)
     : process_(process),
       channel_(channel),
       pasts_(static_cast<std::size_t>(process.local_workers())),
+      window_begin_(process.first_clock()),
       heard_(static_cast<std::size_t>(process.members().clients()), false) {
   begin_window();
 }

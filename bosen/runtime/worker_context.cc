@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "bosen/base/error.h"
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
@@ -11,6 +12,7 @@ WorkerContext::WorkerContext(Process& process, const Place& place)
     : process_(process),
       gauge_(process.gauge(place.local_id)),
       place_(place),
+      clock_(process.first_clock()),
       computing_since_(process.platform().now()) {
   gauge_.clock_since_ns.store(computing_since_, std::memory_order_relaxed);
 }
@@ -81,8 +83,72 @@ void WorkerContext::lag() {
   count_computing(std::max(duration, measured));
 }
 
-void WorkerContext::barrier() {
-  const std::uint64_t barrier = process_.arrive_at_barrier();
+bool WorkerContext::keep(const std::string& name, std::span<std::byte> memory, bool needed) {
+  const auto same_name = [&](const Kept& kept) { return kept.name == name; };
+  if (std::any_of(kept_.begin(), kept_.end(), same_name)) {
+    throw Error(ErrorKind::kUsage, "keep('" + name + "') was called twice by a worker: choose another name");
+  }
+  kept_.push_back({.name = name, .memory = memory});
+  if (process_.first_clock() == 0) return false;
+  const std::string checkpoint = "the checkpoint of clock " + std::to_string(process_.first_clock());
+  if (process_.workers_before() != place_.count) {
+    if (!needed) return false;
+    throw Error(ErrorKind::kUsage, checkpoint + " was made by " + std::to_string(process_.workers_before()) +
+                                       " workers, and only as many can go on with what they kept ('" + name +
+                                       "'); there are " + std::to_string(place_.count));
+  }
+  const std::vector<std::byte>* before = process_.kept(place_.id, name);
+  if (before == nullptr || before->size() != memory.size()) {
+    throw Error(ErrorKind::kUsage,
+                checkpoint +
+                    (before == nullptr ? " has no '" + name + "' of worker " + std::to_string(place_.id)
+                                       : " has '" + name + "' with " + std::to_string(before->size()) +
+                                             " bytes, the worker keeps " + std::to_string(memory.size())) +
+                    ": go on with the same data and options");
+  }
+  std::copy(before->begin(), before->end(), memory.begin());
+  return true;
+}
+
+bool WorkerContext::checkpoint_due() const {
+  const Clock every = process_.options().checkpoint_every;
+  return every > 0 && clock_ > process_.first_clock() && clock_ % every == 0;
+}
+
+void WorkerContext::checkpoint() {
+  process_.throw_if_failed();
+  CheckpointWriter* writer = process_.checkpoint_writer();
+  if (writer == nullptr) {
+    throw Error(ErrorKind::kUsage, "checkpoint() in a job without --checkpoint-every: ask checkpoint_due() before");
+  }
+  expect_nothing_under_way();
+  wait_until(
+      {.state = monitor::WorkerState::kHeldBack}, [&] { return writer->idle(); },
+      [] { return std::string("the last checkpoint to be written"); });
+  wait_at_barrier(clock_);
+  // Not before: who has passed it knows that the last checkpoint of every process is written, which then is the one to
+  // go on from until this one is.
+  std::vector<store::KeptMemory> kept;
+  for (const Kept& each : kept_) {
+    kept.push_back({.worker = place_.id, .name = each.name, .bytes = {each.memory.begin(), each.memory.end()}});
+  }
+  writer->add(clock_, std::move(kept));
+}
+
+// What a worker has added since its last advance would be in no checkpoint, and be made again after it or not.
+void WorkerContext::expect_nothing_under_way() const {
+  for (core::ClientTable* table : process_.tables()) {
+    const auto& part = table->part(place_.local_id);
+    if (part.clock == clock_ && part.delta.empty()) continue;
+    throw Error(ErrorKind::kUsage, "checkpoint() within a clock of table '" + table->spec().name +
+                                       "': call it before the clock's first inc, right after advance()");
+  }
+}
+
+void WorkerContext::barrier() { wait_at_barrier(0); }
+
+void WorkerContext::wait_at_barrier(Clock checkpoint) {
+  const std::uint64_t barrier = process_.arrive_at_barrier(checkpoint);
   gauge_.barriers.store(static_cast<std::int64_t>(barrier), std::memory_order_relaxed);
   wait_until(
       {.state = monitor::WorkerState::kAtBarrier}, [&] { return process_.barrier_passed(barrier); },

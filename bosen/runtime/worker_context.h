@@ -2,9 +2,12 @@
 
 // One worker as the runtime sees it: its clock, its waits, and what it was told to simulate.
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "bosen/base/types.h"
 #include "bosen/core/link.h"
@@ -46,6 +49,13 @@ class WorkerContext {
 
   void advance();
   void barrier();
+
+  /// Has every checkpoint hold this memory, which stays where it is until the worker ends. Where the job goes on from
+  /// one, fills it first and returns true; `needed`: a checkpoint made by another number of workers is refused then.
+  bool keep(const std::string& name, std::span<std::byte> memory, bool needed);
+  /// Whether --checkpoint-every wants a checkpoint now.
+  [[nodiscard]] bool checkpoint_due() const;
+  void checkpoint();
   /// The worker's body has returned: its last updates leave and nobody waits for it any more.
   void finish();
 
@@ -56,14 +66,21 @@ class WorkerContext {
   [[nodiscard]] core::TimeNs measured_computing() const;
   void count_computing(core::TimeNs duration);
   void lag();
+  void expect_nothing_under_way() const;
+  void wait_at_barrier(Clock checkpoint);
   void wait_for_others();
   void show_progress();
 
   Process& process_;
   WorkerGauge& gauge_;
   const Place place_;
-  Clock clock_ = 0;
+  Clock clock_;
   WorkerTimes times_;
+  struct Kept {
+    std::string name;
+    std::span<std::byte> memory;
+  };
+  std::vector<Kept> kept_;
   std::int64_t waited_before_ns_ = 0;  // at the last advance
   core::TimeNs computing_since_;
 };

@@ -215,6 +215,7 @@ template <>
 struct Layout<BarrierArrive> {
   static constexpr MessageType kType = MessageType::kBarrierArrive;
   static void fields(auto& io, auto& message) { io.field(message.barrier); }
+  static auto& clock(auto& message) { return message.checkpoint; }
 };
 
 template <>

@@ -98,9 +98,11 @@ struct Unsubscribe {
   std::vector<RowId> rows;
 };
 
-/// Client to shard: all workers of the process have arrived at this barrier.
+/// Client to shard: all workers of the process have arrived at this barrier. They make a checkpoint there where they
+/// name its clock, which then is theirs on every table.
 struct BarrierArrive {
   std::uint64_t barrier = 0;
+  Clock checkpoint = 0;  ///< 0: none
 };
 
 /// Shard to client: all workers of the job have.

@@ -37,21 +37,23 @@ TEST(Consistency, HoldsUnderEverySeed) {
     sum.reads += result.reads;
     sum.misses += result.misses;
     sum.messages += result.messages;
+    sum.saved += result.saved;
     sum.network.lost += result.network.lost;
     sum.network.duplicated += result.network.duplicated;
     sum.network.cuts += result.network.cuts;
     sum.network.retransmitted += result.network.retransmitted;
   }
   std::cout << last - first + 1 << " seeds: " << sum.events << " events, " << sum.reads << " reads, " << sum.misses
-            << " misses, " << sum.messages << " channel messages, " << sum.network.lost << " frames lost, "
-            << sum.network.duplicated << " repeated, " << sum.network.retransmitted << " sent again, "
-            << sum.network.cuts << " connections cut\n";
+            << " misses, " << sum.saved << " rows saved, " << sum.messages << " channel messages, " << sum.network.lost
+            << " frames lost, " << sum.network.duplicated << " repeated, " << sum.network.retransmitted
+            << " sent again, " << sum.network.cuts << " connections cut\n";
   if (options.only || options.count < 100) return;
   // Half of what seeds have in the mean, or less: that they have not all become harmless.
   const auto seeds = static_cast<std::int64_t>(options.count);
   EXPECT_GT(sum.reads, 300 * seeds);
   EXPECT_GT(sum.misses, 100 * seeds);
   EXPECT_GT(sum.messages, 10 * seeds);
+  EXPECT_GT(sum.saved, 5 * seeds);
   EXPECT_GT(sum.network.lost, 20 * seeds);
   EXPECT_GT(sum.network.duplicated, 20 * seeds);
   EXPECT_GT(sum.network.retransmitted, 30 * seeds);

@@ -32,6 +32,9 @@ class ConsistencyOracle {
   /// What is wrong with a read of `row` by `worker` that shows `counts` (by worker); empty: nothing.
   std::string check_read(WorkerId worker, int row, std::span<const std::int64_t> counts);
 
+  /// All updates with timestamps below `clock`, which a checkpoint of that clock holds, and no others.
+  [[nodiscard]] std::int64_t before(WorkerId worker, int row, Clock clock) const;
+
   /// All updates that were ever made, which rows must show in the end.
   [[nodiscard]] std::int64_t total(WorkerId worker, int row) const { return at(worker).of(row).made; }
 
@@ -59,7 +62,6 @@ class ConsistencyOracle {
   };
 
   [[nodiscard]] const Worker& at(WorkerId worker) const { return workers_[static_cast<std::size_t>(worker)]; }
-  [[nodiscard]] std::int64_t before(WorkerId worker, int row, Clock clock) const;
   [[nodiscard]] Bounds bounds(WorkerId reader, WorkerId writer, int row) const;
   [[nodiscard]] std::string check_lead(WorkerId reader) const;
 

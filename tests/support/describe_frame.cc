@@ -92,7 +92,7 @@ struct Describe {
     return fmt::format("Unsubscribe table={} rows={}\n", m.table, fmt::join(m.rows, " "));
   }
   std::string operator()(const wire::BarrierArrive& m) const {
-    return fmt::format("BarrierArrive barrier={}\n", m.barrier);
+    return fmt::format("BarrierArrive barrier={} checkpoint={}\n", m.barrier, m.checkpoint);
   }
   std::string operator()(const wire::BarrierRelease& m) const {
     return fmt::format("BarrierRelease barrier={}\n", m.barrier);

@@ -70,6 +70,7 @@ void SimProcess::handle_one(std::size_t actor) {
   const std::size_t shard = actor - (client_ ? 1 : 0);
   Outbox outbox(NodeId::shard(first_shard_ + static_cast<ShardId>(shard)));
   shards_[shard]->step(std::move(envelope), outbox);
+  if (auto snapshot = shards_[shard]->take_snapshot()) snapshots_.push_back(std::move(*snapshot));
   route(outbox);
 }
 

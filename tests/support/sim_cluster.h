@@ -52,6 +52,8 @@ class SimProcess {
   void handle_one(std::size_t actor);
   /// Handles all mail, and what it causes inside the process.
   void settle();
+  /// What checkpoints hold of this process's shards, in the order in which they were made.
+  [[nodiscard]] const std::vector<wire::ShardSnapshot>& snapshots() const { return snapshots_; }
   /// Grows with every message that is handled: a worker that waits should look again.
   [[nodiscard]] std::uint64_t handled() const { return handled_; }
 
@@ -65,6 +67,7 @@ class SimProcess {
   ShardId first_shard_ = 0;
   std::vector<std::deque<wire::Envelope>> mail_;
   std::uint64_t handled_ = 0;
+  std::vector<wire::ShardSnapshot> snapshots_;
 };
 
 class SimCluster {

@@ -268,7 +268,8 @@ void SimWorker::arrive_at_barrier() {
   auto& arrived = job_.barrier_waits[static_cast<std::size_t>(rank_)];
   arrived.resize(std::max(arrived.size(), barriers_ + 1), 0);
   if (++arrived[barriers_++] < process().workers()) return;
-  process().with_client([](ClientCore& client, Outbox& outbox) { client.arrive_at_barrier(outbox); });
+  // All workers come to a barrier at the same clock, and every one of them is a checkpoint.
+  process().with_client([this](ClientCore& client, Outbox& outbox) { client.arrive_at_barrier(outbox, clock_); });
 }
 
 bool SimWorker::wait_for_barrier() {

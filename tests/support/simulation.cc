@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "bosen/core/partition.h"
@@ -35,6 +37,7 @@ class Simulation {
     create();
     if (result_.problem.empty()) work();
     if (result_.problem.empty()) check_end();
+    if (result_.problem.empty()) check_snapshots();
     result_.network = network_.counts();
     for (const auto& worker : workers_) {
       result_.reads += worker->counts().reads;
@@ -52,6 +55,9 @@ class Simulation {
   [[nodiscard]] bool created();
   void work();
   void check_end();
+  void check_snapshots();
+  [[nodiscard]] std::size_t written_before(std::size_t table, Clock clock) const;
+  void check_snapshot(const wire::TableSnapshot& snapshot, Clock clock);
   [[nodiscard]] bool has_mail();
   bool run_event();
   void run_worker(SimWorker& worker);
@@ -238,6 +244,63 @@ void Simulation::check_end() {
     }
     if (cluster_.process(rank).workers() > 0 && cluster_.process(rank).client().rejected() > 0) {
       result_.problem = "a client rejected messages";
+    }
+  }
+}
+
+// At the end, when everything else has changed.
+void Simulation::check_snapshots() {
+  std::map<std::pair<Clock, std::string>, std::size_t> saved;  // rows, by checkpoint and table
+  for (Rank rank = 0; rank < cluster_.size(); ++rank) {
+    for (const wire::ShardSnapshot& snapshot : cluster_.process(rank).snapshots()) {
+      for (const wire::TableSnapshot& table : snapshot.tables) {
+        check_snapshot(table, snapshot.clock);
+        for (const BufferRef& block : table.blocks) saved[{snapshot.clock, table.spec.name}] += block->rows;
+      }
+    }
+  }
+  for (const Clock clock : scenario_.barriers) {
+    for (std::size_t table = 0; table < scenario_.tables.size(); ++table) {
+      const std::size_t due = written_before(table, clock);
+      if (saved[{clock, scenario_.tables[table].spec.name}] >= due) continue;
+      result_.problem = "table " + std::to_string(table) + ": the checkpoint of clock " + std::to_string(clock) +
+                        " has fewer than the " + std::to_string(due) + " rows that were written";
+    }
+  }
+}
+
+std::size_t Simulation::written_before(std::size_t table, Clock clock) const {
+  std::size_t rows = 0;
+  for (std::size_t row = 0; row < scenario_.tables[table].rows.size(); ++row) {
+    bool written = false;
+    for (WorkerId worker = 0; worker < scenario_.workers(); ++worker) {
+      written = written || job_.oracles[table].before(worker, static_cast<int>(row), clock) != 0;
+    }
+    rows += written ? 1 : 0;
+  }
+  return rows;
+}
+
+void Simulation::check_snapshot(const wire::TableSnapshot& snapshot, Clock clock) {
+  const auto table = static_cast<std::size_t>(
+      std::find_if(scenario_.tables.begin(), scenario_.tables.end(),
+                   [&](const TableScenario& other) { return other.spec.name == snapshot.spec.name; }) -
+      scenario_.tables.begin());
+  const std::vector<RowId>& rows = scenario_.tables[table].rows;
+  for (const BufferRef& block : snapshot.blocks) {
+    const wire::RowBlockView view(snapshot.spec.shape, *block);
+    for (std::size_t i = 0; i < view.size(); ++i, ++result_.saved) {
+      const auto row = std::find(rows.begin(), rows.end(), view.id(i)) - rows.begin();
+      const auto counts =
+          read_counts(snapshot.spec, block->data + view.offset(i), scenario_.workers(), result_.problem);
+      for (WorkerId worker = 0; worker < scenario_.workers(); ++worker) {
+        const std::int64_t made = job_.oracles[table].before(worker, static_cast<int>(row), clock);
+        const std::int64_t count = counts[static_cast<std::size_t>(worker)];
+        if (count == made) continue;
+        result_.problem = "table " + std::to_string(table) + ", row number " + std::to_string(row) +
+                          ": the checkpoint of clock " + std::to_string(clock) + " has " + std::to_string(count) +
+                          " of worker " + std::to_string(worker) + ", who had made " + std::to_string(made);
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ struct SimResult {
   std::int64_t reads = 0;
   std::int64_t misses = 0;
   std::int64_t messages = 0;  ///< over channels
+  std::int64_t saved = 0;     ///< rows in checkpoints
   SimNetwork::Counts network;
 };
 

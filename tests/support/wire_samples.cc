@@ -70,7 +70,9 @@ struct Same {
   bool operator()(const wire::Unsubscribe& a, const wire::Unsubscribe& b) const {
     return a.table == b.table && a.rows == b.rows;
   }
-  bool operator()(const wire::BarrierArrive& a, const wire::BarrierArrive& b) const { return a.barrier == b.barrier; }
+  bool operator()(const wire::BarrierArrive& a, const wire::BarrierArrive& b) const {
+    return a.barrier == b.barrier && a.checkpoint == b.checkpoint;
+  }
   bool operator()(const wire::BarrierRelease& a, const wire::BarrierRelease& b) const { return a.barrier == b.barrier; }
   bool operator()(const wire::ChannelData& a, const wire::ChannelData& b) const {
     return a.channel == b.channel && a.from == b.from && a.to == b.to && a.tag == b.tag && same_block(a.bytes, b.bytes);
@@ -184,6 +186,7 @@ std::vector<std::pair<std::string, wire::Frame>> sample_frames(BufferPool& pool)
       wire::Rows{kSparseFloat, 6, 42, true, false, sample_block(pool, kSparseFloat, {8}, 5), {}, {}});
   add("rows_push_end", own_shard, peer, wire::Rows{kDenseFloat, wire::kFinishedClock, 43, true, true, {}, {}, {}});
   add("unsubscribe", client, shard, wire::Unsubscribe{kSparseFloat, {1, 2}});
+  add("barrier_arrive_with_checkpoint", client, shard, wire::BarrierArrive{16, 40});
   add("barrier_arrive", client, shard, wire::BarrierArrive{17});
   frames.back().second.header.repeated = true;
   add("barrier_release", own_shard, peer, wire::BarrierRelease{17});

@@ -1,7 +1,7 @@
 // The complete test of the guarantee, on real threads, processes and transports: every worker adds 1 to its own column
-// each clock, so that a read shows exactly how many clocks of every worker are visible. A dense and a sparse table have
-// the job's options, one more has its own. Ends with an error that says which read showed what it must not. Run alone,
-// or by `bosen run` with any number of processes.
+// each clock, so that a read shows exactly how many clocks of every worker are visible, before and after a checkpoint
+// that the job goes on from. A dense and a sparse table have the job's options, one more has its own. Ends with an
+// error that says which read showed what it must not. Run alone, or by `bosen run` with any number of processes.
 
 #include <fmt/format.h>
 
@@ -212,8 +212,19 @@ void work(bosen::Cluster& cluster, Worker& worker, const CheckOptions& options, 
     action(sparse);
     action(apart);
   };
-  Clock barrier = 0;
-  for (Clock clock = 0; clock < common.clocks; ++clock) {
+  Clock kept = 0;
+  const bool goes_on = worker.keep("clock", kept);
+  if (goes_on != (cluster.first_clock() > 0) || kept != worker.clock()) {
+    throw bosen::Error(bosen::ErrorKind::kData, fmt::format("worker {} begins at clock {}, what it kept is of clock {}",
+                                                            worker.id(), worker.clock(), kept));
+  }
+  Clock barrier = worker.clock();  // a checkpoint is one
+  for (Clock clock = worker.clock(); clock < common.clocks; ++clock) {
+    kept = clock;
+    if (worker.checkpoint_due()) {
+      worker.checkpoint();
+      barrier = clock;
+    }
     of_each([&](auto& table) {
       if (one_in(2)) table.prefetch();
       if (one_in(2)) table.check_all(clock, barrier);
@@ -247,13 +258,14 @@ void check_traffic(const bosen::Traffic& traffic, bool is_alone) {
 int main(int argc, char** argv) {
   CheckOptions options;
   bosen::App app("consistency_check", "Checks every read against the guarantee");
-  app.defaults().clocks = 20;
+  app.makes_checkpoints().defaults().clocks = 20;
   app.option("rows", &options.rows, "rows of each table", {.minimum = 1, .maximum = 1e6});
   app.option("cache-rows", &options.cache_rows, "bound of the process cache; 0: none", {.minimum = 0, .maximum = 1e6});
   app.option("barrier-every", &options.barrier_every, "clocks between barriers; 0: none",
              {.minimum = 0, .maximum = 1e6});
   app.option("random-rows", &options.random_rows, "row ids far apart instead of consecutive ones");
   return app.run(argc, argv, [&](bosen::Cluster& cluster) {
+    cluster.expect_clocks(cluster.options().clocks);
     const Promise apart = promise_apart(cluster.options());
     const Tables tables = {
         .dense = cluster.create_table<float>("dense", {.width = cluster.workers(), .cache_rows = options.cache_rows}),

@@ -170,7 +170,7 @@ TEST_F(AppTest, RefusesAnUnwritableOutputBeforeAnythingStarts) {
   EXPECT_FALSE(ran_);
 }
 
-TEST_F(AppTest, KnowsNoFlagsOfFeaturesThatAreNotThere) {
+TEST_F(AppTest, HasNoFlagsOfCheckpointsWhereTheAppMakesNone) {
   for (const char* flag : {"--checkpoint-every", "--resume"}) {
     EXPECT_EQ(run({flag, "x"}), 2);
     EXPECT_THAT(stderr_, HasSubstr("unknown flag"));

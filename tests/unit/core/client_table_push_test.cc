@@ -42,7 +42,8 @@ class ClientTablePushTest : public ::testing::Test {
   Reclaimer reclaimer_{1};
   Membership members_{.rank = 0, .workers = {1}, .rank_of_shard = {0}};
   ClientTable table_{
-      0, {"t", {RowKind::kDense, ElementType::kFloat, 1}, Consistency::kEssp, 0, {}}, 1, members_, pool_, reclaimer_};
+      0,         {"t", {RowKind::kDense, ElementType::kFloat, 1}, Consistency::kEssp, 0, {}}, 1, 0, members_, pool_,
+      reclaimer_};
 };
 
 TEST_F(ClientTablePushTest, UpdatesARowThatWasAskedFor) {

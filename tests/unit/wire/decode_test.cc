@@ -34,7 +34,7 @@ TEST_F(DecodeTest, RefusesAnotherMagic) {
 TEST_F(DecodeTest, NamesBothVersionsOfTheWireFormat) {
   ForgedFrame forged = barrier();
   forged.header.version = 7;
-  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 3"));
+  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 4"));
 }
 
 TEST_F(DecodeTest, RefusesADamagedHeader) {
@@ -76,7 +76,7 @@ TEST_F(DecodeTest, RefusesAMessageWithoutANumber) {
 }
 
 TEST_F(DecodeTest, RefusesAClockWhereThereIsNone) {
-  ForgedFrame forged = barrier();
+  ForgedFrame forged(sample_frame(kClient, kShard, Unsubscribe{kDenseFloat, {1}}));
   forged.header.clock = 1;
   EXPECT_THAT(problem_of(forged), HasSubstr("has a clock"));
 }

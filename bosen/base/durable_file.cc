@@ -1,0 +1,66 @@
+#include "bosen/base/durable_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "bosen/base/error.h"
+
+namespace bosen {
+namespace {
+
+// More in one call is refused by some file systems.
+constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
+
+/// Has the disk confirm the names in a folder. Returns an error number, or 0.
+int sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return errno;
+  // Some file systems cannot sync folders and say so; there is nothing more to be done about it.
+  const int error = ::fsync(folder) != 0 && errno != EINVAL ? errno : 0;
+  ::close(folder);
+  return error;
+}
+
+}  // namespace
+
+DurableFile::DurableFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+  file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file_ < 0) fail(errno);
+}
+
+DurableFile::~DurableFile() {
+  if (file_ < 0) return;
+  ::close(file_);
+  ::unlink(partial_.c_str());
+}
+
+void DurableFile::fail(int error_number) const {
+  throw Error(ErrorKind::kStorage, "cannot write " + path_ + ": " + std::strerror(error_number));
+}
+
+void DurableFile::write(std::span<const std::byte> bytes) {
+  size_ += bytes.size();
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file_, bytes.data(), std::min(bytes.size(), kWriteBytesMax));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void DurableFile::commit() {
+  if (::fsync(file_) != 0) fail(errno);
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) fail(errno);
+  ::close(std::exchange(file_, -1));  // all of it is on the disk
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  if (const int error = sync_folder(folder.empty() ? "." : folder.string()); error != 0) fail(error);
+}
+
+}  // namespace bosen

@@ -1,0 +1,184 @@
+"""Jobs that are saved and go on, as real processes: read by read, bit for bit, in other shapes, after a loss, with bad input."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+BIN = os.environ.get("BOSEN_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
+PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
+BOSEN = os.path.join(BIN, "bosen")
+MF = os.path.join(BIN, "mf")
+CHECK = os.path.join(PROGRAMS, "consistency_check")
+MISUSE = os.path.join(PROGRAMS, "misuse")
+SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
+TIMEOUT_S = 90  # less than ctest's, so that what a run has said is shown
+RATINGS = ["--generate", "60,40,3,1200", "--rank", "4"]
+
+
+def run(command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, **options)
+
+
+def launcher(processes, servers=0):
+    if processes + servers == 1:
+        return []
+    return [BOSEN, "run", "-n", str(processes), *(["--servers", str(servers)] if servers else []), "--"]
+
+
+class CheckpointTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="bosen-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def succeed(self, command):
+        result = run(command)
+        self.assertEqual(result.returncode, 0, f"{command}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def refuse(self, command, *texts):
+        result = run(command)
+        self.assertNotEqual(result.returncode, 0, result.stderr)
+        for text in texts:
+            self.assertIn(text, result.stderr)
+        return result
+
+    def clocks(self, output):
+        names = os.listdir(self.path(output, "checkpoints"))
+        return sorted(int(name.removeprefix("clock-")) for name in names)
+
+    def contents(self, *names):
+        with open(self.path(*names), "rb") as file:
+            return file.read()
+
+
+class GuaranteeTest(CheckpointTest):
+    """consistency_check itself looks at every read and at what workers kept; here it must only end well."""
+
+    def test_every_model_goes_on_where_it_was(self):
+        for model in ["bsp", "ssp", "essp", "asp"]:
+            for processes, servers, workers in [(1, 0, 3), (2, 0, 2), (2, 1, 1)]:
+                with self.subTest(model=model, processes=processes, servers=servers):
+                    output = self.path(f"{model}-{processes}-{servers}")
+                    check = [*launcher(processes, servers), CHECK, "--consistency", model, "--staleness", "1",
+                             "--workers", str(workers)]
+                    self.succeed([*check, "--clocks", "13", "--output", output, "--checkpoint-every", "4"])
+                    self.assertEqual(self.clocks(output), [8, 12])
+                    result = self.succeed([*check, "--clocks", "20", "--resume", output])
+                    self.assertIn("goes on from the checkpoint of clock 12", result.stderr)
+                    self.assertIn("kept the guarantee", result.stdout)
+
+    def test_other_processes_servers_and_shards_go_on(self):
+        output = self.path("saved")
+        check = [CHECK, "--clocks", "13", "--rows", "50"]
+        self.succeed([*launcher(3, 1), *check, "--workers", "2", "--output", output, "--checkpoint-every", "12"])
+        for processes, servers, workers, shards in [(1, 0, 6, 4), (2, 0, 3, 1), (3, 2, 2, 2), (6, 0, 1, 1)]:
+            with self.subTest(processes=processes, servers=servers):
+                result = self.succeed([*launcher(processes, servers), CHECK, "--clocks", "20", "--rows", "50", "--workers",
+                                       str(workers), "--shards", str(shards), "--resume", output])
+                self.assertIn("kept the guarantee", result.stdout)
+
+    def test_processes_that_share_no_folder_agree(self):
+        """Each in a working directory of its own, and one of them lacks the newest."""
+        check = [*launcher(2), "sh", "-c", f'mkdir -p "{self.folder}/$BOSEN_RANK" && cd "{self.folder}/$BOSEN_RANK" && exec "$@"',
+                 "sh", CHECK]
+        self.succeed([*check, "--clocks", "9", "--output", "out", "--checkpoint-every", "4"])
+        self.assertEqual(self.clocks("0/out"), [4, 8])
+        self.assertEqual(os.listdir(self.path("1/out/checkpoints/clock-8")), ["rank-1"])
+        shutil.rmtree(self.path("1/out/checkpoints/clock-8"))
+        result = self.succeed([*check, "--clocks", "12", "--resume", "out"])
+        self.assertIn("goes on from the checkpoint of clock 4", result.stderr)
+        shutil.rmtree(self.path("0/out/checkpoints/clock-4"))
+        self.refuse([*check, "--clocks", "12", "--resume", "out"], "the processes have no checkpoint in common: "
+                    "rank 0 has of clock 8, rank 1 has of clock 4")
+
+
+class RepeatabilityTest(CheckpointTest):
+    def test_under_bsp_a_job_that_was_interrupted_ends_with_the_same_bits(self):
+        for processes, workers in [(1, 2), (2, 1)]:
+            with self.subTest(processes=processes):
+                mf = [*launcher(processes), MF, *RATINGS, "--consistency", "bsp", "--workers", str(workers)]
+                whole, parts = f"whole-{processes}", f"parts-{processes}"
+                self.succeed([*mf, "--epochs", "5", "--output", self.path(whole)])
+                self.succeed([*mf, "--clocks", "20", "--output", self.path(parts), "--checkpoint-every", "9"])
+                self.succeed([*mf, "--epochs", "5", "--output", self.path(parts), "--resume", self.path(parts)])
+                for name in ["users.npy", "items.npy"]:
+                    self.assertEqual(self.contents(whole, name), self.contents(parts, name), name)
+
+    def test_a_job_that_was_killed_goes_on(self):
+        output = self.path("killed")
+        check = [*launcher(3), CHECK, "--consistency", "ssp", "--staleness", "2"]
+        job = subprocess.Popen([*check, "--clocks", "1000000", "--output", output, "--checkpoint-every", "5"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            while not os.path.isdir(os.path.join(output, "checkpoints", "clock-10")) and job.poll() is None:
+                os.sched_yield()
+            ranks = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True, check=True).stdout.split()
+            os.kill(int(ranks[-1]), signal.SIGKILL)
+            _, said = job.communicate(timeout=TIMEOUT_S)
+        finally:
+            job.kill()
+        self.assertNotEqual(job.returncode, 0, said)
+        newest = self.clocks("killed")[-1]
+        result = self.succeed([*check, "--clocks", str(newest + 5), "--resume", output])
+        self.assertIn("kept the guarantee", result.stdout)
+
+
+class MistakeTest(CheckpointTest):
+    def setUp(self):
+        super().setUp()
+        self.saved = self.path("saved")
+        self.succeed([MF, *RATINGS, "--clocks", "10", "--output", self.saved, "--checkpoint-every", "4"])
+
+    def test_flags_that_do_not_fit(self):
+        mf = [MF, *RATINGS]
+        self.refuse([*mf, "--checkpoint-every", "5"], "--checkpoint-every needs --output DIR")
+        self.refuse([*mf, "--resume", self.path("nowhere")], f"'{self.path('nowhere')}' is not there")
+        self.refuse([*mf, "--resume", self.folder], "holds no checkpoint")
+        self.refuse([*mf, "--clocks", "8", "--resume", self.saved],
+                    "the checkpoint is of clock 8, and the job ends at clock 8")
+        self.refuse([MF, *RATINGS[:2], "--rank", "5", "--resume", self.saved],
+                    "table 'users': has width 6, in the checkpoint of clock 8 width 5")
+        self.refuse([*mf, "--output", self.saved, "--checkpoint-every", "4"],
+                    f"has checkpoints of another run: go on from them with --resume {self.saved}")
+        self.refuse([CHECK, "--resume", self.saved], "is of mf, not of consistency_check")
+
+    def test_one_checkpoint_of_several(self):
+        result = self.succeed([MF, *RATINGS, "--clocks", "10", "--resume", os.path.join(self.saved, "checkpoints", "clock-4")])
+        self.assertIn("goes on from the checkpoint of clock 4", result.stderr)
+
+    def test_a_damaged_checkpoint_is_refused(self):
+        file = os.path.join(self.saved, "checkpoints", "clock-8", "rank-0")
+        with open(file, "r+b") as part:
+            part.seek(os.path.getsize(file) // 2)
+            part.write(b"?!?!")
+        self.refuse([MF, *RATINGS, "--resume", self.saved], f"checkpoint {file}: is damaged")
+
+    def test_a_run_too_short_for_a_checkpoint_says_so(self):
+        result = self.succeed([MF, *RATINGS, "--clocks", "5", "--output", self.path("short"), "--checkpoint-every", "100"])
+        self.assertIn("made no checkpoint: the job ended before clock 100", result.stderr)
+
+    def test_a_disk_that_is_full_ends_the_job_and_leaves_the_last_checkpoint(self):
+        """The limit on files' sizes stands for it."""
+        def small_files():
+            size = os.path.getsize(os.path.join(self.saved, "checkpoints", "clock-8", "rank-0"))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+
+        result = run([MF, *RATINGS, "--clocks", "30", "--output", self.saved, "--metrics", self.path("metrics.jsonl"),
+                      "--resume", self.saved, "--checkpoint-every", "3"], preexec_fn=small_files)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn(f"cannot write {self.saved}/checkpoints/clock-9/rank-0: File too large", result.stderr)
+        self.assertIn(f"go on with --resume {self.saved}", result.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.saved, "checkpoints", "clock-9", "rank-0.partial")))
+        self.succeed([MF, *RATINGS, "--clocks", "12", "--resume", self.saved])
+
+
+if __name__ == "__main__":
+    unittest.main()
