@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{1} << 18;
 constexpr std::size_t kShownBytes = 24;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
@@ -71,10 +72,14 @@ std::size_t InputFile::read(std::span<unsigned char> bytes) {
 std::string read_text(const std::string& path) {
   InputFile file(path);
   std::string text;
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (!error) text.reserve(bytes);  // all of it, unless it is compressed
   std::array<unsigned char, kChunkBytes> chunk;
   while (const std::size_t count = file.read(chunk)) {
     text.append(reinterpret_cast<const char*>(chunk.data()), count);
   }
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;
 }
 
@@ -89,10 +94,14 @@ bool LineReader::next() {
   return true;
 }
 
-std::string_view LineReader::word(std::string_view separators) {
-  word_begin_ = std::min(line_.find_first_not_of(separators, position_), line_.size());
-  position_ = std::min(line_.find_first_of(separators, word_begin_), line_.size());
-  return line_.substr(word_begin_, position_ - word_begin_);
+std::string_view LineReader::word(const Separators& separators) {
+  std::size_t begin = position_;
+  while (begin < line_.size() && separators.has(line_[begin])) ++begin;
+  std::size_t end = begin;
+  while (end < line_.size() && !separators.has(line_[end])) ++end;
+  word_begin_ = begin;
+  position_ = end;
+  return line_.substr(begin, end - begin);
 }
 
 void LineReader::refuse(const std::string& problem) const {

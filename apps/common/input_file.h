@@ -3,6 +3,7 @@
 // Input files, compressed by gzip or not, and what to say where they are wrong. Every problem is a bosen::Error(kData)
 // of one line that names the file.
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -41,8 +42,21 @@ class InputFile {
   std::unique_ptr<Handle> handle_;
 };
 
-/// The whole of a file.
+/// The whole of a file, without the byte-order mark that some editors put first.
 std::string read_text(const std::string& path);
+
+/// The characters that end a word.
+class Separators {
+ public:
+  constexpr explicit Separators(std::string_view characters) {
+    for (const char character : characters) among_[static_cast<unsigned char>(character)] = true;
+  }
+
+  [[nodiscard]] bool has(char character) const { return among_[static_cast<unsigned char>(character)]; }
+
+ private:
+  std::array<bool, 256> among_{};
+};
 
 /// A text file line by line. Borrows the text.
 class LineReader {
@@ -52,8 +66,8 @@ class LineReader {
   /// Goes to the next line; false at the end of the file.
   bool next();
 
-  /// The next word of the line, up to a character of `separators`; empty at the end of the line.
-  std::string_view word(std::string_view separators);
+  /// The next word of the line, up to one of `separators`; empty at the end of the line.
+  std::string_view word(const Separators& separators);
 
   /// Throws Error(kData) at the beginning of the word that was read last.
   [[noreturn]] void refuse(const std::string& problem) const;

@@ -10,7 +10,7 @@
 namespace apps {
 namespace {
 
-constexpr const char* kBlanks = " \t\r";
+constexpr Separators kBlanks(" \t\r");
 
 }  // namespace
 

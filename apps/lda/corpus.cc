@@ -15,7 +15,8 @@
 namespace lda {
 namespace {
 
-constexpr const char* kBlanks = " \t\r";
+constexpr std::string_view kBlanks = " \t\r";
+constexpr apps::Separators kSeparators(kBlanks);
 constexpr std::int64_t kDocumentsMax = 100'000'000;
 constexpr std::int64_t kCountMax = 100'000'000;  // of a word in a document
 constexpr std::int64_t kTokensMax = 4'000'000'000;
@@ -71,7 +72,7 @@ RawCorpus read_folder(const std::string& path) {
 }
 
 std::int64_t number(apps::LineReader& line, const char* what, std::int64_t most) {
-  const std::string_view text = line.word(kBlanks);
+  const std::string_view text = line.word(kSeparators);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value < 1 || value > most) {
@@ -117,7 +118,7 @@ RawCorpus read_bag_of_words(const std::string& path, const std::vector<std::stri
     corpus.words.insert(corpus.words.end(), static_cast<std::size_t>(count), word);
   }
   while (line.next()) {
-    if (!line.word(kBlanks).empty())
+    if (!line.word(kSeparators).empty())
       line.refuse(fmt::format("goes beyond the header's number of lines, which is {}", lines));
   }
   for (; current <= documents; ++current) corpus.document_begins.push_back(corpus.words.size());
@@ -143,7 +144,7 @@ std::vector<std::string> read_stop_words(const std::string& path) {
   std::vector<std::string> words;
   apps::LineReader line(path, text);
   while (line.next()) {
-    const std::string_view word = line.word(kBlanks);
+    const std::string_view word = line.word(kSeparators);
     if (!word.empty()) words.emplace_back(word);
   }
   return words;

@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kCounts = "counts.npy";
 constexpr const char* kVocabulary = "vocabulary.txt";
 constexpr const char* kPriors = "model.yaml";
+constexpr apps::Separators kLineEnd("\r");
 /// In the order in which they are replaced: read_model begins with the last.
 constexpr std::array kFiles{kCounts, kVocabulary, kPriors};
 
@@ -72,7 +73,7 @@ Model read_model(const std::string& folder) {
   const std::string path = join(folder, kVocabulary);
   const std::string text = apps::read_text(path);
   apps::LineReader line(path, text);
-  while (line.next()) words.emplace_back(line.word("\r"));
+  while (line.next()) words.emplace_back(line.word(kLineEnd));
   model.vocabulary = Vocabulary(std::move(words));
   const auto counts = apps::read_npy<std::int32_t>(join(folder, kCounts));
   if (counts.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(model.vocabulary.size()), model.topics}) {

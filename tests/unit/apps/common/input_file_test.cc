@@ -51,6 +51,13 @@ TEST_F(InputFileTest, ReadsPlainAndCompressedFilesAlike) {
   EXPECT_EQ(read_text(path_), text);
 }
 
+TEST_F(InputFileTest, LeavesOutAByteOrderMark) {
+  write("\xEF\xBB\xBFword\n");
+  EXPECT_EQ(read_text(path_), "word\n");
+  write_compressed("\xEF\xBB\xBFword\n");
+  EXPECT_EQ(read_text(path_), "word\n");
+}
+
 TEST_F(InputFileTest, RefusesAFileThatIsNotThere) {
   EXPECT_EQ(error_of([] { read_text("/nowhere/x"); }), "/nowhere/x: cannot be read: No such file or directory");
   EXPECT_EQ(error_of([] { read_text("/tmp"); }), "/tmp: is a folder, not a file");
@@ -75,16 +82,17 @@ TEST_F(InputFileTest, RefusesACompressedFileThatIsDamaged) {
 
 TEST_F(InputFileTest, ReadsWordsLineByLine) {
   LineReader line("f", "a  b\tc\r\n\nlast");
+  constexpr Separators blanks(" \t");
   ASSERT_TRUE(line.next());
-  EXPECT_EQ(line.word(" \t"), "a");
-  EXPECT_EQ(line.word(" \t"), "b");
-  EXPECT_EQ(line.word(" \t"), "c");
-  EXPECT_EQ(line.word(" \t"), "");
+  EXPECT_EQ(line.word(blanks), "a");
+  EXPECT_EQ(line.word(blanks), "b");
+  EXPECT_EQ(line.word(blanks), "c");
+  EXPECT_EQ(line.word(blanks), "");
   ASSERT_TRUE(line.next());
-  EXPECT_EQ(line.word(" \t"), "");
+  EXPECT_EQ(line.word(blanks), "");
   ASSERT_TRUE(line.next());
   EXPECT_EQ(line.line_number(), 3U);
-  EXPECT_EQ(line.word(" \t"), "last");
+  EXPECT_EQ(line.word(blanks), "last");
   EXPECT_FALSE(line.next());
 }
 
@@ -92,8 +100,8 @@ TEST_F(InputFileTest, NamesThePlaceOfTheWordItRefuses) {
   LineReader line("f.txt", "ok\nok bad\n");
   line.next();
   line.next();
-  line.word(" ");
-  line.word(" ");
+  line.word(Separators(" "));
+  line.word(Separators(" "));
   EXPECT_EQ(error_of([&] { line.refuse("is wrong"); }), "f.txt:2:4: is wrong");
 }
 
