@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/gathering.h"
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
 #include "apps/lasso/problem.h"
@@ -24,10 +25,9 @@ namespace {
 
 constexpr std::int64_t kWidth = 1024;  // elements of a table's row
 constexpr std::int64_t kReportTag = -1;
+constexpr std::int64_t kLookTag = -2;
 // The clock before the first round: it sets the residual to the targets.
 constexpr bosen::Clock kStartClocks = 1;
-// What a coefficient that is not zero counts beside its last change: it may have to move again when others do.
-constexpr double kActiveShare = 0.02;
 constexpr double kRounding = 1e-12;
 // Columns looked at for each that may be under way.
 constexpr double kCandidates = 4;
@@ -40,15 +40,15 @@ struct Settings {
   std::string schedule = "priority";
   int round = 1024;
   double correlation_max = 0.1;
-  int evaluate_every = 50;
+  int evaluate_every = 10;
   double tolerance = 1e-6;
   int rounds_max = 100'000;
 };
 
 /// What a column's owner tells the scheduler.
 struct Report {
-  std::uint32_t column = 0;
-  float priority = 0;
+  std::uint64_t column = 0;
+  double priority = 0;
 };
 
 template <class T>
@@ -114,9 +114,9 @@ class Schedule {
             problem.columns(),
             {.round = static_cast<std::size_t>(std::max<bosen::Clock>(1, settings.round / (lead_of(options) + 1))),
              .candidates = kCandidates * static_cast<double>(lead_of(options) + 1),
-             .uniform_share = settings.schedule == "random" ? 1.0 : 0.1,
+             .uniform_share = settings.schedule == "random" ? 1.0 : 0.0,
              .seed = options.seed}),
-        correlations_(problem, settings.correlation_max),
+        correlations_(problem, settings.correlation_max, static_cast<std::uint32_t>(workers)),
         takes_all_(settings.schedule == "random"),
         workers_(static_cast<std::uint32_t>(workers)) {
     for (std::size_t j = 0; j < problem.columns(); ++j) {
@@ -139,12 +139,15 @@ class Schedule {
     return by_owner;
   }
 
-  void report(const Report& report) { scheduler_.report(report.column, report.priority); }
+  void report(const Report& report) {
+    if (takes_all_) return;  // nothing is picked by priority
+    scheduler_.report(static_cast<std::uint32_t>(report.column), report.priority);
+  }
 
  private:
   bosen::PriorityScheduler scheduler_;
   RoundCorrelations correlations_;
-  const bool takes_all_;  ///< dependent or not
+  const bool takes_all_;  ///< at random, dependent or not
   const std::uint32_t workers_;
 };
 
@@ -161,8 +164,9 @@ class Solving {
                                                  : settings.rounds_max),
         lead_(Schedule::lead_of(cluster.options())),
         rounds_(cluster.create_channel("rounds", {.capacity = 64})),
-        reports_(cluster.create_channel("reports", {.capacity = 64})) {
-    check_magnitude(problem_, lambda_);
+        reports_(cluster.create_channel("reports", {.capacity = 64})),
+        sums_(cluster, "sums", 1) {
+    check_magnitude(problem_);
     residual_ = {cluster.create_table<double>("residual", {.width = kWidth}), problem_.examples()};
     coefficients_ = {cluster.create_table<double>("coefficients", {.width = kWidth}), problem_.columns()};
     if (cluster.rank() == 0) {
@@ -193,7 +197,7 @@ class Solving {
       update(worker, round, own);
       const bosen::Clock done = round + 1;
       if (schedule) take_reports(worker, *schedule, done);
-      if (done % settings_.evaluate_every == 0 || done == rounds_max_) goes_on = evaluate(worker, done);
+      if (done % settings_.evaluate_every == 0 || done == rounds_max_) goes_on = evaluate(worker, schedule, done, own);
     }
     if (worker.id() == 0) result_ = coefficients_.read_sparse(worker);
   }
@@ -227,13 +231,11 @@ class Solving {
     const auto examples = static_cast<double>(problem_.examples());
     std::vector<Report> reports;
     for (const std::uint32_t column : columns) {
-      double correlation = 0;
-      for (const Entry& entry : problem_.column(column)) correlation += entry.value * residual[entry.example];
       const double norm = problem_.squared_norms[column] / examples;
-      const double best = best_coefficient(own[column], correlation / examples, norm, lambda_);
+      const double correlation = problem_.product(column, residual) / examples;
+      const double best = best_coefficient(own[column], correlation, norm, lambda_);
       const double change = best - own[column];
-      const double priority = std::sqrt(norm) * (std::abs(change) + kActiveShare * std::abs(best));
-      reports.push_back({.column = column, .priority = static_cast<float>(priority)});
+      reports.push_back({.column = column, .priority = priority(own[column], best, norm)});
       if (change == 0) continue;
       own[column] = best;
       for (const Entry& entry : problem_.column(column)) residual[entry.example] -= entry.value * change;
@@ -271,12 +273,18 @@ class Solving {
                                    done));
   }
 
-  /// Every worker's: true where another round is worth it.
-  bool evaluate(bosen::Worker& worker, bosen::Clock done) {
+  /// Every worker's: true where another round is worth it. All look at all columns of their own, so that the scheduler
+  /// learns of those at rest that have to move.
+  bool evaluate(bosen::Worker& worker, std::optional<Schedule>& schedule, bosen::Clock done,
+                std::span<const double> own) {
     worker.barrier();
-    if (worker.id() == 0) {
-      objective_ = lasso::evaluate(problem_, coefficients_.read_sparse(worker), residual_.read(worker), lambda_);
+    const std::vector<double> residual = residual_.read(worker);
+    look(worker, done, residual, own);
+    if (schedule) {
+      sums_.wait(worker);
+      objective_ = lasso::evaluate(problem_, sums_.next(), residual, lambda_);
       if (!std::isfinite(objective_.value)) refuse_divergence(done);
+      take_looks(worker, *schedule, done);
       cluster_.report(kStartClocks + done, {{"objective", objective_.value},
                                             {"duality_gap", objective_.gap},
                                             {"nonzeros", static_cast<double>(objective_.nonzeros)},
@@ -289,6 +297,34 @@ class Solving {
     return values_of<std::uint8_t>(rounds_.receive(worker, verdict_tag(done)).bytes).front() != 0;
   }
 
+  /// Tells worker 0 what the worker's own columns add to the objective, and from which there is something to gain.
+  void look(bosen::Worker& worker, bosen::Clock done, std::span<const double> residual, std::span<const double> own) {
+    const auto examples = static_cast<double>(problem_.examples());
+    ColumnSums sums;
+    std::vector<Report> reports;
+    const auto workers = static_cast<std::size_t>(worker.count());
+    for (auto column = static_cast<std::size_t>(worker.id()); column < problem_.columns(); column += workers) {
+      const double product = problem_.product(column, residual);
+      const double norm = problem_.squared_norms[column] / examples;
+      const double best = best_coefficient(own[column], product / examples, norm, lambda_);
+      sums.add({.steepest = std::abs(product), .norm1 = std::abs(own[column]), .nonzeros = own[column] != 0 ? 1 : 0});
+      const double gain = priority(own[column], best, norm);
+      if (gain > 0) reports.push_back({.column = column, .priority = gain});
+    }
+    reports_.send(worker, 0, kLookTag, bytes_of(reports));
+    sums_.send(worker, (done - 1) / settings_.evaluate_every, sums);
+  }
+
+  // Reports of rounds before are here by then, as a worker's messages come in order: they are the older.
+  void take_looks(bosen::Worker& worker, Schedule& schedule, bosen::Clock done) {
+    std::vector<bosen::ChannelMessage> looks;
+    for (bosen::WorkerId from = 0; from < worker.count(); ++from) {
+      looks.push_back(reports_.receive(worker, kLookTag, from));
+    }
+    while (const auto message = reports_.try_receive(worker, kReportTag)) take(*message, schedule, done);
+    for (const auto& message : looks) take(message, schedule, done);
+  }
+
   static std::int64_t verdict_tag(bosen::Clock done) { return -1 - done; }
 
   bosen::Cluster& cluster_;
@@ -299,6 +335,7 @@ class Solving {
   const bosen::Clock lead_;
   bosen::Channel rounds_;
   bosen::Channel reports_;
+  apps::Gathering<ColumnSums> sums_;  ///< a round of it is an evaluation
   VectorTable residual_;
   VectorTable coefficients_;
   // Worker 0's.
@@ -335,8 +372,8 @@ void declare(bosen::App& app, Settings& settings) {
               {.minimum = 1, .maximum = 1e6})
       .option("correlation-max", &settings.correlation_max, "correlation above which columns are kept apart",
               {.minimum = 0, .maximum = 1})
-      .option("evaluate-every", &settings.evaluate_every, "rounds between two looks at the duality gap",
-              {.minimum = 1, .maximum = 1e6})
+      .option("evaluate-every", &settings.evaluate_every,
+              "rounds between two looks at the duality gap and at the columns at rest", {.minimum = 1, .maximum = 1e6})
       .option("tolerance", &settings.tolerance, "stop where the gap is at most so much of the objective",
               {.minimum = 0, .maximum = 1})
       .option("rounds-max", &settings.rounds_max, "stop after so many rounds anyway", {.minimum = 1, .maximum = 1e9})

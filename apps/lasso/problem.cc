@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "apps/common/input_file.h"
 #include "apps/common/libsvm.h"
@@ -20,6 +19,7 @@ constexpr std::uint64_t kEntryStream = 21;
 constexpr std::uint64_t kTruthStream = 22;
 constexpr std::uint64_t kNoiseStream = 23;
 constexpr double kNoise = 0.1;
+constexpr double kActiveShare = 0.02;
 constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 28;
 constexpr std::int64_t kGeneratedMax = 1'000'000'000;
 
@@ -34,14 +34,18 @@ Problem by_columns(const std::vector<Triple>& triples, std::size_t columns, std:
   Problem problem;
   problem.targets = std::move(targets);
   problem.column_begins.assign(columns + 1, 0);
-  problem.squared_norms.assign(columns, 0);
   for (const Triple& triple : triples) ++problem.column_begins[triple.column + 1];
   for (std::size_t j = 0; j < columns; ++j) problem.column_begins[j + 1] += problem.column_begins[j];
   problem.entries.resize(triples.size());
   std::vector<std::size_t> next(problem.column_begins.begin(), problem.column_begins.end() - 1);
   for (const Triple& triple : triples) {
     problem.entries[next[triple.column]++] = triple.entry;
-    problem.squared_norms[triple.column] += double{triple.entry.value} * triple.entry.value;
+  }
+  problem.squared_norms.resize(columns);
+  problem.target_products.resize(columns);
+  for (std::size_t j = 0; j < columns; ++j) {
+    for (const Entry& entry : problem.column(j)) problem.squared_norms[j] += double{entry.value} * entry.value;
+    problem.target_products[j] = problem.product(j, problem.targets);
   }
   return problem;
 }
@@ -126,11 +130,7 @@ Problem generate_problem(const GeneratorOptions& options, std::uint64_t seed) {
 
 double lambda_max(const Problem& problem) {
   double most = 0;
-  for (std::size_t j = 0; j < problem.columns(); ++j) {
-    double sum = 0;
-    for (const Entry& entry : problem.column(j)) sum += entry.value * problem.targets[entry.example];
-    most = std::max(most, std::abs(sum));
-  }
+  for (const double product : problem.target_products) most = std::max(most, std::abs(product));
   return most / static_cast<double>(problem.examples());
 }
 
@@ -141,57 +141,41 @@ double best_coefficient(double coefficient, double correlation, double squared_n
   return (pulled > 0 ? pulled - lambda : pulled + lambda) / squared_norm_per_example;
 }
 
+double priority(double coefficient, double best, double squared_norm_per_example) {
+  return std::sqrt(squared_norm_per_example) * (std::abs(best - coefficient) + kActiveShare * std::abs(best));
+}
+
 double start_priority(const Problem& problem, std::size_t column, double lambda) {
   const auto examples = static_cast<double>(problem.examples());
-  double correlation = 0;
-  for (const Entry& entry : problem.column(column)) {
-    correlation += entry.value * problem.targets[entry.example] / examples;
-  }
   const double norm = problem.squared_norms[column] / examples;
-  return std::sqrt(norm) * std::abs(best_coefficient(0, correlation, norm, lambda));
+  return priority(0, best_coefficient(0, problem.target_products[column] / examples, norm, lambda), norm);
 }
 
-void check_magnitude(const Problem& problem, double lambda) {
-  const auto refuse = [](const std::string& what) {
-    throw bosen::Error(
-        bosen::ErrorKind::kData,
-        fmt::format("{} are too large to compute with: scale the data, so that targets and values are nearer to 1",
-                    what));
-  };
+void check_magnitude(const Problem& problem) {
   double squares = 0;
   for (const double target : problem.targets) squares += target * target;
-  if (!std::isfinite(squares)) refuse("the targets");
-  for (std::size_t j = 0; j < problem.columns(); ++j) {
-    // Priorities travel as float.
-    if (start_priority(problem, j, lambda) <= double{std::numeric_limits<float>::max()}) continue;
-    refuse(fmt::format("the values of column {}", j + 1));
-  }
+  if (std::isfinite(squares)) return;
+  throw bosen::Error(bosen::ErrorKind::kData,
+                     "the targets are too large to compute with: scale the data, so that they are nearer to 1");
 }
 
-Objective evaluate(const Problem& problem, std::span<const double> coefficients, std::span<const double> residual,
-                   double lambda) {
+void ColumnSums::add(const ColumnSums& other) {
+  steepest = std::max(steepest, other.steepest);
+  norm1 += other.norm1;
+  nonzeros += other.nonzeros;
+}
+
+Objective evaluate(const Problem& problem, const ColumnSums& columns, std::span<const double> residual, double lambda) {
   const auto examples = static_cast<double>(problem.examples());
-  double norm1 = 0;
-  Objective objective;
-  for (const double coefficient : coefficients) {
-    norm1 += std::abs(coefficient);
-    objective.nonzeros += coefficient != 0 ? 1 : 0;
-  }
   double squares = 0;
   double product = 0;  // residual . y
   for (std::size_t i = 0; i < residual.size(); ++i) {
     squares += residual[i] * residual[i];
     product += residual[i] * problem.targets[i];
   }
-  double steepest = 0;
-  for (std::size_t j = 0; j < problem.columns(); ++j) {
-    double sum = 0;
-    for (const Entry& entry : problem.column(j)) sum += entry.value * residual[entry.example];
-    steepest = std::max(steepest, std::abs(sum));
-  }
-  objective.value = squares / (2 * examples) + lambda * norm1;
+  Objective objective{.value = squares / (2 * examples) + lambda * columns.norm1, .nonzeros = columns.nonzeros};
   // The dual is (|y|^2 - |y - v|^2) / (2 n) = (2 v . y - v . v) / (2 n) for v with |X^T v| <= lambda n.
-  const double scale = steepest > 0 ? std::min(1.0, lambda * examples / steepest) : 1;
+  const double scale = columns.steepest > 0 ? std::min(1.0, lambda * examples / columns.steepest) : 1;
   const double dual = (2 * scale * product - scale * scale * squares) / (2 * examples);
   objective.gap = std::max(0.0, objective.value - dual);
   return objective;

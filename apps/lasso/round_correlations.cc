@@ -4,8 +4,12 @@
 
 namespace lasso {
 
-RoundCorrelations::RoundCorrelations(const Problem& problem, double most)
-    : problem_(problem), most_(most), by_example_(problem.examples()), products_(problem.columns(), 0.0) {}
+RoundCorrelations::RoundCorrelations(const Problem& problem, double most, std::uint32_t owners)
+    : problem_(problem),
+      most_(most),
+      owners_(owners),
+      by_example_(problem.examples()),
+      products_(problem.columns(), 0.0) {}
 
 void RoundCorrelations::begin_round() {
   for (const std::uint32_t column : columns_) {
@@ -15,9 +19,12 @@ void RoundCorrelations::begin_round() {
 }
 
 bool RoundCorrelations::admit(std::uint32_t column) {
+  if (owners_ == 1) return true;
   touched_.clear();
+  const std::uint32_t owner = column % owners_;
   for (const Entry& entry : problem_.column(column)) {
     for (const Use& use : by_example_[entry.example]) {
+      if (use.column % owners_ == owner) continue;
       if (products_[use.column] == 0) touched_.push_back(use.column);
       products_[use.column] += double{entry.value} * use.value;
     }

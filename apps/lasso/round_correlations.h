@@ -8,11 +8,11 @@
 namespace lasso {
 
 /// Which columns correlate with those of a round: |x_j . x_k| / (|x_j| |x_k|), computed over shared examples only.
-/// Single-threaded.
+/// Columns of one owner don't matter to each other, as it goes through them one after the other. Single-threaded.
 class RoundCorrelations {
  public:
-  /// Columns that correlate by more than `most` are dependent.
-  RoundCorrelations(const Problem& problem, double most);
+  /// Columns that correlate by more than `most` are dependent. A column's owner is its number modulo `owners`.
+  RoundCorrelations(const Problem& problem, double most, std::uint32_t owners);
 
   /// A round begins, without any column.
   void begin_round();
@@ -27,6 +27,7 @@ class RoundCorrelations {
 
   const Problem& problem_;
   const double most_;
+  const std::uint32_t owners_;
   std::vector<std::vector<Use>> by_example_;  ///< columns of the round that have a value there
   std::vector<std::uint32_t> columns_;        ///< of the round
   std::vector<double> products_;              ///< by column: with the candidate; zero between two calls

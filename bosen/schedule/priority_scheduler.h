@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "bosen/base/random.h"
@@ -30,22 +31,30 @@ class PriorityScheduler {
   struct Options {
     std::size_t round = 64;      ///< variables of a round, at most
     double candidates = 4;       ///< looked at for each place in a round, at most
-    double uniform_share = 0.1;  ///< of picks that look at no priority, so that every variable's turn comes
+    double uniform_share = 0.1;  ///< of picks that look at no priority, so that every variable's turn comes; 0: none
     std::uint64_t seed = 1;
   };
 
-  /// All priorities are zero: as long as they are, all variables are alike.
+  /// Until a variable is reported it is like all others that are not, and comes after those that have something to
+  /// gain.
   PriorityScheduler(std::size_t variables, const Options& options);
 
   /// The variables of the next round, each once. Fewer than a whole round where candidates were not admitted; those are
-  /// looked at first in the round after, so that none is kept away by more eager ones for ever.
+  /// looked at first in the round after, so that none is kept away by more eager ones for ever. Fewer also where
+  /// nothing has a priority: what is in a round has none until it is reported, as nobody knows what is left to gain
+  /// from it.
   std::vector<Variable> next_round(const Admit& admit);
 
-  /// How much there is to gain from a variable, as its last change says; finite, not negative.
+  /// How much there is to gain from a variable; finite, not negative.
   void report(Variable variable, double priority) { priorities_.set(variable, priority); }
 
  private:
-  Variable pick();
+  struct Refusal {
+    Variable variable;
+    double priority;
+  };
+
+  std::optional<Variable> pick();
   void look_at(Variable variable, const Admit& admit, std::vector<Variable>& chosen);
 
   const Options options_;
@@ -53,7 +62,7 @@ class PriorityScheduler {
   WeightedPicker priorities_;
   std::vector<std::uint64_t> looked_at_;  ///< by variable: the last round in which it was a candidate
   std::uint64_t round_ = 0;
-  std::vector<Variable> refused_;  ///< of this round, in their order, at most as many as a round has
+  std::vector<Refusal> refused_;  ///< of this round, in their order
 };
 
 }  // namespace bosen

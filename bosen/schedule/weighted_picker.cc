@@ -8,8 +8,11 @@
 
 namespace bosen {
 
-WeightedPicker::WeightedPicker(std::size_t count)
-    : size_(count), leaves_(std::bit_ceil(std::max<std::size_t>(count, 1))), sums_(2 * leaves_, 0.0) {}
+WeightedPicker::WeightedPicker(std::span<const double> weights)
+    : size_(weights.size()), leaves_(std::bit_ceil(std::max<std::size_t>(size_, 1))), sums_(2 * leaves_, 0.0) {
+  std::copy(weights.begin(), weights.end(), sums_.begin() + static_cast<std::ptrdiff_t>(leaves_));
+  for (std::size_t i = leaves_ - 1; i > 0; --i) sums_[i] = sums_[2 * i] + sums_[2 * i + 1];
+}
 
 void WeightedPicker::set(std::size_t index, double weight) {
   BOSEN_ASSERT(weight >= 0 && std::isfinite(weight));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace bosen {
@@ -10,8 +11,8 @@ namespace bosen {
 /// Single-threaded.
 class WeightedPicker {
  public:
-  /// All weights are zero.
-  explicit WeightedPicker(std::size_t count);
+  /// Weights are finite and not negative.
+  explicit WeightedPicker(std::span<const double> weights);
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] double weight(std::size_t index) const { return sums_[leaves_ + index]; }

@@ -10,7 +10,7 @@ namespace bosen {
 namespace {
 
 TEST(WeightedPickerTest, PicksByWeight) {
-  WeightedPicker picker(5);
+  WeightedPicker picker(std::vector<double>(5));
   EXPECT_EQ(picker.total(), 0);
   picker.set(1, 1);
   picker.set(4, 3);
@@ -27,8 +27,9 @@ TEST(WeightedPickerTest, PicksByWeight) {
 TEST(WeightedPickerTest, AgreesWithPlainSums) {
   Random random(5);
   for (const std::size_t count : {1U, 2U, 3U, 7U, 8U, 1000U}) {
-    WeightedPicker picker(count);
-    std::vector<double> weights(count, 0.0);
+    std::vector<double> weights(count);
+    for (double& weight : weights) weight = static_cast<double>(random.below(4));
+    WeightedPicker picker(weights);
     for (int i = 0; i < 3000; ++i) {
       const auto index = static_cast<std::size_t>(random.below(count));
       weights[index] = static_cast<double>(random.below(4));
@@ -46,7 +47,7 @@ TEST(WeightedPickerTest, AgreesWithPlainSums) {
 }
 
 TEST(WeightedPickerTest, ForgetsAWeightThatWasVast) {
-  WeightedPicker picker(8);
+  WeightedPicker picker(std::vector<double>(8));
   picker.set(0, 1e20);
   for (std::size_t i = 1; i < picker.size(); ++i) picker.set(i, 1);
   picker.set(0, 0);
