@@ -166,7 +166,7 @@ class Training {
     owners_ = assign_users(ratings_, cluster.workers());
     // With more there would be clocks in which nobody has a rating.
     epoch_clocks_ = std::min(settings.clocks_per_epoch, static_cast<std::int64_t>(ratings_.train.size()));
-    if (epoch_clocks_ == 0) epoch_clocks_ = clocks_per_epoch(ratings_, settings.sgd.learning_rate);
+    if (epoch_clocks_ == 0) epoch_clocks_ = clocks_per_epoch(ratings_, cluster.workers(), settings.sgd.learning_rate);
     clocks_ = settings.epochs * epoch_clocks_;
     if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
     epochs_ = (clocks_ + epoch_clocks_ - 1) / epoch_clocks_;

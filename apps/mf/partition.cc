@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <queue>
+#include <utility>
 
 #include "bosen/random.h"
 
@@ -13,29 +15,59 @@ namespace {
 constexpr double kLargestMove = 0.1;
 constexpr std::uint64_t kSliceStream = 5;
 
-/// The different values of a column, ascending.
-std::vector<std::int64_t> rows_of(std::span<const Rating> ratings, std::uint32_t Rating::*column) {
-  std::vector<std::int64_t> rows;
-  rows.reserve(ratings.size());
-  for (const Rating& rating : ratings) rows.push_back(rating.*column);
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  return rows;
-}
+constexpr std::int64_t kAloneRatingsMax = std::int64_t{1} << 20;
 
-std::uint32_t place_of(const std::vector<std::int64_t>& rows, std::int64_t row) {
-  return static_cast<std::uint32_t>(std::lower_bound(rows.begin(), rows.end(), row) - rows.begin());
-}
+/// Numbers the rows that ratings touch. Its memory serves one slice after the other.
+class RowNumbers {
+ public:
+  explicit RowNumbers(std::uint32_t Rating::*column) : column_(column) {}
+
+  /// The different values of the column, ascending; place() knows them until forget().
+  std::vector<std::int64_t> number(std::span<const Rating> ratings) {
+    std::vector<std::int64_t> rows;
+    for (const Rating& rating : ratings) {
+      const std::uint32_t row = rating.*column_;
+      if (row >= places_.size()) places_.resize(row + std::size_t{1}, kNone);
+      if (std::exchange(places_[row], 0) == kNone) rows.push_back(row);
+    }
+    std::sort(rows.begin(), rows.end());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      places_[static_cast<std::size_t>(rows[i])] = static_cast<std::uint32_t>(i);
+    return rows;
+  }
+  [[nodiscard]] std::uint32_t place(const Rating& rating) const { return places_[rating.*column_]; }
+  void forget(std::span<const std::int64_t> rows) {
+    for (const std::int64_t row : rows) places_[static_cast<std::size_t>(row)] = kNone;
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+  std::uint32_t Rating::*const column_;
+  std::vector<std::uint32_t> places_;  ///< by row
+};
+
+class SliceMaker {
+ public:
+  Slice make(std::span<const Rating> ratings) {
+    Slice slice{users_.number(ratings), items_.number(ratings), {}};
+    slice.ratings.reserve(ratings.size());
+    for (const Rating& rating : ratings) {
+      slice.ratings.push_back({users_.place(rating), items_.place(rating), rating.value});
+    }
+    users_.forget(slice.users);
+    items_.forget(slice.items);
+    return slice;
+  }
+
+ private:
+  RowNumbers users_{&Rating::user};
+  RowNumbers items_{&Rating::item};
+};
 
 }  // namespace
 
-Slice make_slice(std::span<const Rating> ratings) {
-  Slice slice{rows_of(ratings, &Rating::user), rows_of(ratings, &Rating::item), {}};
-  for (const Rating& rating : ratings) {
-    slice.ratings.push_back({place_of(slice.users, rating.user), place_of(slice.items, rating.item), rating.value});
-  }
-  return slice;
-}
+Slice make_slice(std::span<const Rating> ratings) { return SliceMaker().make(ratings); }
 
 std::vector<int> assign_users(const Ratings& ratings, int workers) {
   std::vector<std::size_t> counts(ratings.users());
@@ -66,7 +98,10 @@ std::vector<Rating> ratings_of_worker(std::span<const Rating> ratings, const std
   return own;
 }
 
-std::int64_t clocks_per_epoch(const Ratings& ratings, double learning_rate) {
+std::int64_t clocks_per_epoch(const Ratings& ratings, int workers, double learning_rate) {
+  if (workers == 1) {
+    return std::max(std::int64_t{1}, (static_cast<std::int64_t>(ratings.train.size()) - 1) / kAloneRatingsMax + 1);
+  }
   std::vector<std::int64_t> counts(ratings.items());
   for (const Rating& rating : ratings.train) ++counts[rating.item];
   const std::int64_t most = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
@@ -77,11 +112,12 @@ std::int64_t clocks_per_epoch(const Ratings& ratings, double learning_rate) {
 std::vector<Slice> cut_into_slices(std::vector<Rating> ratings, std::int64_t clocks, std::uint64_t seed, int worker) {
   bosen::Random(seed, kSliceStream, static_cast<std::uint64_t>(worker)).shuffle(std::span(ratings));
   const auto count = static_cast<std::size_t>(clocks);
+  SliceMaker maker;
   std::vector<Slice> slices;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t first = ratings.size() * i / count;
     const std::size_t end = ratings.size() * (i + 1) / count;
-    slices.push_back(make_slice(std::span(ratings).subspan(first, end - first)));
+    slices.push_back(maker.make(std::span(ratings).subspan(first, end - first)));
   }
   return slices;
 }

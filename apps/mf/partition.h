@@ -41,7 +41,10 @@ std::vector<Rating> ratings_of_worker(std::span<const Rating> ratings, const std
 /// ratings of an item in a clock and learning rate r, its bias moves by n * r of the way to where it belongs, and
 /// updates that are d clocks late make it swing as soon as that exceeds pi / (4 d + 2). So a clock is as short as it
 /// takes for the most rated item to move a tenth of the way: good for a staleness of 7.
-std::int64_t clocks_per_epoch(const Ratings& ratings, double learning_rate);
+///
+/// A worker that is alone sees all steps at once, so that its clocks are as long as its memory should be asked to hold
+/// copies of rows.
+std::int64_t clocks_per_epoch(const Ratings& ratings, int workers, double learning_rate);
 
 /// A worker's ratings in random order, cut into `clocks` slices of equal size.
 std::vector<Slice> cut_into_slices(std::vector<Rating> ratings, std::int64_t clocks, std::uint64_t seed, int worker);

@@ -84,7 +84,7 @@ class LaggingCluster {
       : ratings_(ratings),
         rank_(rank),
         lag_(lag),
-        clocks_(clocks_per_epoch(ratings, sgd.learning_rate)),
+        clocks_(clocks_per_epoch(ratings, workers, sgd.learning_rate)),
         factorizer_(rank, ratings.mean, sgd),
         users_(start_rows(RowKind::kUser, ratings.users(), rank)),
         items_(start_rows(RowKind::kItem, ratings.items(), rank)),

@@ -92,9 +92,19 @@ TEST(ClocksPerEpochTest, LetsTheMostRatedItemMoveATenthOfTheWay) {
   ratings.user_ids.resize(500);
   ratings.item_ids.resize(2);
   for (std::uint32_t user = 0; user < 400; ++user) ratings.train.push_back({user, 1, 3});
-  EXPECT_EQ(clocks_per_epoch(ratings, 0.01), 40);
-  EXPECT_EQ(clocks_per_epoch(ratings, 0.0001), 1);
-  EXPECT_EQ(clocks_per_epoch(ratings, 5), 400) << "no more than one of its ratings in a clock";
+  EXPECT_EQ(clocks_per_epoch(ratings, 2, 0.01), 40);
+  EXPECT_EQ(clocks_per_epoch(ratings, 2, 0.0001), 1);
+  EXPECT_EQ(clocks_per_epoch(ratings, 2, 5), 400) << "no more than one of its ratings in a clock";
+}
+
+TEST(ClocksPerEpochTest, OneWorkerAloneNeedsOneForAMillionRatings) {
+  Ratings ratings;
+  EXPECT_EQ(clocks_per_epoch(ratings, 1, 0.01), 1);
+  ratings.item_ids.resize(1);
+  ratings.train.resize(std::size_t{1} << 20);
+  EXPECT_EQ(clocks_per_epoch(ratings, 1, 0.01), 1);
+  ratings.train.emplace_back();
+  EXPECT_EQ(clocks_per_epoch(ratings, 1, 0.01), 2);
 }
 
 }  // namespace
