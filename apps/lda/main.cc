@@ -65,6 +65,13 @@ std::unique_ptr<Sampler> make_sampler(const Settings& settings, const Prior& pri
   return std::make_unique<SparseSampler>(prior, settings.topics);
 }
 
+/// Takes away what was there before; true where anything has changed.
+bool subtract(std::span<std::int32_t> row, std::span<const std::int32_t> before) {
+  std::int32_t changed = 0;
+  for (std::size_t k = 0; k < row.size(); ++k) changed |= row[k] -= before[k];
+  return changed != 0;
+}
+
 /// One worker's documents and hands.
 class WorkerPart {
  public:
@@ -107,9 +114,7 @@ class WorkerPart {
     sampler_->sample(slice, counts_, random);
     for (std::size_t i = 0; i < slice.words.size(); ++i) {
       const std::span<std::int32_t> row = counts_.row(i);
-      bool changed = false;
-      for (std::size_t k = 0; k < topics(); ++k) changed |= (row[k] -= views.words[i][k]) != 0;
-      if (changed) tables_.words.inc(worker_, slice.words[i], std::span<const std::int32_t>(row));
+      if (subtract(row, views.words[i])) tables_.words.inc(worker_, slice.words[i], std::span<const std::int32_t>(row));
     }
     for (std::size_t k = 0; k < topics(); ++k) counts_.total[k] -= views.totals[k];
     tables_.totals.inc(worker_, kTotalsRow, std::span<const std::int64_t>(counts_.total));

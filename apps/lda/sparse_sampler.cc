@@ -17,6 +17,7 @@ void forget(Topic topic, std::vector<Topic>& topics) {
 SparseSampler::SparseSampler(const Prior& prior, int topics)
     : prior_(prior),
       inverse_total_(static_cast<std::size_t>(topics)),
+      document_share_(inverse_total_.size()),
       document_counts_(static_cast<std::size_t>(topics), 0) {}
 
 void SparseSampler::sample(Slice& slice, Counts& counts, bosen::Random& random) {
@@ -24,6 +25,7 @@ void SparseSampler::sample(Slice& slice, Counts& counts, bosen::Random& random) 
   for (std::size_t k = 0; k < inverse_total_.size(); ++k) {
     const auto total = static_cast<double>(std::max<std::int64_t>(0, counts.total[k]));
     inverse_total_[k] = 1 / (total + prior_.beta_sum());
+    document_share_[k] = prior_.alpha * inverse_total_[k];
     prior_sum_ += prior_.alpha * prior_.beta * inverse_total_[k];
   }
   word_met_.assign(slice.words.size(), false);
@@ -52,11 +54,17 @@ void SparseSampler::begin_document(std::span<const Slice::Token> document) {
     if (document_counts_[token.topic]++ == 0) document_topics_.push_back(token.topic);
   }
   document_sum_ = 0;
-  for (const Topic k : document_topics_) document_sum_ += document_counts_[k] * prior_.beta * inverse_total_[k];
+  for (const Topic k : document_topics_) {
+    document_sum_ += document_counts_[k] * prior_.beta * inverse_total_[k];
+    document_share_[k] = (document_counts_[k] + prior_.alpha) * inverse_total_[k];
+  }
 }
 
 void SparseSampler::end_document(std::span<const Slice::Token> document) {
-  for (const Slice::Token& token : document) document_counts_[token.topic] = 0;
+  for (const Slice::Token& token : document) {
+    document_counts_[token.topic] = 0;
+    document_share_[token.topic] = prior_.alpha * inverse_total_[token.topic];
+  }
 }
 
 std::vector<Topic>& SparseSampler::topics_of(std::uint32_t word, Counts& counts) {
@@ -65,9 +73,15 @@ std::vector<Topic>& SparseSampler::topics_of(std::uint32_t word, Counts& counts)
   word_met_[word] = true;
   topics.clear();
   const std::span<const std::int32_t> row = counts.row(word);
-  for (std::size_t k = 0; k < row.size(); ++k) {
+  const auto add = [&](std::size_t k) {
     if (row[k] > 0) topics.push_back(static_cast<Topic>(k));
+  };
+  std::size_t k = 0;
+  for (; k + 4 <= row.size(); k += 4) {  // four at a time: most words are of few topics
+    if ((row[k] | row[k + 1] | row[k + 2] | row[k + 3]) == 0) continue;
+    for (std::size_t i = k; i < k + 4; ++i) add(i);
   }
+  for (; k < row.size(); ++k) add(k);
   return topics;
 }
 
@@ -83,17 +97,26 @@ void SparseSampler::count(Topic topic, int by, std::span<std::int32_t> row, Coun
   inverse = 1 / (static_cast<double>(std::max<std::int64_t>(0, counts.total[topic])) + prior_.beta_sum());
   prior_sum_ += prior_.alpha * prior_.beta * inverse;
   document_sum_ += in_document * prior_.beta * inverse;
+  document_share_[topic] = (in_document + prior_.alpha) * inverse;
 }
 
 Topic SparseSampler::draw(std::span<const std::int32_t> row, const std::vector<Topic>& word_topics,
                           bosen::Random& random) {
   weights_.resize(word_topics.size());
-  double word_sum = 0;
-  for (std::size_t i = 0; i < word_topics.size(); ++i) {
+  const auto weigh = [&](std::size_t i) {
     const Topic k = word_topics[i];
-    weights_[i] = std::max(0, row[k]) * (document_counts_[k] + prior_.alpha) * inverse_total_[k];
-    word_sum += weights_[i];
+    return weights_[i] = std::max(0, row[k]) * document_share_[k];
+  };
+  // Two sums, as in one each addition waits for the one before.
+  double word_sum = 0;
+  double other_sum = 0;
+  std::size_t weighed = 0;
+  for (; weighed + 2 <= word_topics.size(); weighed += 2) {
+    word_sum += weigh(weighed);
+    other_sum += weigh(weighed + 1);
   }
+  if (weighed < word_topics.size()) word_sum += weigh(weighed);
+  word_sum += other_sum;
   double place = random.uniform() * (word_sum + document_sum_ + prior_sum_);
   for (std::size_t i = 0; i < word_topics.size(); ++i) {
     if (place < weights_[i]) return word_topics[i];

@@ -24,6 +24,7 @@ class SparseSampler final : public Sampler {
 
   const Prior prior_;
   std::vector<double> inverse_total_;            ///< 1 / (n_k + V beta)
+  std::vector<double> document_share_;           ///< (n_dk + alpha) / (n_k + V beta), of the document at hand
   std::vector<std::int32_t> document_counts_;    ///< n_dk of the document at hand
   std::vector<Topic> document_topics_;           ///< those that it is of
   double prior_sum_ = 0;                         ///< alpha beta / (n_k + V beta), over all topics
