@@ -304,7 +304,7 @@ void check(const Settings& settings) {
 
 void declare(bosen::App& app, Settings& settings) {
   app.makes_checkpoints()
-      .option("data", &settings.data, "file of lines USER ITEM RATING, separated by tabs, commas or blanks",
+      .option("data", &settings.data, "file of lines USER ITEM RATING, separated by tabs, commas, colons or blanks",
               {.value_name = "FILE"})
       .option("generate", [&settings](const std::string& text) { settings.generate = parse_generator(text); },
               "make ratings up instead", {.value_name = "ROWS,COLS,RANK,NNZ", .list = true})

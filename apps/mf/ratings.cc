@@ -16,7 +16,7 @@
 namespace mf {
 namespace {
 
-constexpr apps::Separators kSeparators(" \t,");
+constexpr apps::Separators kSeparators(" \t,:");
 constexpr std::int64_t kGeneratedRowsMax = 100'000'000;
 constexpr std::int64_t kGeneratedRatingsMax = 2'000'000'000;
 constexpr int kGeneratedRankMax = 4096;

@@ -27,9 +27,9 @@ struct Ratings {
   [[nodiscard]] std::size_t items() const { return item_ids.size(); }
 };
 
-/// Reads lines "USER ITEM RATING", separated by blanks, tabs or commas; further columns and empty lines don't matter.
-/// Of the ratings, every one whose number i (from 0) has i % test_every == test_every - 1 is for testing; none where it
-/// is 0. Throws bosen::Error(kData) with file:line:column.
+/// Reads lines "USER ITEM RATING", separated by blanks, tabs, commas or colons; further columns and empty lines don't
+/// matter. Of the ratings, every one whose number i (from 0) has i % test_every == test_every - 1 is for testing; none
+/// where it is 0. Throws bosen::Error(kData) with file:line:column.
 Ratings read_ratings(const std::string& path, int test_every);
 
 /// Ratings that a biased factor model of that rank explains, but for noise of standard deviation kNoise.

@@ -47,9 +47,9 @@ class RatingsTest : public ::testing::Test {
   std::string path_ = testing::TempDir() + "ratings_test_" + std::to_string(::getpid());
 };
 
-TEST_F(RatingsTest, TakesTabsCommasAndBlanksAndIgnoresFurtherColumns) {
-  const Ratings ratings = read("196\t242\t3\t881250949\n186,302,3.5\r\n\n22 377  1 x y z\n");
-  ASSERT_EQ(ratings.train.size(), 3U);
+TEST_F(RatingsTest, TakesTabsCommasColonsAndBlanksAndIgnoresFurtherColumns) {
+  const Ratings ratings = read("196\t242\t3\t881250949\n186,302,3.5\r\n\n22 377  1 x y z\n22::242::2.5::97\n");
+  ASSERT_EQ(ratings.train.size(), 4U);
   EXPECT_THAT(ratings.user_ids, ElementsAre(22, 186, 196));
   EXPECT_THAT(ratings.item_ids, ElementsAre(242, 302, 377));
   EXPECT_EQ(ratings.train[0].user, 2U);
