@@ -92,6 +92,11 @@ GeneratorOptions parse_generator(const std::string& text) {
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   const GeneratorOptions options{numbers[0], numbers[1], numbers[2], numbers[3]};
+  if (options.columns > std::int64_t{kColumnsMax} || options.examples > kGeneratedMax / options.entries_per_example) {
+    throw bosen::Error(bosen::ErrorKind::kUsage,
+                       fmt::format("'{}' is too large: at most {} columns, and {} entries of all rows together", text,
+                                   kColumnsMax, kGeneratedMax));
+  }
   if (options.entries_per_example > options.columns || options.true_columns > options.columns) {
     throw bosen::Error(
         bosen::ErrorKind::kUsage,

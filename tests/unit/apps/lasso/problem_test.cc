@@ -70,7 +70,8 @@ TEST_F(ReadProblemTest, SaysWhenItsNumbersOverflow) {
 
 TEST(GeneratorTest, RefusesWhatCannotBe) {
   EXPECT_EQ(parse_generator("10,20,3,4").columns, 20);
-  for (const char* text : {"", "1,2,3", "1,2,3,4,5", "0,2,1,1", "a,b,c,d", "5,4,5,1", "5,4,1,5", "1,2,3,"}) {
+  for (const char* text : {"", "1,2,3", "1,2,3,4,5", "0,2,1,1", "a,b,c,d", "5,4,5,1", "5,4,1,5", "1,2,3,",
+                           "100000,20000,10001,1", "1,300000000,1,1"}) {
     EXPECT_THROW(parse_generator(text), bosen::Error) << text;
   }
 }
