@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::uint32_t kColumnsMax = std::uint32_t{1} << 24;
 constexpr int kClassesMax = 65'536;
+// Of a feature: squares of gradients, and sums of them, are to be floats.
+constexpr float kValueMax = 1e15F;
 
 /// Which labels a file may use: its label + shift is the class, but for -1 and +1.
 struct LabelRule {
@@ -45,6 +47,12 @@ RawFile read_lines(const std::string& path, std::uint32_t columns) {
     const std::int32_t label = parse_label(reader.line(), reader.label());
     while (const auto feature = reader.feature()) {
       if (feature->value == 0 || feature->column >= columns) continue;
+      if (std::abs(feature->value) > kValueMax) {
+        reader.line().refuse(
+            fmt::format("the value {} is too large to compute with: scale the data, so that values are "
+                        "nearer to 1",
+                        feature->value));
+      }
       raw.examples.nonzeros.push_back({.column = feature->column, .value = feature->value});
       raw.examples.features = std::max(raw.examples.features, std::int64_t{feature->column} + 1);
     }

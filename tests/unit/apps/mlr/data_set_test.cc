@@ -161,6 +161,8 @@ TEST_F(LibsvmTest, RefusesTextThatIsNotNumbersWithItsPlace) {
             "train:2:1: label 'cat' is not a whole number from -65536 to 65536: a line is LABEL INDEX:VALUE ...");
   EXPECT_EQ(error("0 1:1\n1 2:x\n"), "train:2:3: the value of '2:x' is not a number");
   EXPECT_EQ(error("0 1:1\n1 2:nan\n"), "train:2:3: the value of '2:nan' is not a number");
+  EXPECT_EQ(error("0 1:1\n1 2:-1e30\n"),
+            "train:2:3: the value -1e+30 is too large to compute with: scale the data, so that values are nearer to 1");
   EXPECT_EQ(error("0 1:1\n1 1:1 5\n"), "train:2:7: '5' is not of the form INDEX:VALUE");
   EXPECT_EQ(error("0 qid:1\n"), "train:1:3: 'qid:1' is not of the form INDEX:VALUE");
   EXPECT_EQ(error("0.5 1:1\n"),
