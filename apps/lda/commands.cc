@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,9 +67,12 @@ int infer(int argc, const char* const* argv) {
   const TopicWords topics = model.topic_words();
   const Corpus corpus = read_corpus(flags.corpus, model.vocabulary);
   for (std::size_t i = 0; i < corpus.documents(); ++i) {
-    const std::vector<double> mixture = fold_in(topics, corpus.document(i), model.alpha);
-    const auto size = static_cast<double>(std::max<std::size_t>(1, corpus.document(i).size()));
-    print_mixture(i, mixture, std::exp(-log_likelihood(topics, corpus.document(i), mixture) / size), flags.topics);
+    const std::span<const Word> document = corpus.document(i);
+    const std::vector<double> mixture = fold_in(topics, document, model.alpha);
+    const double perplexity =
+        document.empty() ? std::numeric_limits<double>::quiet_NaN()
+                         : std::exp(-log_likelihood(topics, document, mixture) / static_cast<double>(document.size()));
+    print_mixture(i, mixture, perplexity, flags.topics);
   }
   return 0;
 }

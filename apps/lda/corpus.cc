@@ -232,7 +232,12 @@ std::vector<std::string> words_of(std::string_view text) {
 Corpus read_corpus(const CorpusOptions& options) {
   const RawCorpus raw = read_documents(options);
   Corpus corpus = select_words(raw, find_vocabulary(raw, options));
-  if (corpus.words.empty()) apps::refuse_file(options.data, "has no word that counts: nothing to learn from");
+  if (corpus.words.empty()) {
+    apps::refuse_file(options.data,
+                      options.vocabulary.empty()
+                          ? "has no word that counts: nothing to learn from; a UCI docword file takes --vocabulary"
+                          : "has no word that counts: nothing to learn from");
+  }
   return corpus;
 }
 

@@ -100,6 +100,8 @@ class LdaTest(AppTest):
         unseen = self.write("unseen.txt", "iron gold zinc tin\nwolf bear unheard fox\n\n")
         lines = [line.split("\t") for line in self.command("infer", "--data", unseen, "--topics", 1).splitlines()]
         self.assertEqual([line[0] for line in lines], ["0", "1", "2"])
+        self.assertLess(float(lines[0][1]), 20)
+        self.assertEqual(lines[2][1], "nan", "of no word there is no perplexity")
         topics = {line.split()[0]: set(line.split()[2:]) for line in self.command("topics", "--words", 5).splitlines()}
         self.assertEqual(topics[lines[0][2].split(":")[0]], set(TOPICS[1]))
         self.assertEqual(topics[lines[1][2].split(":")[0]], set(TOPICS[2]))

@@ -124,7 +124,7 @@ TEST_F(CorpusTest, SaysWhatIsMissing) {
       problem_of({.data = folder_ + "/nothing", .vocabulary = {}, .stop_words = {}}).find("nothing: is not there"),
       std::string::npos);
   EXPECT_EQ(problem_of({.data = write("blank.txt", "1 2 3\n"), .vocabulary = {}, .stop_words = {}}),
-            "blank.txt: has no word that counts: nothing to learn from");
+            "blank.txt: has no word that counts: nothing to learn from; a UCI docword file takes --vocabulary");
 }
 
 TEST_F(CorpusTest, SlicesHoldEveryWordOfEveryDocumentOnce) {
