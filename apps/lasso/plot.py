@@ -39,8 +39,8 @@ def main():
     pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure, axes = pyplot.subplots(figsize=(6, 3.8), layout="constrained")
     for (name, events), colour in zip(runs.items(), itertools.cycle(COLOURS)):
-        axes.semilogy([event["updates"] for event in events],
-                      [max(event["objective"] / least - 1, ROUNDING) for event in events], color=colour, label=name)
+        axes.loglog([event["updates"] for event in events],
+                    [max(event["objective"] / least - 1, ROUNDING) for event in events], color=colour, label=name)
     axes.set(xlabel="coordinate updates", ylabel="objective above the minimum, relative")
     axes.grid(color="#eeeeee")
     axes.legend(frameon=False)
