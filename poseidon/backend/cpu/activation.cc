@@ -24,12 +24,6 @@ POSEIDON_VECTORISED void rectify_leaky(float slope, const float* x, float* y, st
   for (std::size_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? slope * x[i] : x[i];
 }
 
-POSEIDON_VECTORISED bool are_numbers(const float* x, std::size_t count) {
-  int others = 0;
-  for (std::size_t i = 0; i < count; ++i) others |= static_cast<int>(x[i] != x[i]);
-  return others == 0;
-}
-
 /// Backward is the primitive's.
 class Activation : public UnaryOperation {
  public:
@@ -77,9 +71,9 @@ class Squashing final : public Activation {
       : Activation(std::move(primitive)), kind_(kind) {}
 
   void forward(const Tensor& input, Tensor& output) override {
+    if (are_numbers(input)) return primitive().forward(input, output);
     const std::size_t count = stored_elements(output.description());
     const float* const x = input.data();
-    if (are_numbers(x, count)) return primitive().forward(input, output);
     float* const y = output.data();  // rare, and may be slow
     for (std::size_t i = 0; i < count; ++i) {
       y[i] = kind_ == ActivationKind::kTanh ? std::tanh(x[i]) : 1 / (1 + std::exp(-x[i]));

@@ -38,6 +38,9 @@ void multiply(Transposed transpose_a, Transposed transpose_b, std::int64_t m, st
 /// sums (width) = column sums of a (rows x width).
 void sum_rows(const float* a, std::int64_t rows, std::int64_t width, float* sums);
 
+/// Whether no element is NaN.
+bool are_numbers(const Tensor& tensor);
+
 void update(const UpdateRule& rule, const UpdateTarget& target);
 
 }  // namespace poseidon::cpu

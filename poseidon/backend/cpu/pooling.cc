@@ -1,7 +1,10 @@
 // Pooling by oneDNN where it can say what Caffe means, else by plain loops.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "poseidon/backend/cpu/operations.h"
 #include "poseidon/backend/cpu/unary_primitive.h"
@@ -104,6 +107,68 @@ class PlainAverage final : public UnaryOperation {
   std::vector<float> plain_;
 };
 
+/// Maxima by a primitive, which leaves out what is no number. That would hide it from every check behind it, so it is
+/// put back.
+class Maximum final : public UnaryOperation {
+ public:
+  Maximum(const Device& device, const Window& window, const TensorDescription& input,
+          std::unique_ptr<UnaryOperation> primitive)
+      : device_(device), window_(window), input_(input), primitive_(std::move(primitive)) {}
+
+  [[nodiscard]] const TensorDescription& output() const override { return primitive_->output(); }
+
+  void forward(const Tensor& input, Tensor& output) override {
+    primitive_->forward(input, output);
+    if (!are_numbers(input)) put_back(input, output);
+  }
+
+  void backward(const Tensor& input, const Tensor& output, const Tensor& output_gradient,
+                Tensor& input_gradient) override {
+    primitive_->backward(input, output, output_gradient, input_gradient);
+  }
+
+ private:
+  /// Rare, and may be slow.
+  void put_back(const Tensor& input, Tensor& output) const {
+    const Shape& in = input_.shape;
+    const Shape& out = output.shape();
+    std::vector<float> from(static_cast<std::size_t>(in.count()));
+    std::vector<float> to(static_cast<std::size_t>(out.count()));
+    Rearranger(device_, desc_of(input_), plain_desc(in)).run(device_, input.data(), from.data());
+    Rearranger(device_, desc_of(output.description()), plain_desc(out)).run(device_, output.data(), to.data());
+    for (std::int64_t row = 0; row < in.count(0, 3); ++row) {
+      for (std::int64_t x = 0; x < in[3]; ++x) {
+        if (!std::isnan(from[static_cast<std::size_t>(row * in[3] + x)])) continue;
+        mark(to, row / in[2], row % in[2], x, out);
+      }
+    }
+    Rearranger(device_, plain_desc(out), desc_of(output.description())).run(device_, to.data(), output.data());
+  }
+
+  /// In all windows of the plane that the pixel lies in.
+  void mark(std::vector<float>& maxima, std::int64_t plane, std::int64_t y, std::int64_t x, const Shape& out) const {
+    const Range rows = windows_over(y + window_.pad_height, window_.kernel_height, window_.stride_height, out[2]);
+    const Range columns = windows_over(x + window_.pad_width, window_.kernel_width, window_.stride_width, out[3]);
+    for (std::int64_t i = rows.first; i < rows.end; ++i) {
+      for (std::int64_t j = columns.first; j < columns.end; ++j) {
+        maxima[static_cast<std::size_t>((plane * out[2] + i) * out[3] + j)] = std::numeric_limits<float>::quiet_NaN();
+      }
+    }
+  }
+
+  struct Range {
+    std::int64_t first, end;
+  };
+  static Range windows_over(std::int64_t place, std::int64_t kernel, std::int64_t stride, std::int64_t windows) {
+    return {place < kernel ? 0 : (place - kernel) / stride + 1, std::min(windows, place / stride + 1)};
+  }
+
+  const Device& device_;
+  const Window window_;
+  const TensorDescription input_;
+  const std::unique_ptr<UnaryOperation> primitive_;
+};
+
 }  // namespace
 
 std::unique_ptr<UnaryOperation> make_pooling(const Device& device, const PoolingOptions& options,
@@ -133,8 +198,10 @@ std::unique_ptr<UnaryOperation> make_pooling(const Device& device, const Pooling
       {dnnl::prop_kind::forward_training, kind, source, any_desc(out), strides, kernel, begin, end}, device.engine);
   const Backward::primitive_desc backward({kind, source, forward.dst_desc(), strides, kernel, begin, end},
                                           device.engine, forward);
-  return std::make_unique<UnaryPrimitive<Forward, Backward>>(device, out, forward, backward, input,
-                                                             BackwardReads::kNeither);
+  auto primitive = std::make_unique<UnaryPrimitive<Forward, Backward>>(device, out, forward, backward, input,
+                                                                       BackwardReads::kNeither);
+  if (options.method == PoolingOptions::Method::kAverage) return primitive;
+  return std::make_unique<Maximum>(device, w, input, std::move(primitive));
 }
 
 }  // namespace poseidon::cpu

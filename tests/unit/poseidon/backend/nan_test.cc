@@ -47,6 +47,31 @@ TEST_F(NanTest, StaysOneInAMaximumOfTwoInputs) {
   EXPECT_EQ(result[3], 3);
 }
 
+TEST_F(NanTest, StaysOneInTheMaximumOfEveryWindowThatHasIt) {
+  for (const bool like_convolution : {false, true}) {
+    const Shape shape{2, 5, 9, 7};
+    PoolingOptions options{.window = {.kernel_height = 3,
+                                      .kernel_width = 2,
+                                      .stride_height = 2,
+                                      .stride_width = 3,
+                                      .pad_height = 1,
+                                      .pad_width = 1}};
+    const TensorDescription description = arranged(shape, like_convolution);
+    Values values = draw(shape.count());
+    for (const std::size_t place : {0U, 65U, 200U, 314U, 315U, 629U}) values[place] = std::nan("");
+    const auto maximum = backend_.pooling(options, description);
+    Tensor y = make(maximum->output());
+    maximum->forward(make(description, values), y);
+    options.method = PoolingOptions::Method::kAverage;
+    const Values means = pool(options, shape, values);  // are none of the same windows
+    const Values maxima = values_of(y);
+    ASSERT_EQ(maxima.size(), means.size());
+    for (std::size_t i = 0; i < means.size(); ++i) {
+      EXPECT_EQ(std::isnan(maxima[i]), std::isnan(means[i])) << "arranged " << like_convolution << ", element " << i;
+    }
+  }
+}
+
 TEST_F(NanTest, IsNotMadeOfInfinityByARelu) {
   const TensorDescription description = TensorDescription::row_major({1, 2});
   const auto relu = backend_.activation({}, description);
