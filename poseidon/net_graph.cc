@@ -33,18 +33,13 @@ bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
 
 /// Refuses a Scale whose BatchNorm's output one of the layers after it reads: there is no such output.
 void expect_unread(const std::string& output, const LayerSpec& scale, std::span<const LayerSpec> after) {
-  const auto has = [&](const std::vector<std::string>& names) {
-    return std::find(names.begin(), names.end(), output) != names.end();
-  };
   for (const LayerSpec& layer : after) {
-    if (has(layer.bottoms)) {
-      scale.node.fail(
-          fmt::format("layer '{}': is computed with the BatchNorm before it, whose own output '{}' layer '{}' reads as "
-                      "well: let it "
-                      "read '{}', or give this layer the top '{}'",
-                      scale.name, output, layer.name, scale.tops[0], output));
-    }
-    if (has(layer.tops)) return;
+    if (std::ranges::find(layer.bottoms, output) == layer.bottoms.end()) continue;
+    scale.node.fail(
+        fmt::format("layer '{}': is computed with the BatchNorm before it, whose own output '{}' layer '{}' reads as "
+                    "well: let it "
+                    "read '{}', or give this layer the top '{}'",
+                    scale.name, output, layer.name, scale.tops[0], output));
   }
 }
 
@@ -78,6 +73,25 @@ void refuse_unheeded(const std::vector<LayerSpec>& layers) {
   }
 }
 
+/// Refuses two layers that write one output, but for a layer in place: the first one's would be lost without a word.
+void expect_one_writer(const std::vector<LayerSpec>& layers) {
+  std::map<std::string, const LayerSpec*> writers;
+  for (const LayerSpec& layer : layers) {
+    for (const std::string& top : layer.tops) {
+      const LayerSpec*& writer = writers[top];
+      const bool in_place = std::ranges::find(layer.bottoms, top) != layer.bottoms.end();
+      if (writer == &layer || (writer != nullptr && !in_place)) {
+        Fields(layer.node, "layer '" + layer.name + "'")
+            .fail("top",
+                  fmt::format("layer '{}' writes '{}' already: give this one another name, or let it read '{}' as "
+                              "well, to change it in place",
+                              writer->name, top, top));
+      }
+      writer = &layer;
+    }
+  }
+}
+
 /// The layers of one phase, each with its outputs' names (its own where it gives none); a Scale that directly follows a
 /// BatchNorm, and alone reads it, becomes part of it, and ReLUs where the context says so.
 std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& context) {
@@ -88,6 +102,7 @@ std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& 
     if (layer.tops.empty()) all.back().tops = {layer.name};
   }
   refuse_unheeded(all);
+  expect_one_writer(all);
   std::vector<LayerSpec> layers;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const LayerSpec& layer = all[i];

@@ -84,9 +84,17 @@ TEST(NetGraphTest, RefusesToFoldAScaleWhoseBatchNormalisationOthersRead) {
   const std::vector<std::string> layers{kConv, "name: bn, type: BatchNorm, bottom: conv, top: conv", scale,
                                         "name: sum, type: Eltwise, bottom: [conv, y], top: sum"};
   EXPECT_THAT(error_of(layers), AllOf(StartsWith("net.yaml:5:"), HasSubstr("'sc'"), HasSubstr("layer 'sum' reads")));
-  EXPECT_THAT(names_of(graph_of({layers[0], layers[1], scale, "name: r, type: ReLU, bottom: y, top: conv",
-                                 "name: t, type: TanH, bottom: conv, top: t"})),
-              ElementsAre("d", "conv", "bn", "r", "t"));
+}
+
+TEST(NetGraphTest, RefusesTwoLayersThatWriteOneOutput) {
+  const std::string other = "name: other, type: TanH, bottom: data, top: conv";
+  EXPECT_THAT(error_of({kConv, other}),
+              AllOf(StartsWith("net.yaml:4:"), HasSubstr("'other'"), HasSubstr("layer 'conv' writes 'conv' already")));
+  EXPECT_THAT(error_of({"name: a, type: ReLU, bottom: data", "name: b, type: TanH, bottom: data, top: a"}),
+              AllOf(StartsWith("net.yaml:4:"), HasSubstr("layer 'a' writes 'a' already")));
+  EXPECT_THAT(error_of({"name: a, type: Split, bottom: data, top: [x, x]"}), HasSubstr("layer 'a' writes 'x' already"));
+  EXPECT_EQ(error_of({kConv, "name: relu, type: ReLU, bottom: conv, top: conv"}), "no error");
+  EXPECT_EQ(error_of({kConv + ", include: {phase: TEST}", other + ", include: {phase: TRAIN}"}), "no error");
 }
 
 TEST(NetGraphTest, SplitsAnOutputThatHasSeveralReaders) {
