@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 
+#include "bosen/counted.h"
 #include "bosen/error.h"
 #include "bosen/suggestion.h"
 
@@ -165,8 +166,8 @@ class Builder {
     const int index = static_cast<int>(graph_.layers.size());
     const std::vector<Shape> shapes = infer(spec, layer);
     if (spec.tops.size() != shapes.size()) {
-      spec.node.fail(
-          fmt::format("layer '{}': has {} outputs (top), not {}", spec.name, shapes.size(), spec.tops.size()));
+      spec.node.fail(fmt::format("layer '{}': has {} (top), not {}", spec.name, bosen::counted(shapes.size(), "output"),
+                                 spec.tops.size()));
     }
     for (const int input : layer.inputs) graph_.blobs[static_cast<std::size_t>(input)].reader = index;
     for (std::size_t i = 0; i < shapes.size(); ++i) {

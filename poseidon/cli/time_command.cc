@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bosen/commands.h"
+#include "bosen/counted.h"
 #include "bosen/error.h"
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
@@ -206,9 +207,9 @@ void print_table(const Result& result) {
   }
   fmt::print("{:<32}{:>12.3f}{:>12.3f}   update {:.3f} ms\n", "all", result.ms(result.parts.forward),
              result.ms(result.parts.backward), result.ms(result.parts.update));
-  fmt::print("{}: {} iterations of {} images, {} threads: {:.3f} ms an iteration, {:.1f} images/s\n", kName,
-             result.flags.iterations, result.batch, result.flags.threads, result.iteration_ms(),
-             result.images_per_second());
+  fmt::print("{}: {} of {}, {}: {:.3f} ms an iteration, {:.1f} images/s\n", kName,
+             bosen::counted(result.flags.iterations, "iteration"), bosen::counted(result.batch, "image"),
+             bosen::counted(result.flags.threads, "thread"), result.iteration_ms(), result.images_per_second());
   if (result.memory_bytes > 0) {
     fmt::print("{}: {} MB of {}'s memory at the peak\n", kName, result.memory_bytes / 1'000'000, result.device);
   }

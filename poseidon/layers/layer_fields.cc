@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "bosen/counted.h"
 #include "bosen/error.h"
 
 namespace poseidon {
@@ -92,7 +93,8 @@ Tensor make_unused_gradient(LayerSetup& setup, const std::vector<Parameter>& par
 }
 
 void expect_inputs(std::span<const Shape> inputs, std::size_t count) {
-  if (inputs.size() != count) refuse_shape(fmt::format("takes {} inputs (bottom), not {}", count, inputs.size()));
+  if (inputs.size() == count) return;
+  refuse_shape(fmt::format("takes {} (bottom), not {}", bosen::counted(count, "input"), inputs.size()));
 }
 
 void expect_rank(const Shape& shape, int rank) {

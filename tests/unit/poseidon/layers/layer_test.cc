@@ -105,7 +105,7 @@ TEST(ConvolutionLayerTest, RefusesWhatItCannotDo) {
   const std::string plain = conv("num_output: 4, kernel_size: 3");
   EXPECT_THAT(shape_error_of(plain, {{2, 3}}), HasSubstr("2x3"));
   EXPECT_THAT(shape_error_of(plain, {{2, 3, 2, 9}}), HasSubstr("does not fit"));
-  EXPECT_THAT(shape_error_of(plain, {{2, 3, 9, 9}, {2, 3, 9, 9}}), HasSubstr("1 inputs"));
+  EXPECT_THAT(shape_error_of(plain, {{2, 3, 9, 9}, {2, 3, 9, 9}}), HasSubstr("takes 1 input (bottom), not 2"));
   EXPECT_THAT(shape_error_of(conv("num_output: 4, kernel_size: 3, group: 2"), {{2, 3, 9, 9}}), HasSubstr("3 channels"));
   EXPECT_THAT(shape_error_of(plain + ", param: [{lr_mult: 1}, {lr_mult: 1}, {lr_mult: 1}]", {{2, 3, 9, 9}}),
               HasSubstr("3 parameters"));
