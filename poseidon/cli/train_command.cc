@@ -129,7 +129,12 @@ void conclude(const TrainingResult& result, const bosen::Cluster& cluster, const
       conclusion.lost += fmt::format("{}: cannot write {} (schemes and bytes); training is complete\n", kName, path);
     }
   }
-  if (!result.trace.empty()) text += fmt::format("{}: wrote {} (timeline)\n", kName, result.trace);
+  if (!result.trace.empty()) {
+    const std::string how_far =
+        result.trace_full_in ? fmt::format(", which was full in iteration {} and ends there", *result.trace_full_in)
+                             : "";
+    text += fmt::format("{}: wrote {} (timeline{})\n", kName, result.trace, how_far);
+  }
   if (!result.snapshot.empty()) text += fmt::format("{}: wrote {} (snapshot)\n", kName, result.snapshot);
   text += next_step(result, options, settings);
   if (result.skipped_last <= 1) return;  // that one was met on the way

@@ -83,6 +83,9 @@ void keep_trace(const std::string& path, int rank, const std::vector<Timeline>& 
   try {
     write_chrome_trace(path, rank, timelines);
     result.trace = path;
+    for (const Timeline& timeline : timelines) {
+      if (!result.trace_full_in) result.trace_full_in = timeline.full_in();
+    }
   } catch (const bosen::Error& error) {
     result.lost_trace = error.what();
   }
@@ -101,6 +104,7 @@ TrainingResult train(bosen::Cluster& cluster, const TrainSettings& settings, Bac
                         .snapshot = results[0].snapshot,
                         .keeps_last = job.solver.snapshot_after_train,
                         .trace = {},
+                        .trace_full_in = {},
                         .lost_trace = {},
                         .iterations = results[0].iterations,
                         .skipped_last = results[0].skipped_last,

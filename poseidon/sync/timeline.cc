@@ -83,7 +83,11 @@ std::int64_t Timeline::now_ns() {
 }
 
 void Timeline::add(const Event& event) {
-  if (events_.size() < kEventsMax) events_.push_back(event);
+  if (events_.size() < kEventsMax) {
+    events_.push_back(event);
+  } else if (!full_in_) {
+    full_in_ = event.iteration;
+  }
 }
 
 std::string_view name_of(Timeline::Activity activity) {

@@ -4,6 +4,7 @@
 // worker's thread; written by one thread after all workers have ended.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ class Timeline {
   [[nodiscard]] int worker() const { return worker_; }
   [[nodiscard]] const std::vector<std::string>& layers() const { return layers_; }
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  /// The iteration from which on events have been dropped; nothing where none has been.
+  [[nodiscard]] std::optional<std::int64_t> full_in() const { return full_in_; }
 
   static constexpr std::size_t kEventsMax = 2'000'000;
 
@@ -54,6 +57,7 @@ class Timeline {
   int worker_;
   std::vector<std::string> layers_;
   std::vector<Event> events_;
+  std::optional<std::int64_t> full_in_;
 };
 
 std::string_view name_of(Timeline::Activity activity);
