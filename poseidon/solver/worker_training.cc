@@ -146,6 +146,7 @@ WorkerResult WorkerTraining::run() {
     report_ready(/*wait=*/false);
     if (!last && job_.solver.snapshot > 0 && iteration_ % job_.solver.snapshot == 0) write_snapshot_on_the_way();
   }
+  report_ready(/*wait=*/true);  // others may have more to report than waits for worker 0 while it waits for them
   worker_.barrier();
   sync_->catch_up();
   sync_->finish_timeline();

@@ -89,6 +89,12 @@ class TrainTest(PoseidonTest):
                                "--workers", 2)
             self.assertGreater(run.last("eval")["accuracy"], 0.8, model)
 
+    def test_reports_of_a_worker_far_behind_are_waited_for(self):
+        """It has more of them on the way than a channel holds when the others are done."""
+        run = self.succeed("train", self.solver, "--data", "synthetic", "--workers", 2, "--consistency", "asp",
+                           "--clocks", 300, "--straggler", "1:20")
+        self.assertEqual(len([each for each in run.of_kind("eval") if "learning_rate" in each]), 300)
+
     def test_every_solver_learns(self):
         data = self.make_data()
         for text in ["type: Nesterov\nmomentum: 0.9\nbase_lr: 0.05\n", "type: AdaGrad\nbase_lr: 0.05\n",
