@@ -9,8 +9,9 @@ LayerDescription describe_layer(const NetGraph& graph, int number) {
   description.layer = number;
   description.name = place.layer->name();
   description.type = place.type;
-  for (const int output : place.outputs)
-    description.outputs.push_back(graph.blobs[static_cast<std::size_t>(output)].shape);
+  const auto shape_of = [&](int blob) { return graph.blobs[static_cast<std::size_t>(blob)].shape; };
+  for (const int input : place.inputs) description.inputs.push_back(shape_of(input));
+  for (const int output : place.outputs) description.outputs.push_back(shape_of(output));
   if (!description.outputs.empty() && description.outputs[0].rank() > 0) description.batch = description.outputs[0][0];
   description.forward_flops = place.layer->forward_flops();
   const std::vector<Parameter>& parameters = place.layer->parameters();

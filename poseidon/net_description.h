@@ -14,6 +14,7 @@ struct LayerDescription {
   int layer = 0;  ///< its number in Net::layers()
   std::string name;
   std::string type;
+  std::vector<Shape> inputs;
   std::vector<Shape> outputs;
   std::int64_t parameters = 0;          ///< learned elements
   std::vector<std::int64_t> exchanged;  ///< elements of each learned parameter that is not frozen

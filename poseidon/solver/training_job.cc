@@ -17,23 +17,6 @@ namespace {
 
 [[noreturn]] void refuse(bosen::ErrorKind kind, const std::string& message) { throw bosen::Error(kind, message); }
 
-/// The part of a loss's input that says how many classes it tells apart.
-std::int64_t classes_of(const LayerSpec& loss, const NetSpec& net, const NetDescription& description) {
-  std::int64_t classes = 0;
-  for (const LayerDescription& layer : description.layers) {
-    if (layer.name == loss.name) break;
-    const auto spec = std::find_if(net.layers.begin(), net.layers.end(), [&](const LayerSpec& candidate) {
-      return candidate.in_train && candidate.name == layer.name;
-    });
-    if (spec == net.layers.end()) continue;
-    for (std::size_t top = 0; top < spec->tops.size() && top < layer.outputs.size(); ++top) {
-      const Shape& shape = layer.outputs[top];
-      if (spec->tops[top] == loss.bottoms[0] && shape.rank() > 1) classes = shape[1];
-    }
-  }
-  return classes;
-}
-
 /// Then labels beyond the outputs may be meant, and the loss looks at each when it comes.
 bool ignores_labels(const LayerSpec& layer) {
   const Node* const loss = layer.node.find("loss_param");
@@ -42,14 +25,15 @@ bool ignores_labels(const LayerSpec& layer) {
 
 /// A label beyond a loss's classes would be read from memory of something else.
 void check_labels(const NetSpec& net, const NetDescription& description, std::int64_t classes) {
-  for (const LayerSpec& layer : net.layers) {
-    if (!layer.in_train || layer.type != "SoftmaxWithLoss" || layer.bottoms.empty() || ignores_labels(layer)) continue;
-    const std::int64_t told_apart = classes_of(layer, net, description);
-    if (told_apart == 0 || told_apart >= classes) continue;
+  for (const LayerDescription& layer : description.layers) {
+    if (layer.type != "SoftmaxWithLoss" || layer.inputs[0][1] >= classes) continue;
+    const LayerSpec& spec = *std::ranges::find_if(
+        net.layers, [&](const LayerSpec& candidate) { return candidate.in_train && candidate.name == layer.name; });
+    if (ignores_labels(spec)) continue;
     refuse(bosen::ErrorKind::kConfiguration,
            fmt::format("{}: layer '{}': '{}' tells {} classes apart, the data has {} (labels 0 to {}): give the layer "
                        "before it as many outputs",
-                       layer.node.place(), layer.name, layer.bottoms[0], told_apart, classes, classes - 1));
+                       spec.node.place(), spec.name, spec.bottoms[0], layer.inputs[0][1], classes, classes - 1));
   }
 }
 

@@ -95,6 +95,13 @@ class TrainTest(PoseidonTest):
                            "--clocks", 300, "--straggler", "1:20")
         self.assertEqual(len([each for each in run.of_kind("eval") if "learning_rate" in each]), 300)
 
+    def test_refuses_more_classes_than_are_told_apart(self):
+        data = self.make_data()
+        # The outputs have their layers' names where nothing else is said.
+        self.net.write_text(NET.replace("num_output: 10", "num_output: 9").replace("bottom: ip1, top: ip2", "bottom: ip1"))
+        self.refuse(["train", self.solver, "--data", data], "net.yaml:", "layer 'loss': 'ip2' tells 9 classes apart",
+                    "the data has 10 (labels 0 to 9)")
+
     def test_every_solver_learns(self):
         data = self.make_data()
         for text in ["type: Nesterov\nmomentum: 0.9\nbase_lr: 0.05\n", "type: AdaGrad\nbase_lr: 0.05\n",
