@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSolverFile = "solver.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kPrefix = "iter_";
 constexpr std::int64_t kFormat = 2;

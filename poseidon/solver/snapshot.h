@@ -40,6 +40,7 @@ struct TrainingTensors {
 };
 
 inline constexpr const char* kWeightsFile = "weights.safetensors";
+inline constexpr const char* kSolverFile = "solver.safetensors";
 
 /// Writes SNAPSHOTS/iter_N and returns its path. Throws bosen::Error(kStorage), having removed what it had begun.
 std::string write_snapshot(const std::string& snapshots, const TrainingState& state, const TrainingTensors& tensors,

@@ -69,6 +69,10 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   }
   // Several processes are ended by their launcher, which says so.
   if (cluster.size() == 1) notice = std::make_unique<InterruptNotice>(interrupted_early());
+  if (cluster.size() > 1) {
+    start = start_values();
+    starts = cluster.create_channel("poseidon.starts");
+  }
   sums = cluster.create_channel("poseidon.sums");
   statistics = cluster.create_channel("poseidon.statistics");
 }
@@ -140,6 +144,28 @@ void TrainingJob::tell_of_large_batch() const {
       "poseidon train: a batch of all workers is {} images, the data set has {}, so each iteration learns from some of "
       "them more than once: take a smaller --batch\n",
       together, examples));
+}
+
+// Beside what tables and channels are made by, which bosen compares.
+std::vector<StartValue> TrainingJob::start_values() const {
+  const auto checksum = [](const std::string& path) { return fmt::format("{:08x}", checksum_of_file(path)); };
+  std::string weights = "none";
+  std::string history = "none";
+  if (snapshot) {
+    weights = snapshot->checksums.at(kWeightsFile);
+    history = snapshot->checksums.at(kSolverFile);
+  } else if (!settings.weights.empty()) {
+    weights = checksum(find_weights(settings.weights).path);
+  }
+  return {{"the checksum of the solver's file", checksum(solver.file)},
+          {"the checksum of the net's file", checksum(net.file)},
+          {"the number of images to train with", std::to_string(feed->examples(Phase::kTrain))},
+          {"the batch", std::to_string(batch)},
+          {"the seed", std::to_string(seed)},
+          {"the iteration to begin with", std::to_string(snapshot ? snapshot->state.iteration : 0)},
+          {"the iteration to end with", std::to_string(iterations)},
+          {"the checksum of the weights to begin with", weights},
+          {"the checksum of the solver's memory to begin with", history}};
 }
 
 void TrainingJob::make_plan() {

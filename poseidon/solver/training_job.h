@@ -6,10 +6,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bosen/cluster.h"
 #include "poseidon/solver/data_feed.h"
 #include "poseidon/solver/interrupt_notice.h"
+#include "poseidon/solver/same_start.h"
 #include "poseidon/solver/snapshot.h"
 #include "poseidon/solver/solver_spec.h"
 #include "poseidon/solver/train_settings.h"
@@ -37,8 +39,10 @@ struct TrainingJob {
   std::int64_t batch = 0;                   ///< images of one worker's batch
   std::unique_ptr<DataFeed> feed;
   std::unique_ptr<SyncPlan> plan;
-  bosen::Channel sums;        ///< for WorkerSums
-  bosen::Channel statistics;  ///< for SharedStatistics
+  std::vector<StartValue> start;  ///< for expect_same_start; empty where there is one process
+  bosen::Channel starts;          ///< the same
+  bosen::Channel sums;            ///< for WorkerSums
+  bosen::Channel statistics;      ///< for SharedStatistics
 
  private:
   void settle_start();
@@ -49,6 +53,7 @@ struct TrainingJob {
   /// Says so where a batch of all workers has more images than there are.
   void tell_of_large_batch() const;
   void make_plan();
+  [[nodiscard]] std::vector<StartValue> start_values() const;
 };
 
 }  // namespace poseidon

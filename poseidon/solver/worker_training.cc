@@ -136,6 +136,7 @@ void WorkerTraining::load() {
 }
 
 WorkerResult WorkerTraining::run() {
+  if (!job_.start.empty()) expect_same_start(job_.starts, worker_, job_.start);
   const std::int64_t first = iteration_;
   while (iteration_ < job_.iterations) {
     if (test_is_due()) test();

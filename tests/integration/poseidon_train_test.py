@@ -3,9 +3,10 @@
 import json
 import re
 import shutil
+import subprocess
 import unittest
 
-from poseidon_support import NET, PLAIN_NET, SOLVER, PoseidonTest, read_safetensors
+from poseidon_support import BOSEN, NET, PLAIN_NET, POSEIDON, SOLVER, TIMEOUT_S, PoseidonTest, read_safetensors
 
 
 class TrainTest(PoseidonTest):
@@ -94,6 +95,16 @@ class TrainTest(PoseidonTest):
         run = self.succeed("train", self.solver, "--data", "synthetic", "--workers", 2, "--consistency", "asp",
                            "--clocks", 300, "--straggler", "1:20")
         self.assertEqual(len([each for each in run.of_kind("eval") if "learning_rate" in each]), 300)
+
+    def test_refuses_processes_that_would_drift_apart(self):
+        for rank, rate in enumerate(["0.05", "0.06"]):
+            self.write(f"solver{rank}.yaml", SOLVER.replace("base_lr: 0.05", f"base_lr: {rate}"))
+        run = subprocess.run([BOSEN, "run", "-n", "2", "--", "/bin/sh", "-c",
+                              f"exec {POSEIDON} train {self.folder}/solver$BOSEN_RANK.yaml --data synthetic"],
+                             capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertRegex(run.stderr, "the checksum of the solver's file is [0-9a-f]{8} at worker 1 and [0-9a-f]{8} at "
+                                     "worker 0: start every process with the same files and flags")
 
     def test_refuses_more_classes_than_are_told_apart(self):
         data = self.make_data()
