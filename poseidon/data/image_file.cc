@@ -121,6 +121,11 @@ std::vector<Weights> weights_of(std::int64_t from, std::int64_t to) {
   return all;
 }
 
+/// Of means of bytes, which are 0 or more.
+std::uint8_t rounded(float value) {
+  return static_cast<std::uint8_t>(std::min(255.0, static_cast<double>(value) + 0.5));
+}
+
 }  // namespace
 
 bool is_image_name(const std::string& path) {
@@ -145,6 +150,7 @@ Image resize(const Image& image, std::int64_t height, std::int64_t width) {
   Image result{image.channels, height, width, {}};
   result.pixels.reserve(static_cast<std::size_t>(image.channels * height * width));
   std::vector<float> narrow(static_cast<std::size_t>(image.height * width));
+  std::vector<float> row(static_cast<std::size_t>(width));
   for (std::int64_t c = 0; c < image.channels; ++c) {
     const std::uint8_t* const plane = image.pixels.data() + c * image.height * image.width;
     for (std::int64_t y = 0; y < image.height; ++y) {
@@ -159,14 +165,13 @@ Image resize(const Image& image, std::int64_t height, std::int64_t width) {
       }
     }
     for (const Weights& weights : rows) {
-      for (std::int64_t x = 0; x < width; ++x) {
-        float sum = 0;
-        for (std::size_t k = 0; k < weights.values.size(); ++k) {
-          sum += weights.values[k] *
-                 narrow[static_cast<std::size_t>((weights.first + static_cast<std::int64_t>(k)) * width + x)];
-        }
-        result.pixels.push_back(static_cast<std::uint8_t>(std::clamp(std::lround(sum), 0L, 255L)));
+      std::fill(row.begin(), row.end(), 0.0F);
+      const float* from = narrow.data() + weights.first * width;
+      for (const float weight : weights.values) {
+        for (std::size_t x = 0; x < row.size(); ++x) row[x] += weight * from[x];
+        from += width;
       }
+      for (const float value : row) result.pixels.push_back(rounded(value));
     }
   }
   return result;
