@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "poseidon/spec/utf8.h"
+
 namespace poseidon {
 namespace {
 
@@ -31,6 +33,11 @@ void read_rules(Fields& fields, LayerSpec& layer) {
   }
 }
 
+/// Names are written to snapshots, timelines and metrics, which hold nothing else.
+void expect_utf8(const Fields& fields, const char* key, const std::string& name) {
+  if (!is_utf8(name)) fields.fail(key, "is not UTF-8: save the file so");
+}
+
 LayerSpec read_layer(const Node& node) {
   LayerSpec layer;
   layer.node = node;
@@ -38,8 +45,10 @@ LayerSpec read_layer(const Node& node) {
   layer.name = fields.text("name", std::nullopt);
   layer.type = fields.text("type", std::nullopt);
   if (layer.name.empty()) fields.fail("name", "must not be empty");
+  expect_utf8(fields, "name", layer.name);
   layer.bottoms = fields.texts("bottom");
   layer.tops = fields.texts("top");
+  for (const std::string& top : layer.tops) expect_utf8(fields, "top", top);
   layer.loss_weights = fields.numbers("loss_weight", kFloats);
   const Node parameters = fields.children("param");
   for (const Node& item : parameters.items()) {
@@ -63,6 +72,7 @@ NetSpec parse_net_spec(const Node& root, const std::string& file) {
   spec.file = file;
   Fields fields(root, "");
   spec.name = fields.text("name", "net");
+  expect_utf8(fields, "name", spec.name);
   const Node layers = fields.children("layer");
   fields.finish();
   if (layers.kind() != Node::Kind::kList || layers.items().empty()) {

@@ -66,6 +66,16 @@ TEST(NetSpecTest, RefusesALayerWithoutNameOrType) {
   EXPECT_THAT(error_of("layer:\n  - {name: '', type: ReLU}\n"), StartsWith("net.yaml:2:"));
 }
 
+TEST(NetSpecTest, RefusesNamesThatAreNotUtf8) {
+  const std::string says = "is not UTF-8: save the file so";
+  EXPECT_THAT(error_of("name: caf\xe9\nlayer:\n  - {name: a, type: ReLU}\n"),
+              AllOf(StartsWith("net.yaml:1:"), HasSubstr(says)));
+  EXPECT_THAT(error_of("layer:\n  - {name: \"\xe9\", type: ReLU}\n"),
+              AllOf(StartsWith("net.yaml:2:"), HasSubstr(says)));
+  EXPECT_THAT(error_of("layer:\n  - {name: a, type: ReLU, top: \"\xc3\"}\n"), HasSubstr(says));
+  EXPECT_EQ(error_of("name: caf\xc3\xa9\nlayer:\n  - {name: \"\xef\xbf\xbd\", type: ReLU}\n"), "no error");
+}
+
 TEST(NetSpecTest, RefusesANetWithoutLayers) {
   EXPECT_THAT(error_of("name: empty\n"), AllOf(StartsWith("net.yaml:"), HasSubstr("layer")));
   EXPECT_THAT(error_of("layer: []\n"), StartsWith("net.yaml:"));
