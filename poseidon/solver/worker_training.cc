@@ -322,6 +322,7 @@ void WorkerTraining::contribute_losses() {
   values[number * slot] = static_cast<double>(losses.size());
   std::copy(losses.begin(), losses.end(), values.begin() + static_cast<std::ptrdiff_t>(number * slot + 1));
   sums_.contribute(iteration_ * kTopics + static_cast<std::int64_t>(Topic::kSnapshot), values);
+  report_ready(/*wait=*/true);
 }
 
 void WorkerTraining::keep_losses(const std::vector<double>& values) {
@@ -335,7 +336,6 @@ void WorkerTraining::keep_losses(const std::vector<double>& values) {
 void WorkerTraining::write_snapshot_here() {
   contribute_losses();
   if (worker_.id() != 0) return;
-  report_ready(/*wait=*/true);
   const std::vector<NamedTensor> weights = parameters_of(net_.layers());
   for (const NamedTensor& tensor : weights) {
     if (is_finite(*tensor.tensor, *backend_)) continue;

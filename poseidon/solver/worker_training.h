@@ -78,7 +78,7 @@ class WorkerTraining {
   void test();
   void contribute_training();
   /// For a snapshot, which worker 0 writes: every worker's losses that are averaged, where there are more than the
-  /// last.
+  /// last. Worker 0 waits for them.
   void contribute_losses();
   void report_ready(bool wait);
   void report_training(std::int64_t iteration, const std::vector<double>& values);
