@@ -40,7 +40,6 @@ class Net::Impl {
   void backward(NetObserver* observer);
   [[nodiscard]] std::vector<Measure> measures() const;
   [[nodiscard]] std::string find_nonfinite() const;
-  void share_parameters(Impl& other);
   void set_iteration(std::int64_t iteration) { next_iteration_ = iteration; }
   [[nodiscard]] std::span<const std::unique_ptr<Layer>> layers() const { return layers_; }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
@@ -48,6 +47,8 @@ class Net::Impl {
 
  private:
   void make_parameters(Layer& layer);
+  /// The other net's, where this one shares it; else nullptr.
+  [[nodiscard]] const Tensor* shared_value(const Layer& layer, const Parameter& parameter) const;
   void set_up_layers();
   void share_memory();
   void give_memory();
@@ -127,15 +128,35 @@ std::string Net::Impl::largest_layer() const {
 void Net::Impl::make_parameters(Layer& layer) {
   std::vector<float> values;
   for (Parameter& parameter : layer.parameters()) {
-    values.resize(static_cast<std::size_t>(parameter.shape.count()));
-    fill(parameter.filler, parameter.shape, options_.seed, layer.name() + "." + parameter.name, values);
-    parameter.value = backend_.make(TensorDescription::row_major(parameter.shape));
-    backend_.upload(values, parameter.value);
-    memory_bytes_ += values.size() * sizeof(float);
+    const TensorDescription description = TensorDescription::row_major(parameter.shape);
+    if (const Tensor* const shared = shared_value(layer, parameter)) {
+      parameter.value = *shared;
+    } else {
+      values.resize(static_cast<std::size_t>(parameter.shape.count()));
+      fill(parameter.filler, parameter.shape, options_.seed, layer.name() + "." + parameter.name, values);
+      parameter.value = backend_.make(description);
+      backend_.upload(values, parameter.value);
+      memory_bytes_ += description.bytes;
+    }
     if (!trains() || !parameter.learned || parameter.rate_factor == 0) continue;
-    parameter.gradient = backend_.make(TensorDescription::row_major(parameter.shape));
-    memory_bytes_ += values.size() * sizeof(float);
+    parameter.gradient = backend_.make(description);
+    memory_bytes_ += description.bytes;
   }
+}
+
+const Tensor* Net::Impl::shared_value(const Layer& layer, const Parameter& parameter) const {
+  if (options_.shares == nullptr) return nullptr;
+  for (const std::unique_ptr<Layer>& other : options_.shares->layers()) {
+    if (other->name() != layer.name()) continue;
+    for (const Parameter& theirs : other->parameters()) {
+      if (theirs.name != parameter.name) continue;
+      if (theirs.shape == parameter.shape) return &theirs.value;
+      throw bosen::Error(bosen::ErrorKind::kConfiguration,
+                         fmt::format("layer '{}': {} is {} in one phase and {} in the other", layer.name(),
+                                     parameter.name, parameter.shape.text(), theirs.shape.text()));
+    }
+  }
+  return nullptr;
 }
 
 void Net::Impl::set_up_layers() {
@@ -377,24 +398,6 @@ std::string Net::Impl::find_nonfinite() const {
   return {};
 }
 
-void Net::Impl::share_parameters(Impl& other) {
-  for (const auto& layer : layers_) {
-    const auto same = std::find_if(other.layers_.begin(), other.layers_.end(),
-                                   [&](const auto& candidate) { return candidate->name() == layer->name(); });
-    if (same == other.layers_.end()) continue;
-    std::vector<Parameter>& theirs = (*same)->parameters();
-    for (std::size_t i = 0; i < layer->parameters().size() && i < theirs.size(); ++i) {
-      Parameter& own = layer->parameters()[i];
-      if (!(own.shape == theirs[i].shape)) {
-        throw bosen::Error(bosen::ErrorKind::kConfiguration,
-                           fmt::format("layer '{}': {} is {} in one phase and {} in the other", layer->name(), own.name,
-                                       own.shape.text(), theirs[i].shape.text()));
-      }
-      own.value = theirs[i].value;
-    }
-  }
-}
-
 Net::Net(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
     : impl_(std::make_unique<Impl>(spec, options, backend, source)) {}
 
@@ -418,8 +421,6 @@ void Net::backward(NetObserver* observer) { impl_->backward(observer); }
 std::span<const std::unique_ptr<Layer>> Net::layers() const { return impl_->layers(); }
 
 std::vector<Measure> Net::measures() const { return impl_->measures(); }
-
-void Net::share_parameters(Net& other) { impl_->share_parameters(*other.impl_); }
 
 std::string Net::find_nonfinite() const { return impl_->find_nonfinite(); }
 

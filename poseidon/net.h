@@ -29,12 +29,17 @@ class NetObserver {
   virtual void after_backward(int layer) = 0;
 };
 
+class Net;
+
 /// What the world gives to a net.
 struct NetOptions {
   Phase phase = Phase::kTrain;
   std::int64_t batch = 0;    ///< images a batch; 0: as the data layer says
   std::uint64_t seed = 1;    ///< of fillers and dropout; the same on all workers for the former
   std::uint64_t worker = 0;  ///< dropout masks differ from worker to worker
+  /// The net whose parameters of the same layer and name are this net's too: a test net looks at what it learns. Need
+  /// not outlive it. nullptr: all are this net's own.
+  const Net* shares = nullptr;
 };
 
 /// A measure that a forward has produced: "loss", "accuracy", by the name of its blob.
@@ -67,10 +72,6 @@ class Net {
   [[nodiscard]] std::span<const std::unique_ptr<Layer>> layers() const;
   /// Outputs that nobody reads, of the last forward.
   [[nodiscard]] std::vector<Measure> measures() const;
-
-  /// Uses the other net's values of all parameters of the same layer and name from now on (a test net looks at what the
-  /// training net learns).
-  void share_parameters(Net& other);
 
   /// After a forward whose loss is no number: the first layer that wrote one, and what it is; empty where none did.
   [[nodiscard]] std::string find_nonfinite() const;

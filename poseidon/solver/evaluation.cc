@@ -17,7 +17,7 @@ std::int64_t test_batch(std::int64_t wanted, std::int64_t examples) {
   return wanted;
 }
 
-Evaluation::Evaluation(const Options& options, Backend& backend, Net* trained)
+Evaluation::Evaluation(const Options& options, Backend& backend, const Net* trained)
     : worker_(options.worker), workers_(options.workers) {
   const std::int64_t examples = options.feed.examples(Phase::kTest);
   const std::int64_t wanted = options.batch > 0 ? options.batch : options.feed.batch(Phase::kTest);
@@ -25,10 +25,12 @@ Evaluation::Evaluation(const Options& options, Backend& backend, Net* trained)
   batches_ = options.batches > 0 ? options.batches : examples / batch_;
   source_ = options.feed.open(
       Phase::kTest, {.worker = worker_, .workers = workers_, .batch = batch_, .read_threads = options.read_threads});
-  const NetOptions net_options{
-      .phase = Phase::kTest, .batch = batch_, .seed = options.seed, .worker = static_cast<std::uint64_t>(worker_)};
+  const NetOptions net_options{.phase = Phase::kTest,
+                               .batch = batch_,
+                               .seed = options.seed,
+                               .worker = static_cast<std::uint64_t>(worker_),
+                               .shares = trained};
   net_ = std::make_unique<Net>(options.spec, net_options, backend, source_.get());
-  if (trained != nullptr) net_->share_parameters(*trained);
   if (options.batches == 0) rest_ = examples % batch_;
   if (rest_ > 0 && batches_ % workers_ == worker_) make_rest(options, backend);
 }
@@ -36,10 +38,12 @@ Evaluation::Evaluation(const Options& options, Backend& backend, Net* trained)
 void Evaluation::make_rest(const Options& options, Backend& backend) {
   rest_source_ = options.feed.open(Phase::kTest,
                                    {.batch = rest_, .first = batches_ * batch_, .read_threads = options.read_threads});
-  const NetOptions net_options{
-      .phase = Phase::kTest, .batch = rest_, .seed = options.seed, .worker = static_cast<std::uint64_t>(worker_)};
+  const NetOptions net_options{.phase = Phase::kTest,
+                               .batch = rest_,
+                               .seed = options.seed,
+                               .worker = static_cast<std::uint64_t>(worker_),
+                               .shares = net_.get()};
   rest_net_ = std::make_unique<Net>(options.spec, net_options, backend, rest_source_.get());
-  rest_net_->share_parameters(*net_);
 }
 
 EvaluationSums Evaluation::run() {

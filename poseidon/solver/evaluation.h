@@ -33,7 +33,7 @@ class Evaluation {
   };
 
   /// Makes the test net on `backend`, with the parameters of `trained` where one is given.
-  Evaluation(const Options& options, Backend& backend, Net* trained);
+  Evaluation(const Options& options, Backend& backend, const Net* trained);
 
   [[nodiscard]] Net& net() { return *net_; }
   /// Of all workers together.

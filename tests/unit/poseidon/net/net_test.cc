@@ -138,8 +138,10 @@ TEST_F(NetTest, DropsNothingInTests) {
 
 TEST_F(NetTest, LooksAtTheParametersOfAnotherNet) {
   Net train = make({kScores, kLoss}, {.seed = 1});
-  Net test = make({kScores, kLoss, kAccuracy}, {.phase = Phase::kTest, .seed = 2});
-  test.share_parameters(train);
+  Net test = make({kScores, kLoss, kAccuracy}, {.phase = Phase::kTest, .seed = 2, .shares = &train});
+  const Net alone = make({kScores, kLoss, kAccuracy}, {.phase = Phase::kTest});
+  const auto parameter_bytes = static_cast<std::size_t>(alone.parameter_count()) * sizeof(float);
+  EXPECT_EQ(test.memory_bytes() + parameter_bytes, alone.memory_bytes());
   EXPECT_EQ(test.forward(), train.forward());
   Tensor& weight = parameter(train, "ip").value;
   backend_.fill(weight, 0);
@@ -150,8 +152,7 @@ TEST_F(NetTest, TestsByTheStatisticsOfTraining) {
   const std::vector<std::string> layers{kConv, "name: bn, type: BatchNorm, bottom: conv, top: conv", kDeepScores,
                                         kLoss};
   Net train = make(layers);
-  Net test = make(layers, {.phase = Phase::kTest});
-  test.share_parameters(train);
+  Net test = make(layers, {.phase = Phase::kTest, .shares = &train});
   const double trained = train.forward();
   // One batch was seen: its mean is the running mean, and its variance, as of a sample, is a little larger.
   EXPECT_NEAR(test.forward(), trained, 0.05);
