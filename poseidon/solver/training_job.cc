@@ -11,6 +11,7 @@
 #include "bosen/shell.h"
 #include "poseidon/net_description.h"
 #include "poseidon/solver/durable_file.h"
+#include "poseidon/solver/worker_sums.h"
 
 namespace poseidon {
 namespace {
@@ -73,8 +74,9 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
     start = start_values();
     starts = cluster.create_channel("poseidon.starts");
   }
-  sums = cluster.create_channel("poseidon.sums");
-  statistics = cluster.create_channel("poseidon.statistics");
+  // Worker 0 hands statistics out at tests, each of which has a sum.
+  sums = cluster.create_channel("poseidon.sums", {.capacity = WorkerSums::kCapacity});
+  statistics = cluster.create_channel("poseidon.statistics", {.capacity = WorkerSums::kCapacity});
 }
 
 void TrainingJob::settle_start() {

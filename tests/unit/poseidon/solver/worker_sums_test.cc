@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 
 #include "bosen/bosen.h"
@@ -20,7 +22,7 @@ void run_workers(const std::function<void(WorkerSums&, bosen::Worker&)>& body) {
   app.defaults().workers = 3;
   const std::array argv{"sums"};
   const int code = app.run(1, argv.data(), [&](bosen::Cluster& cluster) {
-    const bosen::Channel channel = cluster.create_channel("sums");
+    const bosen::Channel channel = cluster.create_channel("sums", {.capacity = WorkerSums::kCapacity});
     cluster.run_workers([&](bosen::Worker& worker) {
       WorkerSums sums(channel, worker);
       body(sums, worker);
@@ -57,6 +59,27 @@ TEST(WorkerSumsTest, DoesNotWaitForPartsThatAreOnTheirWay) {
     const auto sum = sums.await();
     if (worker.id() == 0) {
       EXPECT_THAT(sum.value().values, ElementsAre(3));
+    }
+  });
+}
+
+TEST(WorkerSumsTest, WaitsForTheOldestWhereTooManyArePending) {
+  constexpr std::size_t kRounds = 3 * WorkerSums::kPendingMax;
+  std::atomic<std::size_t> begun = 0;  // by worker 0
+  run_workers([&](WorkerSums& sums, bosen::Worker& worker) {
+    std::size_t complete = 0;
+    for (std::size_t round = 1; round <= kRounds; ++round) {
+      if (worker.id() != 0) {  // as far behind as can be
+        const std::size_t ahead = std::min(round + WorkerSums::kPendingMax, kRounds);
+        for (std::size_t now = begun; now < ahead; now = begun) begun.wait(now);
+        sums.contribute(1, std::array{1.0});
+        continue;
+      }
+      sums.contribute(1, std::array{1.0});
+      begun = round;
+      begun.notify_all();
+      while (sums.ready()) ++complete;
+      EXPECT_LE(round - complete, WorkerSums::kPendingMax);
     }
   });
 }
