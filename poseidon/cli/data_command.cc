@@ -121,6 +121,7 @@ int data_command(int argc, const char* const* argv) {
         bosen::ErrorKind::kUsage,
         fmt::format("--{} is for --from images: {} has its own size, colours and parts", name, flags.from));
   }
+  flags.build.must_share = reader.given("test-share");
   build(flags);
   return 0;
 }

@@ -16,6 +16,7 @@ struct BuildOptions {
   bool grey = false;         ///< images from folders as one channel
   bool skip_broken = false;  ///< leave out images and records that are broken, and count them
   double test_share = 0.1;   ///< of images from folders without parts; of every class, at random
+  bool must_share = false;   ///< refuse images that have parts already, of which no share is held out
   std::uint64_t seed = 1;    ///< of the order of images from folders, and of who is in the test part
   /// Told now and then: part, examples written so far, of how many.
   std::function<void(const std::string& part, std::int64_t done, std::int64_t total)> progress =

@@ -87,6 +87,11 @@ Parts list_parts(const BuildOptions& options) {
   // A class may be called train: then there are images in it, and no folders.
   const bool divided =
       fs::is_directory(options.images + "/train", error) && !names_in(options.images + "/train", true).empty();
+  if (divided && options.must_share) {
+    throw bosen::Error(
+        bosen::ErrorKind::kUsage,
+        fmt::format("--test-share: the images in {}/test are those to test with: leave it out", options.images));
+  }
   const std::string train = divided ? options.images + "/train" : options.images;
   Parts parts;
   parts.classes = names_in(train, true);

@@ -218,6 +218,15 @@ layer:
             self.refuse(["data", "--from", "idx", "--images", self.folder, "--output", self.folder / "set", *flag],
                         f"{flag[0]} is for --from images")
 
+    def test_a_share_of_images_that_have_parts(self):
+        for part in ("train", "test"):
+            (self.folder / "images" / part / "ant").mkdir(parents=True)
+            self.write(f"images/{part}/ant/0.png", png(16, 20, (1, 2, 3)))
+        data = ["data", "--from", "images", "--images", self.folder / "images", "--output", self.folder / "set"]
+        self.refuse([*data, "--test-share", 0.1], f"--test-share: the images in {self.folder}/images/test are those to "
+                                                  "test with: leave it out")
+        self.assertIn("(1 image to train, 1 to test)", self.succeed(*data).stderr)
+
     def test_data(self):
         self.refuse(["train", self.solver, "--data", self.folder / "none"], self.folder / "none")
         self.refuse(["train", self.solver], "--data")
