@@ -3,17 +3,28 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string>
 
 #include "bosen/base/error.h"
 
 namespace bosen::launch {
+namespace {
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
 
 Signals::Signals() {
   sigset_t served;
   sigemptyset(&served);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&served, signal);
+  // Once it is blocked, the system would queue it although it is ignored.
+  if (is_ignored(SIGHUP)) sigdelset(&served, SIGHUP);
   ::sigprocmask(SIG_BLOCK, &served, &before_);
   ::signal(SIGPIPE, SIG_IGN);
   // An ignored SIGCHLD would make children vanish before their exit codes are read.

@@ -1,7 +1,8 @@
 #pragma once
 
 // The signals that bosen run serves in its loop: SIGINT, SIGTERM and SIGHUP stop the job, SIGCHLD says that a child has
-// ended. They are blocked while this object lives, and SIGPIPE is ignored. One at a time; single-threaded.
+// ended. They are blocked while this object lives, and SIGPIPE is ignored. A SIGHUP that was ignored before, as under
+// nohup, still is. One at a time; single-threaded.
 
 #include <csignal>
 #include <vector>

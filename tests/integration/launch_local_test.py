@@ -297,6 +297,16 @@ class SignalTest(LaunchTest):
                 self.assertIn(f"stopped by {number.name}", result.last_line)
                 self.assert_gone(pids)
 
+    def test_a_terminal_that_hangs_up_is_left_alone_under_nohup(self):
+        os.mkfifo(self.folder / "fifo")
+        script = "echo up; read line <fifo; echo $line"
+        with Job("run", "-n", 1, "--", "sh", "-c", script, cwd=self.folder, prefix=["nohup"]) as job:
+            job.wait_for_lines(1)
+            job.send(signal.SIGHUP)
+            (self.folder / "fifo").write_text("still here\n")
+            result = job.finish()
+        self.assertEqual((result.code, result.out), (0, "[0] up\n[0] still here\n"), result)
+
     def test_ranks_can_end_in_order_when_interrupted(self):
         program = 'trap "echo saved; exit 0" INT; echo pid $$; while :; do sleep 0.05; done'
         with Job("run", "-n", 2, "--", "sh", "-c", program) as job:
