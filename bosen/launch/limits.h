@@ -27,7 +27,8 @@ inline constexpr std::size_t kMaxJobBytes = 128;
 /// Bytes of one line of the rendezvous, its end included.
 inline constexpr std::size_t kMaxRendezvousLine = 512;
 
-/// Connections to the rendezvous that have not said who they are; the oldest gives way to a new one.
+/// Connections to the rendezvous that have not said who they are, beyond one for each process of the job; the oldest
+/// gives way to a new one.
 inline constexpr std::size_t kMaxStrangers = 64;
 
 /// How long a connection to the rendezvous may take to say who it is.

@@ -30,7 +30,10 @@ bool send_line(int fd, const std::string& line) {
 }  // namespace
 
 RendezvousServer::RendezvousServer(const std::string& job, int size, ListenOn where)
-    : table_(job, size), listener_(listen_tcp(where)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    : table_(job, size),
+      strangers_max_(kMaxStrangers + static_cast<std::size_t>(size)),
+      listener_(listen_tcp(where)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_) throw Error(ErrorKind::kNetwork, std::string("epoll_create1: ") + std::strerror(errno));
   watch(epoll_.get(), listener_.fd.get(), 0);
 }
@@ -96,7 +99,7 @@ void RendezvousServer::drop_strangers(std::chrono::steady_clock::time_point now)
   for (const auto& [tag, peer] : peers_) strangers += peer.known ? 0 : 1;
   for (auto peer = peers_.begin(); peer != peers_.end();) {
     const bool expired = now - peer->second.since > kStrangerTime;
-    if (peer->second.known || (!expired && strangers <= kMaxStrangers)) {
+    if (peer->second.known || (!expired && strangers <= strangers_max_)) {
       ++peer;
       continue;
     }

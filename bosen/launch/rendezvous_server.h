@@ -1,7 +1,8 @@
 #pragma once
 
 // The sockets of the rendezvous: owned by the supervisor, driven by its loop, single-threaded. It never blocks.
-// Strangers, garbage and silent connections are dropped; at most kMaxStrangers of them are kept at any time, so they
+// Strangers, garbage and silent connections are dropped. Of connections that have not spoken yet, as many as the job
+// has processes and kMaxStrangers more are kept: all processes may connect before one of them speaks, and strangers
 // cannot keep the job out.
 
 #include <chrono>
@@ -54,6 +55,7 @@ class RendezvousServer {
   void answer_waiting(const std::string& line);
 
   RendezvousTable table_;
+  const std::size_t strangers_max_;
   Listener listener_;
   UniqueFd epoll_;
   std::map<std::uint64_t, Peer> peers_;  ///< by order of arrival, so the first stranger is the oldest

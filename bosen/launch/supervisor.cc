@@ -47,7 +47,7 @@ int run_job(const JobRequest& request) {
   const HostRoutes routes = find_routes(request.plan.hosts);
   if (const std::string problems = routes.problems(); !problems.empty())
     throw Error(ErrorKind::kConfiguration, problems);
-  allow_open_files(5 * request.plan.ranks.size() + 64);  // before the logs are opened
+  allow_open_files(5 * request.plan.ranks.size() + kMaxStrangers + 64);  // before the logs are opened
   return Supervisor(request, routes).run();
 }
 

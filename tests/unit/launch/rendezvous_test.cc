@@ -157,6 +157,26 @@ TEST_F(RendezvousTest, StrangersCannotKeepTheJobOut) {
   EXPECT_EQ(find_coordinator(placement(1)), "127.0.0.1:5555");
 }
 
+TEST(RendezvousServerTest, KeepsAllProcessesOfALargeJobThoughNoneHasSpokenYet) {
+  constexpr Rank kSize = 200;
+  RendezvousServer server("token", kSize, ListenOn::kLoopback);
+  const Address address{"127.0.0.1", server.port()};
+  const auto serve = [&] {
+    for (pollfd ready{server.poll_fd(), POLLIN, 0}; ::poll(&ready, 1, 0) > 0;) server.serve(Clock::now());
+  };
+  std::vector<std::unique_ptr<Connection>> ranks;
+  for (Rank rank = 1; rank < kSize; ++rank) {
+    ranks.push_back(std::make_unique<Connection>(address, deadline_after(20)));
+  }
+  serve();
+  EXPECT_EQ(server.strangers_dropped(), 0);
+  for (Rank rank = 1; rank < kSize; ++rank) {
+    ranks[static_cast<std::size_t>(rank - 1)]->send(line("find " + std::to_string(rank)) + "\n", deadline_after(20));
+  }
+  serve();
+  for (Rank rank = 1; rank < kSize; ++rank) EXPECT_TRUE(server.table().has_contacted(rank)) << rank;
+}
+
 TEST(RendezvousClientTest, NeedsNoRendezvousWhereTheCoordinatorIsKnown) {
   Placement placement;
   placement.coordinator = "gnode1:5000";
