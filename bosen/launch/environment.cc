@@ -1,5 +1,6 @@
 #include "bosen/launch/environment.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -149,6 +150,26 @@ Placement from_open_mpi(const Variables& variables) {
   return placement;
 }
 
+/// The process id of whoever made the socket by which a launcher of MPICH's kind serves a rank: of one job and host,
+/// all have one maker. Nothing where there is no such socket, or where its maker cannot be seen from here.
+std::optional<pid_t> server_of_pmi(const Variables& variables) {
+  const auto socket = parse_number<int>(variables.text("PMI_FD").value_or(""));
+  ucred maker{};
+  socklen_t size = sizeof(maker);
+  if (!socket || ::getsockopt(*socket, SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0 || maker.pid <= 0) return {};
+  return maker.pid;
+}
+
+/// What tells a job from others that its user runs at the same time. The variable for it is not always set, and beyond
+/// one host nothing else is the same for all ranks but the coordinator that a person has to name.
+std::string id_of_pmi_job(const Variables& variables, bool one_host) {
+  if (const auto id = variables.text("PMI_JOBID")) return *id;
+  if (!one_host) return variables.text("BOSEN_COORDINATOR").value_or("");
+  if (const auto port = variables.text("PMI_PORT")) return *port;
+  if (const auto server = server_of_pmi(variables)) return "server-" + std::to_string(*server);
+  return variables.text("USER").value_or("");
+}
+
 Placement from_pmi(const Variables& variables) {
   Placement placement;
   placement.source = "PMI";
@@ -156,11 +177,7 @@ Placement from_pmi(const Variables& variables) {
   placement.size = variables.required_integer("PMI_SIZE", 1, "PMI_RANK");
   placement.local_rank = variables.integer("MPI_LOCALRANKID", 0).value_or(0);
   placement.local_size = variables.integer("MPI_LOCALNRANKS", 1).value_or(placement.local_rank + 1);
-  std::string id;
-  for (const char* name : {"PMI_JOBID", "PMI_PORT", "USER"}) {
-    if (id.empty()) id = variables.text(name).value_or("");
-  }
-  placement.job = token("pmi-" + id);
+  placement.job = token("pmi-" + id_of_pmi_job(variables, placement.local_size == placement.size));
   place_without_host_list(placement, variables);
   return placement;
 }

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <map>
 #include <string>
 
@@ -212,6 +215,30 @@ TEST(EnvironmentTest, MpiexecOfMpichsKindIsPmiEvenInsideSlurm) {
   EXPECT_EQ(placement.source, "PMI");
   EXPECT_EQ(placement.rank, 1);
   EXPECT_EQ(placement.local_size, 2);
+}
+
+TEST(EnvironmentTest, JobsOfOneUserUnderMpichAreToldApartByWhoServesThem) {
+  // A launcher and two of its ranks: the rank's end of each socket names the process that made it.
+  std::array<std::array<int, 2>, 2> ranks{};
+  for (auto& ends : ranks) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  const auto job_at = [&](int socket) {
+    return detect(with(kHydra, {{"USER", "ann"}, {"PMI_FD", std::to_string(socket)}})).job;
+  };
+  EXPECT_EQ(job_at(ranks[0][0]), "pmi-server-" + std::to_string(::getpid()));
+  EXPECT_EQ(job_at(ranks[1][0]), job_at(ranks[0][0]));
+  for (auto& ends : ranks) {
+    for (const int end : ends) ::close(end);
+  }
+  EXPECT_EQ(job_at(ranks[0][0]), "pmi-ann") << "a descriptor that is none";
+  EXPECT_EQ(detect(with(kHydra, {{"PMI_JOBID", "7"}, {"PMI_FD", "0"}})).job, "pmi-7");
+}
+
+TEST(EnvironmentTest, RanksUnderMpichOnSeveralHostsAgreeOnTheirJob) {
+  // Each host has a server, and a port of it, of its own.
+  const Environment spread = with(kHydra, {{"PMI_SIZE", "4"}, {"BOSEN_COORDINATOR", "gnode1:5000"}});
+  EXPECT_EQ(detect(with(spread, {{"PMI_PORT", "gnode1:4000"}})).job,
+            detect(with(spread, {{"PMI_PORT", "gnode2:4000"}})).job);
+  EXPECT_NE(detect(spread).job, detect(with(spread, {{"BOSEN_COORDINATOR", "gnode1:5001"}})).job);
 }
 
 TEST(EnvironmentTest, SrunWithItsPmiPluginIsSlurm) {
