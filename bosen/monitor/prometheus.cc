@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <concepts>
 #include <functional>
 #include <map>
 #include <string_view>
@@ -22,6 +24,15 @@ std::string escaped(std::string_view value) {
   return text;
 }
 
+/// As the format spells it: a reader may refuse "-nan", which is what fmt makes of 0/0, and all other samples with it.
+std::string number_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{}", value);
+}
+
+std::string number_text(std::integral auto value) { return std::to_string(value); }
+
 /// Writes families one after the other: all samples of a name have to stand together.
 class Writer {
  public:
@@ -36,7 +47,7 @@ class Writer {
     for (std::size_t i = 0; i < labels.size(); ++i) {
       text_ += fmt::format("{}{}=\"{}\"", i == 0 ? "{" : ",", labels[i].first, escaped(labels[i].second));
     }
-    text_ += fmt::format("{} {}\n", labels.empty() ? "" : "}", value);
+    text_ += fmt::format("{} {}\n", labels.empty() ? "" : "}", number_text(value));
   }
 
   std::string take() { return std::move(text_); }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "bosen/monitor/prometheus.h"
@@ -233,6 +234,19 @@ TEST(StatusBoardTest, IsJsonForPrograms) {
   EXPECT_EQ(json["processes"][0]["shards"][0]["rows"], 5);
   EXPECT_EQ(json["evaluations"][0]["measures"]["loss"], 0.5);
   EXPECT_TRUE(json["evaluations"][1]["measures"].is_object()) << "also where nothing was a number";
+}
+
+TEST(PrometheusTest, SpellsWhatIsNotFiniteAsTheFormatDoes) {
+  StatusBoard board("test", 0);
+  ProcessStatus process;
+  const double not_a_number = std::nan("");
+  process.evaluations = {
+      {.clock = 1, .measures = {{"loss", -not_a_number}, {"most", HUGE_VAL}, {"least", -HUGE_VAL}, {"half", 0.5}}}};
+  board.update(process, kSecond);
+  const std::string text = to_prometheus(board.status(kSecond));
+  for (const char* const line : {"\"loss\"} NaN\n", "\"most\"} +Inf\n", "\"least\"} -Inf\n", "\"half\"} 0.5\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
 }
 
 TEST(PrometheusTest, WritesSamplesOfOneNameTogetherAndEscapesLabels) {
