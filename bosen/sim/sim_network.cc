@@ -12,7 +12,7 @@ namespace bosen::sim {
 namespace {
 
 // The kind of an event stands in the lowest bits of its argument.
-constexpr int kEventBits = 2;
+constexpr int kEventBits = 3;
 constexpr std::uint64_t kLossStream = 0x30;
 // What ZeroMQ adds to a frame: a byte of flags and eight of length for each of its parts.
 constexpr std::size_t kPartHeaderBytes = 9;
@@ -122,8 +122,10 @@ void SimNetwork::happen(std::uint64_t argument) {
       return send_chunk(static_cast<Rank>(what));
     case Event::kHop:
       return hop(what);
-    case Event::kArrived:
-      return arrive(what);
+    case Event::kCameIn:
+      return come_in(what);
+    case Event::kHandled:
+      return hand_over(what);
     case Event::kTimer:
       return run_timer(what);
   }
@@ -132,23 +134,27 @@ void SimNetwork::happen(std::uint64_t argument) {
 void SimNetwork::hop(std::uint64_t slot) {
   Chunk& chunk = chunks_[slot];
   if (topology_.advance(chunk.passage)) return plan(chunk.passage.first, Event::kHop, slot);
+  if (chunk.last) return plan(chunk.passage.last, Event::kCameIn, slot);
+  chunks_.take(slot);
+}
+
+void SimNetwork::come_in(std::uint64_t slot) {
   const Chunk whole = chunks_.take(slot);
-  if (!whole.last) return;
   if (topology_.cut(whole.passage.from, whole.passage.to, scheduler_.now())) {
     flights_.take(whole.flight);
     ++counts_.lost;
     return;
   }
-  // The frame has come in: the node's processor takes one after the other.
+  // The node's processor takes one frame after the other.
   Node& receiver = node(whole.passage.to);
   const double bytes = static_cast<double>(flights_[whole.flight].bytes);
   const double work = pace_.slowness(whole.passage.to) * (spec_.network.frame_ns + spec_.network.byte_ns * bytes);
-  const TimeNs begin = std::max(receiver.processor_free_at, whole.passage.last);
+  const TimeNs begin = std::max(receiver.processor_free_at, scheduler_.now());
   receiver.processor_free_at = begin + pace_.stretched(whole.passage.to, begin, work);
-  plan(receiver.processor_free_at, Event::kArrived, whole.flight);
+  plan(receiver.processor_free_at, Event::kHandled, whole.flight);
 }
 
-void SimNetwork::arrive(std::uint64_t slot) {
+void SimNetwork::hand_over(std::uint64_t slot) {
   Flight flight = flights_.take(slot);
   const Rank from = flight.from;
   const Rank to = flight.to;

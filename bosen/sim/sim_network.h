@@ -99,14 +99,15 @@ class SimNetwork final : private EventHandler {
     bool dead = false;
     std::vector<Timer> timers;  // by peer
   };
-  enum class Event : std::uint64_t { kWireFree, kHop, kArrived, kTimer };
+  enum class Event : std::uint64_t { kWireFree, kHop, kCameIn, kHandled, kTimer };
 
   void send(Rank from, Rank to, wire::Frame frame);
   void happen(std::uint64_t argument) override;
   void plan(TimeNs time, Event event, std::uint64_t what);
   void send_chunk(Rank from);
   void hop(std::uint64_t slot);
-  void arrive(std::uint64_t slot);
+  void come_in(std::uint64_t slot);
+  void hand_over(std::uint64_t slot);
   void plan_timer(Rank rank, Rank peer, TimeNs at);
   void run_timer(std::uint64_t pair);
   Node& node(Rank rank) { return *nodes_[static_cast<std::size_t>(rank)]; }

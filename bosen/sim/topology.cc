@@ -19,9 +19,8 @@ double Topology::bytes_on_wire(std::size_t bytes) {
 }
 
 TimeNs Wire::pass(double bytes, TimeNs first, TimeNs last) {
-  const auto duration = static_cast<TimeNs>(bytes * ns_per_byte_);
-  free_at_ = std::max(begins(first) + duration, last);
-  return free_at_;
+  free_at_ = begins(first) + static_cast<TimeNs>(bytes * ns_per_byte_);
+  return std::max(free_at_, last);
 }
 
 Topology::Topology(const NetworkSpec& spec, int nodes) : spec_(spec) {

@@ -2,7 +2,9 @@
 
 // Where a frame's time goes on its way between two nodes: each node has a wire out and a wire in, a rack a wire up to
 // the others and a wire down; each carries one frame after the other. A frame enters the next wire with its first byte
-// and leaves it at the earliest with its last, so that a chain of idle wires costs one transmission and the latency.
+// and leaves it at the earliest with its last, so that a chain of idle wires costs one transmission and the latency. A
+// frame that comes in slower than the wire carries it takes none of the wire's time but its own: the packets of others
+// go between its own.
 
 #include <map>
 #include <utility>
@@ -12,7 +14,7 @@
 
 namespace bosen::sim {
 
-/// A wire that carries one frame at a time.
+/// A wire that carries one frame after the other.
 class Wire {
  public:
   explicit Wire(double bytes_per_s) : ns_per_byte_(1e9 / bytes_per_s) {}

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "bosen/base/limits.h"
@@ -65,6 +66,36 @@ TEST(LinkTest, WhoHasPassedABarrierDoesNotKeepTheOthersFromIt) {
   EXPECT_LT(passed[0], 1100 * kMs);
   EXPECT_GT(passed[1], 1500 * kMs) << "its rows take a second";
   EXPECT_LT(passed[1], 3000 * kMs) << "what was sent later takes three more";
+}
+
+TEST(LinkTest, ASlowLinkFromOneNodeKeepsNobodyElsesFramesWaiting) {
+  SimSpec spec = two_nodes(125e6, kMs / 20);
+  spec.nodes = 3;
+  spec.network.links.push_back({.from = 0, .to = 2, .path = {.bytes_per_s = 1e4, .latency = kMs / 20}});
+  TimeNs slow_arrived = 0;
+  TimeNs arrived = 0;
+  run_cluster(spec, [&](Rank rank, runtime::Platform& platform) {
+    runtime::ProcessSpec own = process_spec(rank);
+    own.job.size = spec.nodes;
+    Process process(std::move(own), platform);
+    runtime::ChannelHandle& channel = process.create_channel("bytes", {});
+    process.run_workers([&](WorkerContext& worker) {
+      if (worker.id() == 0) channel.send(worker, 2, 0, std::vector<std::byte>(10'000));
+      if (worker.id() == 1) {
+        platform.rest(100 * kMs - platform.now());
+        channel.send(worker, 2, 0, std::vector<std::byte>(1));
+      }
+      if (worker.id() != 2) return;
+      channel.receive(worker, 0, 1);
+      arrived = platform.now();
+      channel.receive(worker, 0, 0);
+      slow_arrived = platform.now();
+    });
+    process.leave();
+  });
+  EXPECT_GT(slow_arrived, 1000 * kMs);
+  EXPECT_GT(arrived, 100 * kMs);
+  EXPECT_LT(arrived, 101 * kMs);
 }
 
 TEST(LinkTest, WhatACutHasLostIsSentAgainQuicklyHoweverLongTheWay) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace bosen::sim {
 namespace {
 
@@ -70,6 +72,27 @@ TEST(TopologyTest, ALinkMayDifferFromTheOthers) {
   Topology topology(spec, 3);
   EXPECT_EQ(arrival(topology, topology.enter(0, 1, kPacket, 0)), 3 * kMs + 10 * kPacketNs);
   EXPECT_EQ(arrival(topology, topology.enter(1, 0, kPacket, 0)), kMs + kPacketNs);
+}
+
+TEST(TopologyTest, AFrameFromASlowLinkKeepsNobodyFromAFastWire) {
+  NetworkSpec spec = network();
+  spec.links.push_back({.from = 0, .to = 2, .path = {.bytes_per_s = 1e6, .latency = kMs}});
+  Topology topology(spec, 3);
+  EXPECT_EQ(arrival(topology, topology.enter(0, 2, kPacket, 0)), kMs + 1000 * kPacketNs);
+  EXPECT_EQ(arrival(topology, topology.enter(1, 2, kPacket, kPacketNs)), kMs + 2 * kPacketNs);
+}
+
+TEST(TopologyTest, ARacksWireCarriesAsManyFramesAtATimeAsItIsWide) {
+  NetworkSpec spec = network();
+  spec.rack_nodes = 4;  // an uplink of four nodes' bandwidth
+  Topology topology(spec, 8);
+  std::vector<Passage> passages;
+  for (int node = 0; node < 4; ++node) passages.push_back(topology.enter(node, 4 + node, kPacket, 0));
+  TimeNs expected = kMs + kPacketNs;
+  for (const Passage& passage : passages) {
+    EXPECT_EQ(arrival(topology, passage), expected);
+    expected += kPacketNs / 4;  // that long each takes the uplink
+  }
 }
 
 TEST(TopologyTest, APartitionCutsItsNodesOffForAWhile) {
