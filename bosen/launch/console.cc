@@ -78,7 +78,7 @@ void Console::write_some(Target& target) {
   if (target.written == target.pending.size()) {
     target.pending.clear();
     target.written = 0;
-  } else if (target.written > kMaxOutputLine) {
+  } else if (target.written > target.pending.size() / 2) {  // so that each byte is moved once at most
     target.pending.erase(0, target.written);
     target.written = 0;
   }

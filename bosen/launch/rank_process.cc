@@ -66,18 +66,22 @@ std::optional<RankProcess::Output> RankProcess::on_ready(int fd) {
   return Output{stream, absorb_end(stream)};
 }
 
+void RankProcess::look_at_child() {
+  if (!has_child() || child_gone_) return;
+  siginfo_t info{};
+  const int looked = ::waitid(P_PID, static_cast<id_t>(child_.pid), &info, WEXITED | WNOHANG | WNOWAIT);
+  if (looked != 0 || info.si_pid == 0) return;
+  child_gone_ = true;
+  // What CLD_EXITED and its like say, in waitpid()'s form.
+  child_status_ = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
+}
+
 void RankProcess::check_child(Deadline now, bool paused) {
   if (!has_child()) return;
   if (!child_gone_) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(child_.pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
-      if (state_ == State::kEnded && !abandon_at_) abandon_at_ = now + kRemoteCleanup;
-      if (abandon_at_ && now >= *abandon_at_) abandon();
-      return;
-    }
-    child_gone_ = true;
-    // What CLD_EXITED and its like say, in waitpid()'s form.
-    child_status_ = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
+    if (state_ == State::kEnded && !abandon_at_) abandon_at_ = now + kRemoteCleanup;
+    if (abandon_at_ && now >= *abandon_at_) abandon();
+    return;
   }
   if (paused || !drain_until_) drain_until_ = now + kDrain;
   const bool drained = (!child_.out && !child_.err) || now >= *drain_until_;

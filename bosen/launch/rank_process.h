@@ -55,8 +55,10 @@ class RankProcess {
   virtual std::optional<Output> on_ready(int fd);
   [[nodiscard]] bool owns(int fd) const;
 
-  /// Looks whether the child process has ended; call it in every turn. `paused`: output is not read now, as its reader
-  /// is slow, so the rest of it must not be given up.
+  /// Looks whether the child process has ended; call it after every SIGCHLD.
+  void look_at_child();
+  /// Does what is due after the child process's or the rank's end; call it in every turn. `paused`: output is not read
+  /// now, as its reader is slow, so the rest of it must not be given up.
   void check_child(Deadline now, bool paused);
   /// Kills the child process, or gives up a rank that has none.
   void abandon();

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <map>
 
 #include "bosen/base/assert.h"
 #include "bosen/base/error.h"
@@ -128,27 +127,32 @@ void Supervisor::prepare_all() {
   if (!refusals_.empty() && !ending_) end_job(SIGTERM, Clock::now());
 }
 
+std::size_t Supervisor::host_of(const RankProcess& rank) const {
+  return request_.plan.ranks[static_cast<std::size_t>(rank.rank())].host;
+}
+
 void Supervisor::prepare_next() {
-  std::map<std::string_view, int> connecting;
-  for (const auto& rank : ranks_) connecting[rank->host()] += rank->state() == State::kPreparing ? 1 : 0;
+  std::vector<int> connecting(routes_.routes.size());  // by host, as the next one
+  std::vector<bool> refused(routes_.routes.size());
+  for (const auto& rank : ranks_) {
+    const std::size_t host = host_of(*rank);
+    connecting[host] += rank->state() == State::kPreparing ? 1 : 0;
+    if (!rank->refusal().empty()) refused[host] = true;
+  }
   for (const auto& rank : ranks_) {
     if (ending_ || rank->state() != State::kIdle) continue;
-    const RankPlace& place = request_.plan.ranks[static_cast<std::size_t>(rank->rank())];
-    const bool host_refused = std::any_of(ranks_.begin(), ranks_.end(), [&](const auto& other) {
-      return !other->refusal().empty() &&
-             request_.plan.ranks[static_cast<std::size_t>(other->rank())].host == place.host;
-    });
-    if (host_refused) {
+    const std::size_t host = host_of(*rank);
+    if (refused[host]) {
       rank->abandon();
       continue;
     }
-    if (!routes_.routes[place.host].local && connecting[rank->host()]++ >= kMaxConnectingPerHost) continue;
+    if (!routes_.routes[host].local && connecting[host]++ >= kMaxConnectingPerHost) continue;
     try {
       rank->prepare();
     } catch (const Error& error) {
       refuse(error.what());
       rank->abandon();
-      if (routes_.routes[place.host].local) end_job(SIGTERM, Clock::now());  // the same for every rank here
+      if (routes_.routes[host].local) end_job(SIGTERM, Clock::now());  // the same for every rank here
     }
   }
 }
@@ -222,7 +226,10 @@ void Supervisor::turn() {
 
 void Supervisor::serve_signals() {
   for (const int signal : signals_.take()) {
-    if (signal == SIGCHLD) continue;
+    if (signal == SIGCHLD) {
+      for (const auto& rank : ranks_) rank->look_at_child();
+      continue;
+    }
     const bool again = outcome_.interruption().has_value();
     outcome_.interrupted(signal);
     console_.say(fmt::format("{}: {}", signal_name(signal),

@@ -87,6 +87,7 @@ class Supervisor {
   void refuse(const std::string& why);
   void end_job(int signal, Deadline signal_at);
   void broadcast(int signal);
+  [[nodiscard]] std::size_t host_of(const RankProcess& rank) const;
   [[nodiscard]] bool all_finished() const;
   [[nodiscard]] std::size_t running() const;
   [[nodiscard]] bool has_joined(const RankProcess& rank) const;
