@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/util.h>
@@ -16,6 +17,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <list>
 #include <thread>
 #include <utility>
 
@@ -59,6 +61,16 @@ void answer(evhttp_request* request, const HttpResponse& response) {
   evhttp_send_reply(request, response.code, nullptr, nullptr);
 }
 
+/// Whether libevent has done with a connection: it takes its callbacks away then.
+bool is_closed(const SharedBuffer& connection) {
+  bufferevent_data_cb read = nullptr;
+  bufferevent_data_cb write = nullptr;
+  bufferevent_event_cb event = nullptr;
+  void* argument = nullptr;
+  bufferevent_getcb(connection.get(), &read, &write, &event, &argument);
+  return event == nullptr;
+}
+
 }  // namespace
 
 bool is_for_this_host(std::string_view host, std::string_view bound) {
@@ -80,6 +92,7 @@ class HttpServer::Impl {
   [[nodiscard]] const Address& address() const { return address_; }
 
  private:
+  static bufferevent* on_connection(event_base* base, void* self);
   static void on_request(evhttp_request* request, void* self);
   static void on_stop(evutil_socket_t socket, short what, void* base);
 
@@ -89,6 +102,7 @@ class HttpServer::Impl {
   EventBase base_;
   const int stop_;  ///< an eventfd: written to end the thread
   EventHandle stop_event_;
+  std::list<SharedBuffer> connections_;  ///< the oldest first; the thread's
   HttpHandle http_;
   std::jthread thread_;  ///< last, as it uses all of the above
 };
@@ -105,6 +119,7 @@ HttpServer::Impl::Impl(const Address& address, Routes routes)
   evhttp_set_max_headers_size(http_.get(), kRequestBytesMax);
   evhttp_set_max_body_size(http_.get(), kRequestBytesMax);
   evhttp_set_allowed_methods(http_.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+  evhttp_set_bevcb(http_.get(), &on_connection, this);
   evhttp_set_gencb(http_.get(), &on_request, this);
   // libevent would say it on stderr, and not why.
   event_set_log_callback([](int /*severity*/, const char* /*message*/) {});
@@ -141,6 +156,17 @@ HttpServer::Impl::~Impl() {
 
 void HttpServer::Impl::on_stop(evutil_socket_t /*socket*/, short /*what*/, void* base) {
   event_base_loopbreak(static_cast<event_base*>(base));
+}
+
+bufferevent* HttpServer::Impl::on_connection(event_base* base, void* self) {
+  std::list<SharedBuffer>& connections = static_cast<Impl*>(self)->connections_;
+  connections.remove_if(is_closed);
+  if (connections.size() >= kConnectionsMax) {
+    bufferevent_trigger_event(connections.front().get(), BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+  }
+  connections.emplace_back(bufferevent_socket_new(base, -1, 0));
+  bufferevent_incref(connections.back().get());
+  return connections.back().get();
 }
 
 void HttpServer::Impl::on_request(evhttp_request* request, void* self) {

@@ -6,7 +6,11 @@
 // Where it listens on this host alone, it answers only requests for an address, for localhost or for the name that it
 // was given: else a web page could have its own name lead here, and read the answers in the browser of somebody who
 // may (DNS rebinding).
+//
+// Connections take file descriptors that the app may need, so there are kConnectionsMax of them at most: beyond, the
+// oldest gives way to a new one.
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +20,8 @@
 #include "bosen/base/address.h"
 
 namespace bosen::monitor {
+
+inline constexpr std::size_t kConnectionsMax = 64;
 
 struct HttpResponse {
   int code = 200;

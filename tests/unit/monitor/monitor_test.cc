@@ -1,6 +1,9 @@
 #include "bosen/monitor/monitor.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <thread>
 #include <vector>
@@ -68,6 +71,27 @@ TEST_F(MonitorTest, AnswersManyAtOnce) {
   for (Clock clock = 0; clock < 200; ++clock) {
     board_.update({.rank = 0, .workers = {{.worker = 0, .clock = clock}}}, clock);
   }
+}
+
+TEST_F(MonitorTest, WhoConnectsAndSaysNothingTakesNoFilesFromTheApp) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(monitor_.address().port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  constexpr std::size_t kMany = 200;
+  std::vector<int> silent;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    silent.push_back(::socket(AF_INET, SOCK_STREAM, 0));
+    ASSERT_EQ(::connect(silent.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  EXPECT_EQ(get("/healthz").code, 200) << "it has been let in after all of them";
+  std::size_t hung_up = 0;
+  for (const int socket : silent) {
+    char byte = 0;
+    if (::recv(socket, &byte, 1, MSG_DONTWAIT) == 0) ++hung_up;
+    ::close(socket);
+  }
+  EXPECT_GE(hung_up, kMany + 1 - kConnectionsMax);
 }
 
 TEST(MonitorHostTest, ARequestIsForThisHostByAddressOrKnownName) {
