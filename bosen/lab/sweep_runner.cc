@@ -166,8 +166,9 @@ bool SweepRunner::run(const OnProgress& on_progress) {
     ::poll(&wait, 1, -1);
     for (const int signal : signals.take()) {
       if (signal == SIGCHLD) continue;
+      // Who stops it twice does not want to wait for a program that takes no notice.
+      for (const auto& [pid, index] : running) ::kill(-pid, stopped ? SIGKILL : signal);
       stopped = true;
-      for (const auto& [pid, index] : running) ::kill(-pid, signal);
     }
     for (auto child = running.begin(); child != running.end();) {
       int status = 0;

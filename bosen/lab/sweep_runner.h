@@ -25,7 +25,8 @@ struct RunOutcome {
 
 /// Carries out what has not been done yet: a run that has ended well in an earlier call, by the same command, the
 /// same build of the program and the same profile, is not repeated. Stops early at SIGINT, SIGTERM or SIGHUP, with the
-/// runs under way ended. Throws Error where a program can't be started or the folder can't be written.
+/// runs under way ended, and killed at the second signal. Throws Error where a program can't be started or the folder
+/// can't be written.
 class SweepRunner {
  public:
   struct Progress {

@@ -219,6 +219,25 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(list(runs.glob("*/left.txt")), [], "a run that was stopped begins in an empty folder")
         self.assertIn("8/8", run.stderr)
 
+    def test_a_second_interrupt_kills_runs_that_take_no_notice_of_the_first(self):
+        fifo = os.path.join(self.folder, "fifo")
+        os.mkfifo(fifo)
+        program = pathlib.Path(self.folder, "stubborn")
+        program.write_text("#!/bin/sh\n"
+                           "case $1 in --help) echo '  --consistency'; echo '  --staleness'; exit ;; esac\n"
+                           f"exec >{fifo}; trap 'echo no' INT; echo up; while :; do sleep 1000; done\n")
+        program.chmod(0o755)
+        command = self.command(f"program: {program}\ngrid: {{staleness: [1]}}\n")
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as job, open(fifo, encoding="utf-8") as says:
+            self.assertEqual(says.readline(), "up\n")
+            job.send_signal(signal.SIGINT)
+            self.assertEqual(says.readline(), "no\n")
+            job.send_signal(signal.SIGINT)
+            try:
+                self.assertEqual(job.wait(timeout=TIMEOUT_S), 130)
+            finally:
+                job.kill()
+
     def test_help_names_its_exit_codes(self):
         run = subprocess.run([BOSEN, "sweep", "--help"], capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(run.returncode, 0, run.stderr)
