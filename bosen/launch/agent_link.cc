@@ -29,10 +29,16 @@ AgentLink::AgentLink(const ChildRequest& request, const std::string& nonce, std:
     : child_(start_child(request)), filter_(nonce), input_(std::move(script)) {}
 
 AgentLink::~AgentLink() {
-  child_.in.reset();
+  hang_up();
   if (reap(kEndSeconds)) return;
-  ::kill(-child_.pid, SIGKILL);
+  kill();
   reap(kEndSeconds);
+}
+
+void AgentLink::hang_up() { child_.in.reset(); }
+
+void AgentLink::kill() {
+  if (child_.pid > 0) ::kill(-child_.pid, SIGKILL);
 }
 
 bool AgentLink::reap(double patience_s) {

@@ -18,12 +18,16 @@ class AgentLink {
  public:
   /// Starts the child, whose stdin begins with `script`. Throws Error.
   AgentLink(const ChildRequest& request, const std::string& nonce, std::string script);
-  /// Hangs up and reaps the child, killing it where it does not end by itself.
+  /// Hangs up and reaps the child, killing it where it does not end by itself soon.
   ~AgentLink();
   AgentLink(const AgentLink&) = delete;
   AgentLink& operator=(const AgentLink&) = delete;
 
   void send(std::string_view command);
+  /// Lets the child end, and does not wait for it.
+  void hang_up();
+  /// Ends a child of which nothing more is expected.
+  void kill();
 
   void add_poll(std::vector<pollfd>& polled) const;
   /// Reads and writes what is ready; returns the reports that have come.

@@ -85,6 +85,10 @@ class Preflight {
     exchange(owes, deadline_after(kTimeProbeSeconds), "to tell the time");
     const std::size_t most = ask_connections();
     exchange(owes, deadline_after(static_cast<double>(most + 2) * kAgentConnectSeconds), "to try its connections");
+    // All at once: each may take a while.
+    for (Agent& agent : agents_) {
+      if (agent.link) agent.failed ? agent.link->kill() : agent.link->hang_up();
+    }
     agents_.clear();
     return std::move(reports_);
   }

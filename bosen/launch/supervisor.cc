@@ -115,10 +115,10 @@ void Supervisor::prepare_all() {
     turn();
     if (Clock::now() >= deadline && !ending_) {
       outcome_.timed_out();
-      for (const std::string& host : connecting_hosts()) {
-        console_.say(fmt::format(
-            "no shell on host '{}' after {:g} s: see how long `ssh {} true` takes, or give a longer --timeout", host,
-            request_.timeout_s, host));
+      for (const Host* const host : connecting_hosts()) {
+        console_.say(
+            fmt::format("no shell on host '{}' after {:g} s: see how long `{}` takes, or give a longer --timeout",
+                        host->name, request_.timeout_s, ssh_by_hand(request_.ssh, *host)));
       }
       end_job(SIGTERM, Clock::now());
     }

@@ -93,7 +93,7 @@ class Supervisor {
   [[nodiscard]] bool has_joined(const RankProcess& rank) const;
   [[nodiscard]] bool is_joining() const;
   [[nodiscard]] std::string list_missing() const;
-  [[nodiscard]] std::vector<std::string> connecting_hosts() const;
+  [[nodiscard]] std::vector<const Host*> connecting_hosts() const;
 
   const JobRequest& request_;
   const HostRoutes& routes_;

@@ -49,11 +49,12 @@ std::string Supervisor::list_missing() const {
   return list(missing);
 }
 
-std::vector<std::string> Supervisor::connecting_hosts() const {
-  std::vector<std::string> hosts;
+std::vector<const Host*> Supervisor::connecting_hosts() const {
+  std::vector<const Host*> hosts;
   for (const auto& rank : ranks_) {
-    const bool known = std::find(hosts.begin(), hosts.end(), rank->host()) != hosts.end();
-    if (rank->state() == State::kPreparing && !known) hosts.push_back(rank->host());
+    const Host* const host = &request_.plan.hosts[host_of(*rank)];
+    const bool known = !hosts.empty() && hosts.back() == host;  // the ranks of a host follow each other
+    if (rank->state() == State::kPreparing && !known) hosts.push_back(host);
   }
   return hosts;
 }
@@ -85,7 +86,10 @@ void Supervisor::check_joining() {
 
 void Supervisor::tell_waiting() {
   const Deadline now = Clock::now();
-  const std::string connecting = list(started_ ? std::vector<std::string>() : connecting_hosts());
+  std::vector<std::string> connecting;
+  for (const Host* const host : started_ ? std::vector<const Host*>() : connecting_hosts()) {
+    connecting.push_back(host->name);
+  }
   const bool joining = is_joining();
   if (ending_ || (connecting.empty() && !joining)) {
     next_notice_ = now + kFirstNotice;
@@ -96,7 +100,7 @@ void Supervisor::tell_waiting() {
   if (joining) {
     console_.say(fmt::format("waiting for {} to join the job, {:.0f} s so far", list_missing(), seconds_since(since_)));
   } else {
-    console_.say(fmt::format("waiting for ssh to {}, {:.0f} s so far", connecting, seconds_since(since_)));
+    console_.say(fmt::format("waiting for ssh to {}, {:.0f} s so far", list(connecting), seconds_since(since_)));
   }
 }
 

@@ -30,6 +30,14 @@ class LocalCheckTest(LaunchTest):
         self.assertIn(f"{path}:4:1: the host 'other.invalid' is not known", result.err)
         self.assertEqual(result.last_line, "bosen check: 2 of 3 hosts are not ready")
 
+    def test_hosts_that_never_answer_are_given_up_together(self):
+        # Two seconds for each of them would be more than a test has.
+        hosts = ",".join(f"127.0.0.{number}" for number in range(2, 42))
+        ssh = self.write("ssh", "#!/bin/sh\nexec sleep 1000\n", mode=0o755)
+        result = bosen("check", "-H", hosts, "--timeout", 1, env=environment(BOSEN_SSH=ssh))
+        self.assertEqual(result.code, 2, result)
+        self.assertEqual(result.err.count("did not answer over ssh within 1 s"), 40, result)
+
     def test_says_what_is_missing_or_wrong_on_the_command_line(self):
         self.assertIn("say which hosts to check", bosen("check").err)
         self.assertEqual(bosen("check").code, 2)

@@ -270,7 +270,8 @@ class RefusalTest(SshTest):
             env = environment(BOSEN_SSH=self.server.ssh(Port=silent.getsockname()[1]))
             result = self.run_there("--timeout", 1, "--", "true", env=env, hosts=f"{FIRST}:2")
         self.assertEqual(result.code, 110, result)
-        self.assertEqual(result.err.count(f"no shell on host '{FIRST}' after 1 s"), 1, result)
+        by_hand = f"see how long `{env['BOSEN_SSH']} {FIRST} true` takes"
+        self.assertEqual(result.err.count(f"no shell on host '{FIRST}' after 1 s: {by_hand}"), 1, result)
         self.assertEqual(result.last_line, "bosen run: timed out; nothing was started")
 
     def test_interrupted_while_connecting(self):
