@@ -18,6 +18,10 @@ int top_command(int argc, const char* const* argv);
 int check_command(int argc, const char* const* argv);
 int doctor_command(int argc, const char* const* argv);
 
+/// Reads a text into `target` and refuses an empty one: where a script's variable is not set, "$HOSTS" must not pass
+/// for a flag that was not given. `what` is what it has to name.
+OptionParser named(std::string& target, const char* what);
+
 /// The flags that name hosts, and how ssh reaches them; shared by `run` and `check`.
 struct HostFlags {
   std::string list;                      ///< -H

@@ -52,7 +52,7 @@ void declare(OptionReader& reader, RunFlags& flags) {
   reader.add(heading,
              {"timeout", &flags.timeout_s, "seconds that starting may take", {.minimum = 0.1, .maximum = 86400}});
   reader.add(heading, {"output-dir",
-                       &flags.output_dir,
+                       named(flags.output_dir, "a folder"),
                        "folder for each rank's output: rank-N.out and rank-N.err",
                        {.value_name = "DIR"}});
   flags.hosts.add_to(reader);

@@ -130,6 +130,11 @@ class BadUsageTest(LaunchTest):
             self.assertEqual(result.code, 2, result)
             self.assertRegex(result.err, "cannot run 'ssh': there is no such program in PATH; .*: install openssh-client")
 
+    def test_a_variable_that_is_not_set_is_not_taken_for_a_flag_left_out(self):
+        self.check("-n", 1, "--hostfile", "", message="bosen run: --hostfile: must name a file, and is empty")
+        self.check("-n", 1, "-H", "", message="bosen run: --host: must name hosts, and is empty")
+        self.check("-n", 1, "--output-dir", "", message="bosen run: --output-dir: must name a folder, and is empty")
+
     def test_hosts_given_twice(self):
         self.check("-n", 1, "-H", "localhost", "--hostfile", "x", message="either with -H or with --hostfile")
 
