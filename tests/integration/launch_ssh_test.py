@@ -139,7 +139,7 @@ class ExitCodeTest(SshTest):
     def test_a_lost_connection_ends_the_job(self):
         with self.start_there("--", "sh", "-c", FAMILY) as job:
             pids = self.pids_of(job, 6)
-            os.kill(self.server.sessions()[0], signal.SIGKILL)
+            self.server.drop_sessions()
             result = job.finish()
             self.assertEqual(result.code, 1, result)
             self.assertRegex(result.last_line, r"rank \d on 127\.0\.0\.[23] \(pid \d+\) was lost with its ssh connection")

@@ -1,5 +1,6 @@
 """An ssh server of the test's own: host and user keys, configuration and known hosts in a folder that goes away with it."""
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -100,9 +101,14 @@ class SshServer:
         text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(word) for word in text.split()]
 
+    def drop_sessions(self):
+        """Kills them all: connections are lost without a word."""
+        for session in self.sessions():
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(session, signal.SIGKILL)
+
     def stop(self):
-        for session in self.sessions():  # one whose peer is out of reach would live on
-            os.kill(session, signal.SIGKILL)
+        self.drop_sessions()  # one whose peer is out of reach would live on
         self.process.kill()
         self.process.wait()
 
