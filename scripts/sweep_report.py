@@ -21,6 +21,7 @@ import matplotlib
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "bosen"  # the same ids every time
 matplotlib.rcParams["svg.fonttype"] = "none"
+matplotlib.rcParams["text.parse_math"] = False  # a "$" of a name begins no formula
 from matplotlib import pyplot  # noqa: E402
 
 COLUMNS = 3

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "bosen/base/commands.h"
 #include "bosen/base/counted.h"
@@ -17,6 +18,7 @@
 #include "bosen/cli/own_folder.h"
 #include "bosen/lab/sweep_results.h"
 #include "bosen/launch/child_process.h"
+#include "bosen/launch/text.h"
 #include "bosen/monitor/progress.h"
 
 namespace bosen::cli {
@@ -64,16 +66,22 @@ void write(const std::string& path, const std::string& text) {
   if (!file.flush()) throw Error(ErrorKind::kStorage, fmt::format("cannot write '{}'", path));
 }
 
-/// Whether there is a report now.
-bool make_report(const std::string& output) {
+/// Returns why there is no report; empty: there is one.
+std::string make_report(const std::string& output) {
   const std::string script = shared_file("sweep_report.py");
+  const std::string log = output + "/report.log";
   const launch::ChildProcess child = launch::start_child({.command = {kPython, script, output},
                                                           .environment = launch::own_environment(),
                                                           .takes_input = false,
-                                                          .log_file = output + "/report.log"});
+                                                          .log_file = log});
   int status = 0;
   ::waitpid(child.pid, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  std::ifstream file(log);
+  const std::string said{std::istreambuf_iterator<char>(file), {}};
+  const bool lacks_matplotlib = said.find("No module named 'matplotlib'") != std::string::npos;
+  return lacks_matplotlib ? "it takes Debian's python3-matplotlib"
+                          : fmt::format("{} (all of it in {})", launch::printable(launch::last_line(said)), log);
 }
 
 int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const std::string& output) {
@@ -82,20 +90,20 @@ int conclude(const lab::SweepSpec& spec, const lab::SweepRunner& runner, const s
   write(output + "/summary.json", results.json());
   for (const std::string& conclusion : results.conclusions()) say(fmt::format("bosen sweep: {}\n", conclusion));
   say(fmt::format("bosen sweep: wrote {0}/results.csv (a row an evaluation), {0}/summary.json\n", output));
-  bool reported = false;
+  std::string no_report;
   try {
-    reported = make_report(output);
-  } catch (const Error&) {
-    reported = false;
+    no_report = make_report(output);
+  } catch (const Error& error) {
+    no_report = error.what();
   }
-  if (reported) {
+  if (no_report.empty()) {
     say(fmt::format("bosen sweep: wrote {0}/report.html and {0}/figures\nbosen sweep: next, look: xdg-open {1}\n",
                     output, shell_word(output + "/report.html")));
   } else {
     say(
-        fmt::format("bosen sweep: no report, see {0}/report.log; it takes Debian's python3-matplotlib. Afterwards call "
-                    "bosen sweep again: what is done is not repeated\n",
-                    output));
+        fmt::format("bosen sweep: no report: {}. When that is mended, call bosen sweep again: what is done is not "
+                    "repeated\n",
+                    no_report));
   }
   const std::string missing = results.missing_measure();
   if (!missing.empty()) say(fmt::format("bosen sweep: {}\n", missing));

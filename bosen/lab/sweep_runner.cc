@@ -18,6 +18,7 @@
 #include "bosen/base/error.h"
 #include "bosen/launch/child_process.h"
 #include "bosen/launch/signals.h"
+#include "bosen/launch/text.h"
 
 namespace bosen::lab {
 namespace {
@@ -77,14 +78,6 @@ void write_record(const SweepRun& run, const Record& record) {
   write_file(done_file(run.folder), fmt::format("{}\n{}\n{}", record.status, record.versions, record.fingerprint));
 }
 
-std::string last_line(const std::string& text) {
-  const std::size_t end = text.find_last_not_of('\n');
-  if (end == std::string::npos) return {};
-  const std::size_t begin = text.rfind('\n', end);
-  return text.substr(begin == std::string::npos ? 0 : begin + 1,
-                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
-}
-
 RunOutcome outcome_of(const SweepRun& run, int status) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {.status = RunStatus::kDone, .last_line = {}};
   const std::string log = read_file(log_file(run));
@@ -92,7 +85,8 @@ RunOutcome outcome_of(const SweepRun& run, int status) {
   const bool refused = WIFEXITED(status) && WEXITSTATUS(status) == exit_code(ErrorKind::kUsage);
   const bool diverged =
       refused && (log.find("diverged") != std::string::npos || log.find("not finite") != std::string::npos);
-  return {.status = diverged ? RunStatus::kDiverged : RunStatus::kFailed, .last_line = last_line(log)};
+  return {.status = diverged ? RunStatus::kDiverged : RunStatus::kFailed,
+          .last_line = std::string(launch::last_line(log))};
 }
 
 /// A program under way, its output in its run's log.

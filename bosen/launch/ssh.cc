@@ -115,15 +115,6 @@ constexpr std::array<KnownFailure, 11> kKnownFailures = {{
      "see its log; many connections at once need a larger MaxStartups there"},
 }};
 
-/// The last line that says something.
-std::string_view last_line(std::string_view text) {
-  std::string_view last;
-  for (const std::string_view line : split(text, '\n')) {
-    if (!trim(line).empty()) last = trim(line);
-  }
-  return last;
-}
-
 std::string replace_all(std::string_view text, std::string_view what, std::string_view by) {
   std::string result(text);
   for (std::size_t at = result.find(what); at != std::string::npos; at = result.find(what, at + by.size())) {

@@ -20,6 +20,14 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
+std::string_view last_line(std::string_view text) {
+  std::string_view last;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!trim(line).empty()) last = trim(line);
+  }
+  return last;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string shown(text.substr(0, limit));
   std::replace_if(

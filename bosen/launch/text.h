@@ -27,6 +27,9 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// `text` without blanks, tabs and carriage returns at its ends.
 std::string_view trim(std::string_view text);
 
+/// The last line of `text` that says something, without blanks at its ends.
+std::string_view last_line(std::string_view text);
+
 /// `text` with control bytes and bytes beyond ASCII replaced, cut at `limit` bytes: safe to show to a person.
 std::string printable(std::string_view text, std::size_t limit = 120);
 

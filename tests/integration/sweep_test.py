@@ -103,6 +103,22 @@ class SweepTest(unittest.TestCase):
         figures = sorted(os.listdir(os.path.join(self.output, "figures")))
         self.assertEqual(len(figures), 12, figures)
 
+    @unittest.skipUnless(has_matplotlib(), "no matplotlib")
+    def test_names_of_the_report_are_no_formulas(self):
+        run = self.sweep(REAL.split("grid:")[0] + "grid: {price: {'$\\none$ <5>': {}}}\n")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("report.html and", run.stderr)
+        page = pathlib.Path(self.output, "report.html").read_text(encoding="utf-8")
+        self.assertIn("price $\\none$ &lt;5&gt;", page)
+        self.assertNotIn("<5>", page)
+
+    @unittest.skipUnless(has_matplotlib(), "no matplotlib")
+    def test_says_why_there_is_no_report(self):
+        pathlib.Path(self.output, "report.html").mkdir(parents=True)
+        run = self.sweep(REAL)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stderr, r"bosen sweep: no report: IsADirectoryError: .*report.html' \(all of it in .*/report.log\)")
+
     def test_the_report_shows_what_diverged_and_who_did_not_get_there(self):
         if not has_matplotlib():
             self.skipTest("python3-matplotlib is not installed")

@@ -25,6 +25,12 @@ TEST(TextTest, TrimsBlanksTabsAndCarriageReturns) {
   EXPECT_EQ(trim(" \r"), "");
 }
 
+TEST(TextTest, FindsTheLastLineThatSaysSomething) {
+  EXPECT_EQ(last_line("one\n two \r\n\n \n"), "two");
+  EXPECT_EQ(last_line("one"), "one");
+  EXPECT_EQ(last_line("\n"), "");
+}
+
 TEST(TextTest, ShowsStrangeBytesAsQuestionMarks) {
   EXPECT_EQ(printable("a\n\x1b[1m\xff"), "a??[1m?");
   EXPECT_EQ(printable("abcdef", 3), "abc...");
