@@ -1,5 +1,8 @@
 #include "bosen/sim/sim_spec.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -52,6 +55,11 @@ NetworkSpec read_network(const SpecNode& node, int processes) {
     SpecFields link(item, "network.links");
     const int from = read_node(link, "from", processes);
     const int to = read_node(link, "to", processes);
+    const auto same = [&](const LinkSpec& other) { return other.from == from && other.to == to; };
+    if (from == to) link.fail("to", "must be another node than 'from'");
+    if (std::any_of(network.links.begin(), network.links.end(), same)) {
+      link.fail("to", fmt::format("the link from {} to {} stands there twice", from, to));
+    }
     network.links.push_back({.from = from, .to = to, .path = read_path(link, network.path)});
     link.finish();
   }

@@ -150,6 +150,10 @@ TEST_F(SimSpecTest, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem_of("flags: {staleness: , rank: 20}\n"), HasSubstr("a.yaml:3:9: flags.staleness: needs a value"));
   EXPECT_THAT(problem_of("network: {racks: {oversubscription: 4}}\n"),
               HasSubstr("network.racks.nodes: must say how many nodes a rack has"));
+  EXPECT_THAT(problem_of("network: {links: [{from: 1, to: 1}]}\n"),
+              HasSubstr("a.yaml:3:33: network.links.to: must be another node than 'from'"));
+  EXPECT_THAT(problem_of("network: {links: [{from: 1, to: 2}, {from: 2, to: 1}, {from: 1, to: 2}]}\n"),
+              HasSubstr("a.yaml:3:69: network.links.to: the link from 1 to 2 stands there twice"));
   EXPECT_THAT(problem_of("network: {partitions: [{nodes: 1, from_s: 2, to_s: 2}]}\n"), HasSubstr("later than from_s"));
   EXPECT_THAT(problem_of("compute: {distribution: profile, profile: gone.jsonl}\n"), HasSubstr("cannot be read"));
 }
