@@ -31,6 +31,14 @@ RankLogs::RankLogs(const std::string& folder, int size) : folder_(folder) {
       }
     }
   }
+  remove_others(size);
+}
+
+void RankLogs::remove_others(Rank first) const {
+  std::error_code error;
+  for (Rank rank = first; std::filesystem::remove(path(rank, Stream::kOut), error); ++rank) {
+    std::filesystem::remove(path(rank, Stream::kErr), error);
+  }
 }
 
 std::string RankLogs::path(Rank rank, Stream stream) const {

@@ -16,7 +16,8 @@ namespace bosen::launch {
 
 class RankLogs {
  public:
-  /// Makes the folder and empties the files. An empty `folder` means no files. Throws Error(kStorage).
+  /// Makes the folder, empties the files and removes those of further ranks, which an earlier, larger job has left. An
+  /// empty `folder` means no files. Throws Error(kStorage).
   RankLogs(const std::string& folder, int size);
 
   /// Appends; returns a message the first time that a file cannot be written, else an empty text. Such a file is given
@@ -39,6 +40,7 @@ class RankLogs {
   };
 
   [[nodiscard]] std::string path(Rank rank, Stream stream) const;
+  void remove_others(Rank first) const;
 
   std::string folder_;
   bool complete_ = true;

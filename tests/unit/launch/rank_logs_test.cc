@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "bosen/base/error.h"
@@ -45,6 +46,15 @@ TEST_F(RankLogsTest, EmptiesTheFilesOfAnEarlierJob) {
   static_cast<void>(RankLogs(folder_, 1).write(0, Stream::kOut, "old"));
   const RankLogs again(folder_, 1);
   EXPECT_EQ(content(folder_ + "/rank-0.out"), "");
+}
+
+TEST_F(RankLogsTest, LeavesNothingOfRanksThatOnlyALargerEarlierJobHad) {
+  static_cast<void>(RankLogs(folder_, 4));
+  std::ofstream(folder_ + "/rank-notes.out") << "mine";
+  const RankLogs again(folder_, 2);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"rank-0.err", "rank-0.out", "rank-1.err", "rank-1.out", "rank-notes.out"}));
 }
 
 TEST_F(RankLogsTest, PointsToTheStreamThatSaysSomething) {
