@@ -196,6 +196,7 @@ launch::Placement place(launch::Placement placement, Options& options, bool time
                     options.servers, placement.size, options.servers + 1, options.servers));
   }
   placement.servers = options.servers;
+  options.restart = placement.restart;
   if (placement.size == 1 && !options.stragglers.empty() && options.stragglers.rbegin()->first >= options.workers) {
     throw Error(ErrorKind::kUsage, fmt::format("--straggler: there is no worker {}: the workers are 0 to {}",
                                                options.stragglers.rbegin()->first, options.workers - 1));

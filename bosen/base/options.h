@@ -42,6 +42,7 @@ struct Options {
   std::string tensorboard;                       ///< folder for an event file that TensorBoard reads; empty: none
   Clock checkpoint_every = 0;                    ///< clocks between checkpoints, which lie in output; 0: none are made
   std::string resume;                            ///< folder with checkpoints to go on from; empty: from the start
+  int restart = 0;                               ///< how often the launcher has started the job before
   std::string monitor;                           ///< where rank 0 shows the job over HTTP; empty: nowhere
   std::map<WorkerId, double> stragglers;         ///< worker -> factor by which its computing time is stretched
   int threads = 1;                               ///< threads that a worker's numeric library may use

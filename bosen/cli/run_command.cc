@@ -16,6 +16,7 @@ struct RunFlags {
   std::vector<std::string> exports;
   double timeout_s = 60;
   std::string output_dir;
+  int restarts = 0;
 };
 
 int start(const RunFlags& flags, const std::vector<std::string>& command) {
@@ -30,6 +31,7 @@ int start(const RunFlags& flags, const std::vector<std::string>& command) {
   job.exported = launch::exported_variables(flags.exports, env);
   job.timeout_s = flags.timeout_s;
   job.output_dir = flags.output_dir;
+  job.restarts = flags.restarts;
   job.ssh = launch::ssh_settings(env, flags.hosts.ssh_options);
   return launch::run_job(job);
 }
@@ -55,6 +57,11 @@ void declare(OptionReader& reader, RunFlags& flags) {
                        named(flags.output_dir, "a folder"),
                        "folder for each rank's output: rank-N.out and rank-N.err",
                        {.value_name = "DIR"}});
+  reader.add(heading, {"restarts",
+                       &flags.restarts,
+                       "start the job again where it fails, at most so often; with --checkpoint-every, programs go on "
+                       "from their last checkpoint",
+                       {.minimum = 0, .maximum = 1000}});
   flags.hosts.add_to(reader);
 }
 

@@ -268,6 +268,9 @@ void apply_overrides(const Variables& variables, Placement& placement) {
   if (const auto host = variables.text("BOSEN_HOST")) placement.host = *host;
   if (const auto job = variables.text("BOSEN_JOB")) placement.job = *job;
   placement.servers = variables.integer("BOSEN_SERVERS", 0).value_or(0);
+  for (const char* const count : {"BOSEN_RESTART", "TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"}) {
+    placement.restart = std::max(placement.restart, variables.integer(count, 0).value_or(0));
+  }
   if (const auto text = variables.text("BOSEN_TIMEOUT")) {
     const auto seconds = parse_number<double>(*text);
     if (!seconds || !std::isfinite(*seconds) || *seconds <= 0) {

@@ -40,6 +40,7 @@ struct Placement {
   /// Name of this host as peers know it; "127.0.0.1" when the whole job is on one host.
   std::string host = "127.0.0.1";
   int servers = 0;        ///< how many of the job's last ranks are dedicated servers; 0: shards are colocated
+  int restart = 0;        ///< how often bosen run, torchrun or Slurm has started the job before
   double timeout_s = 60;  ///< how long starting may take
   /// Who said so, for messages: "bosen run", "Slurm", "Open MPI", "PMI", "torchrun", "alone".
   std::string source = "alone";

@@ -64,6 +64,11 @@ void Outcome::timed_out() { timed_out_ = true; }
 
 void Outcome::refused() { refused_ = true; }
 
+bool Outcome::may_go_better() const {
+  if (refused_ || signal_ || timed_out_ || !cause_) return false;
+  return cause_->kind != Ending::Kind::kExited || cause_->value != bosen::exit_code(ErrorKind::kUsage);
+}
+
 int Outcome::exit_code() const {
   if (refused_) return bosen::exit_code(ErrorKind::kUsage);
   if (signal_) return kSignalBase + *signal_;

@@ -61,6 +61,9 @@ class Outcome {
   [[nodiscard]] bool was_refused() const { return refused_; }
   [[nodiscard]] bool has_timed_out() const { return timed_out_; }
 
+  /// Whether the job failed while it ran, and not for something that its user has to mend first.
+  [[nodiscard]] bool may_go_better() const;
+
   /// The signal that stopped bosen run, if one did.
   [[nodiscard]] std::optional<int> interruption() const { return signal_; }
 

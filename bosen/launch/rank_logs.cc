@@ -11,7 +11,7 @@
 
 namespace bosen::launch {
 
-RankLogs::RankLogs(const std::string& folder, int size) : folder_(folder) {
+RankLogs::RankLogs(const std::string& folder, int size, Mode mode) : folder_(folder) {
   if (folder_.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -24,7 +24,8 @@ RankLogs::RankLogs(const std::string& folder, int size) : folder_(folder) {
   for (Rank rank = 0; rank < size; ++rank) {
     for (const Stream stream : {Stream::kOut, Stream::kErr}) {
       File& file = files_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(stream)];
-      file.fd.reset(::open(path(rank, stream).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+      const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kEmpty ? O_TRUNC : O_APPEND);
+      file.fd.reset(::open(path(rank, stream).c_str(), flags, 0644));
       if (!file.fd) {
         throw Error(ErrorKind::kStorage, fmt::format("cannot write '{}': {}; name another folder with --output-dir",
                                                      path(rank, stream), std::strerror(errno)));

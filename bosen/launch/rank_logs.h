@@ -16,9 +16,10 @@ namespace bosen::launch {
 
 class RankLogs {
  public:
-  /// Makes the folder, empties the files and removes those of further ranks, which an earlier, larger job has left. An
-  /// empty `folder` means no files. Throws Error(kStorage).
-  RankLogs(const std::string& folder, int size);
+  enum class Mode { kEmpty, kAppend };
+  /// Makes the folder, empties the files unless they are to be appended to, and removes those of further ranks, which
+  /// an earlier, larger job has left. An empty `folder` means no files. Throws Error(kStorage).
+  RankLogs(const std::string& folder, int size, Mode mode = Mode::kEmpty);
 
   /// Appends; returns a message the first time that a file cannot be written, else an empty text. Such a file is given
   /// up.

@@ -11,7 +11,9 @@
 #include <filesystem>
 
 #include "bosen/base/assert.h"
+#include "bosen/base/counted.h"
 #include "bosen/base/error.h"
+#include "bosen/base/streams.h"
 #include "bosen/launch/limits.h"
 #include "bosen/launch/token.h"
 
@@ -47,14 +49,21 @@ int run_job(const JobRequest& request) {
   if (const std::string problems = routes.problems(); !problems.empty())
     throw Error(ErrorKind::kConfiguration, problems);
   allow_open_files(5 * request.plan.ranks.size() + kMaxStrangers + 64);  // before the logs are opened
-  return Supervisor(request, routes).run();
+  for (int restart = 0;; ++restart) {
+    Supervisor supervisor(request, routes, restart);
+    const int code = supervisor.run();
+    if (restart == request.restarts || !supervisor.outcome().may_go_better()) return code;
+    say(fmt::format("bosen run: starts the job again ({} of {})\n", restart + 1, counted(request.restarts, "restart")));
+  }
 }
 
-Supervisor::Supervisor(const JobRequest& request, const HostRoutes& routes)
+Supervisor::Supervisor(const JobRequest& request, const HostRoutes& routes, int restart)
     : request_(request),
       routes_(routes),
+      restart_(restart),
       job_(random_token()),
-      logs_(request.output_dir, static_cast<int>(request.plan.ranks.size())),
+      logs_(request.output_dir, static_cast<int>(request.plan.ranks.size()),
+            restart == 0 ? RankLogs::Mode::kEmpty : RankLogs::Mode::kAppend),
       rendezvous_(job_, static_cast<int>(request.plan.ranks.size()),
                   routes.all_local() ? ListenOn::kLoopback : ListenOn::kAllInterfaces),
       mux_(static_cast<int>(request.plan.ranks.size()), console_.colour()),
@@ -102,6 +111,7 @@ std::vector<std::pair<std::string, std::string>> Supervisor::variables_of(const 
   set("BOSEN_HOST", route.peer_name);
   set("BOSEN_SERVERS", request_.plan.servers);
   set("BOSEN_TIMEOUT", request_.timeout_s);
+  if (restart_ > 0) set("BOSEN_RESTART", restart_);
   return variables;
 }
 

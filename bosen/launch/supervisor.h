@@ -31,6 +31,7 @@ struct JobRequest {
   std::vector<std::pair<std::string, std::string>> exported;  ///< variables to set for every rank
   double timeout_s = 60;                                      ///< how long starting may take
   std::string output_dir;                                     ///< empty: no files
+  int restarts = 0;                                           ///< how often it may be started again where it fails
   SshSettings ssh;
 };
 
@@ -38,15 +39,17 @@ struct JobRequest {
 /// message of several lines names several hosts.
 int run_job(const JobRequest& request);
 
-/// Runs one job. Owns everything of it.
+/// Runs one job once. Owns everything of it.
 class Supervisor {
  public:
   /// Prepares to run the job: opens the rendezvous and the output files. `request` and `routes` (one for each host of
-  /// the plan) must outlive it. Throws Error.
-  Supervisor(const JobRequest& request, const HostRoutes& routes);
+  /// the plan) must outlive it. `restart`: how often the job has been started before. Throws Error.
+  Supervisor(const JobRequest& request, const HostRoutes& routes, int restart);
 
   /// Runs the job to its end and returns bosen run's exit code (see Outcome).
   int run();
+  /// How it ended.
+  [[nodiscard]] const Outcome& outcome() const { return outcome_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -97,6 +100,7 @@ class Supervisor {
 
   const JobRequest& request_;
   const HostRoutes& routes_;
+  const int restart_;
   std::string job_;
   Guardian guardian_;  ///< first of what starts processes, so that it holds none of the others' descriptors
   Signals signals_;

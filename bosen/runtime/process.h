@@ -166,7 +166,7 @@ class Process {
   BufferPool pool_;  // before everything that holds buffers
   core::Membership members_;
   ShapeRegistry shapes_;
-  std::optional<store::CheckpointFolder> resumed_;  // until it was loaded
+  std::vector<store::CheckpointFolder> resumable_;  // folders that may hold what the job goes on from
   StartingPoint start_;                             // its shards' rows are theirs once they are made
   const std::unique_ptr<Waiter> waiter_;
 

@@ -15,10 +15,13 @@ namespace {
 std::string checkpoints_in(const std::string& output) { return output + "/checkpoints"; }
 
 /// Checkpoints of two runs in one folder could not be told apart.
-void refuse_others(const std::string& output, const std::string& resumed) {
-  std::error_code error;
+void refuse_others(const std::string& output, const std::vector<store::CheckpointFolder>& resumable) {
   const store::CheckpointFolder own(checkpoints_in(output));
-  if (own.clocks().empty() || (!resumed.empty() && std::filesystem::equivalent(own.path(), resumed, error))) return;
+  const auto is_own = [&](const store::CheckpointFolder& other) {
+    std::error_code error;
+    return std::filesystem::equivalent(own.path(), other.path(), error);
+  };
+  if (own.clocks().empty() || std::any_of(resumable.begin(), resumable.end(), is_own)) return;
   throw Error(ErrorKind::kUsage,
               fmt::format("{} has checkpoints of another run: go on from them with --resume {}, or name another folder "
                           "with --output",
@@ -29,17 +32,30 @@ void refuse_others(const std::string& output, const std::string& resumed) {
 
 void Process::find_checkpoints() {
   const Options& options = spec_.options;
-  if (!options.resume.empty()) {
-    resumed_ = store::CheckpointFolder::find(options.resume);
-    spec_.usable = resumed_->usable(spec_.job.rank, spec_.job.size);
+  if (options.restart > 0 && options.checkpoint_every > 0) resumable_.emplace_back(checkpoints_in(options.output));
+  if (!options.resume.empty()) resumable_.push_back(store::CheckpointFolder::find(options.resume));
+  for (const store::CheckpointFolder& folder : resumable_) {
+    const std::vector<store::CheckpointId> usable = folder.usable(spec_.job.rank, spec_.job.size);
+    spec_.usable.insert(spec_.usable.end(), usable.begin(), usable.end());
   }
-  if (options.checkpoint_every > 0) refuse_others(options.output, resumed_ ? resumed_->path() : "");
+  if (options.checkpoint_every > 0) refuse_others(options.output, resumable_);
 }
 
+// A job that is started again may have failed before its first checkpoint.
 void Process::load_checkpoint(const std::vector<std::vector<store::CheckpointId>>& usable) {
-  if (!resumed_) return;
-  start_ = load_starting_point(*resumed_, newest_common(usable), members_, spec_.program, pool_);
-  resumed_.reset();
+  if (resumable_.empty()) return;
+  const std::optional<store::CheckpointId> id = newest_common(usable);
+  if (!id && spec_.options.resume.empty()) return;
+  if (!id) refuse_without_common(usable);
+  const auto has_it = [&](const store::CheckpointFolder& folder) {
+    const std::vector<store::CheckpointId> own = folder.usable(rank(), processes());
+    return std::find(own.begin(), own.end(), *id) != own.end();
+  };
+  const auto folder = std::find_if(resumable_.begin(), resumable_.end(), has_it);
+  if (folder == resumable_.end()) {
+    throw Error(ErrorKind::kData, fmt::format("the checkpoint of clock {} has gone meanwhile", id->clock));
+  }
+  start_ = load_starting_point(*folder, *id, members_, spec_.program, pool_);
 }
 
 void Process::make_checkpoint_writer(std::uint64_t job) {

@@ -144,13 +144,17 @@ std::optional<CheckpointId> checkpoint_id_of(const std::string& text) {
   return id;
 }
 
-CheckpointId newest_common(const std::vector<std::vector<CheckpointId>>& usable) {
+std::optional<CheckpointId> newest_common(const std::vector<std::vector<CheckpointId>>& usable) {
   std::vector<CheckpointId> common = usable.front();
   for (const auto& other : usable) {
     std::erase_if(common,
                   [&](const CheckpointId& id) { return std::find(other.begin(), other.end(), id) == other.end(); });
   }
-  if (!common.empty()) return *std::max_element(common.begin(), common.end());
+  if (common.empty()) return std::nullopt;
+  return *std::max_element(common.begin(), common.end());
+}
+
+void refuse_without_common(const std::vector<std::vector<CheckpointId>>& usable) {
   const auto differs =
       std::find_if(usable.begin(), usable.end(), [&](const auto& other) { return other != usable[0]; });
   const auto rank = static_cast<std::size_t>(differs == usable.end() ? 0 : differs - usable.begin());

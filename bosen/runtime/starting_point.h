@@ -25,9 +25,10 @@ struct StartingPoint {
 std::string to_text(const store::CheckpointId& id);
 std::optional<store::CheckpointId> checkpoint_id_of(const std::string& text);
 
-/// The newest of the checkpoints that every process has. `usable` are each process's, by rank. Throws Error(kData)
-/// that says what who has, where there is none.
-store::CheckpointId newest_common(const std::vector<std::vector<store::CheckpointId>>& usable);
+/// The newest of the checkpoints that every process has, if there is one. `usable` are each process's, by rank.
+std::optional<store::CheckpointId> newest_common(const std::vector<std::vector<store::CheckpointId>>& usable);
+/// Throws Error(kData) that says what who has, where there is none.
+[[noreturn]] void refuse_without_common(const std::vector<std::vector<store::CheckpointId>>& usable);
 
 /// Reads what a process needs of a checkpoint: its own file, or, where other processes, workers or shards made it, of
 /// all files what is its own now. Throws Error(kData), also where it is another program's.

@@ -84,8 +84,11 @@ void TrainingJob::settle_start() {
   iterations = options.clocks > 0 ? options.clocks : solver.max_iter;
   snapshots = options.output.empty() ? solver.snapshot_prefix : options.output + "/snapshots";
   seed = options.seed > 0 ? options.seed : solver.random_seed.value_or(1);
-  if (settings.resume.empty()) return;
-  snapshot = open_snapshot(settings.resume);
+  // A training that bosen run starts again goes on where it was, as far as it has come to a snapshot.
+  const bool goes_on = options.restart > 0 && newest_iteration(snapshots);
+  const std::string& resume = goes_on ? snapshots : settings.resume;
+  if (resume.empty()) return;
+  snapshot = open_snapshot(resume);
   if (!snapshot->passed_over.empty() && cluster.rank() == 0) {
     bosen::say(fmt::format("poseidon train: {}; going on from {}\n", snapshot->passed_over, snapshot->path));
   }

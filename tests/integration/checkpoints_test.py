@@ -130,6 +130,31 @@ class RepeatabilityTest(CheckpointTest):
         self.assertIn("kept the guarantee", result.stdout)
 
 
+class RestartTest(CheckpointTest):
+    """A job that bosen run starts again: the first try comes to an end, and is then killed."""
+
+    def job(self, clocks, output, *flags):
+        check = f'"{CHECK}" --output "{output}" --checkpoint-every 4 {" ".join(flags)}'
+        return [BOSEN, "run", "-n", "2", "--restarts", "1", "--", "sh", "-c",
+                f'test -n "$BOSEN_RESTART" || {{ {check} --clocks {clocks}; kill -9 $$; }}; exec {check} --clocks 20']
+
+    def test_goes_on_from_its_last_checkpoint(self):
+        result = self.succeed(self.job(13, self.path("out")))
+        self.assertIn("bosen run: starts the job again (1 of 1 restart)", result.stderr)
+        self.assertIn("goes on from the checkpoint of clock 12", result.stderr)
+        self.assertEqual(self.clocks("out"), [12, 16])
+
+    def test_goes_on_from_where_it_was_told_to_before_it_has_one(self):
+        self.succeed([*launcher(2), CHECK, "--clocks", "5", "--output", self.path("old"), "--checkpoint-every", "4"])
+        result = self.succeed(self.job(7, self.path("out"), "--resume", self.path("old")))
+        self.assertEqual(result.stderr.count("goes on from the checkpoint of clock 4"), 2, result.stderr)
+
+    def test_begins_again_where_there_is_no_checkpoint(self):
+        result = self.succeed(self.job(3, self.path("out")))
+        self.assertNotIn("goes on from the checkpoint", result.stderr)
+        self.assertEqual(result.stdout.count("kept the guarantee"), 2)
+
+
 class MistakeTest(CheckpointTest):
     def setUp(self):
         super().setUp()

@@ -50,6 +50,29 @@ class ExitCodeTest(LaunchTest):
         self.assertTrue(result.last_line.endswith(f"exited with code 3; log: {logs}/rank-1.err"), result)
 
 
+class RestartTest(LaunchTest):
+    """--restarts: a job that failed is started again, as a whole."""
+
+    def test_starts_a_failed_job_again_as_often_as_allowed(self):
+        logs = self.folder / "logs"
+        result = bosen("run", "-n", 2, "--restarts", 2, "--output-dir", logs, "--",
+                       *by_rank("echo try ${BOSEN_RESTART-0}", "exit 7"))
+        self.assertEqual(result.code, 7, result)
+        for number in (1, 2):
+            self.assertIn(f"bosen run: starts the job again ({number} of 2 restarts)\n", result.err)
+        self.assertEqual((logs / "rank-0.out").read_text(), "try 0\ntry 1\ntry 2\n")
+
+    def test_ends_with_the_first_try_that_ends_well(self):
+        result = bosen("run", "-n", 2, "--restarts", 5, "--", *by_rank("true", 'test "$BOSEN_RESTART" = 1 || kill -9 $$'))
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err.count("starts the job again"), 1, result)
+
+    def test_does_not_repeat_what_its_user_has_to_mend(self):
+        result = bosen("run", "-n", 1, "--restarts", 5, "--", "sh", "-c", "exit 2")
+        self.assertEqual(result.code, 2, result)
+        self.assertNotIn("again", result.err)
+
+
 class BadUsageTest(LaunchTest):
     """Each of these is one line that says what is wrong, exit code 2, and nothing is started."""
 

@@ -1,6 +1,7 @@
 """poseidon train and test: what is learned, resuming, snapshots, several workers, numbers that are not finite."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -199,6 +200,16 @@ class SnapshotTest(PoseidonTest):
         clocks = [each["clock"] for each in run.of_kind("clock")]
         self.assertTrue(20 < clocks[0] <= clocks[-1] <= 40, clocks)
         self.assertIn("poseidon train: clock 40/40 100%", run.stderr)
+
+    def test_goes_on_by_itself_where_its_launcher_starts_it_again(self):
+        restarted = {**os.environ, "BOSEN_RESTART": "1"}
+        whole = self.train("whole", env=restarted)
+        self.assertEqual([each["clock"] for each in whole.of_kind("eval") if "learning_rate" in each], list(range(40)))
+        self.train("parts", "--clocks", 20)
+        again = self.train("parts", env=restarted)
+        self.assertEqual([each["clock"] for each in again.of_kind("eval") if "learning_rate" in each], list(range(20, 40)))
+        self.assertEqual((self.snapshots("parts") / "iter_40" / "weights.safetensors").read_bytes(),
+                         (self.snapshots("whole") / "iter_40" / "weights.safetensors").read_bytes())
 
     def test_metrics_go_on_after_those_of_the_run_before(self):
         metrics = self.folder / "kept.jsonl"

@@ -101,6 +101,13 @@ TEST(EnvironmentTest, ReadsWhatBosenRunSays) {
   EXPECT_EQ(placement.timeout_s, 12.5);
 }
 
+TEST(EnvironmentTest, KnowsThatTheJobWasStartedBefore) {
+  EXPECT_EQ(detect(kBosenRun).restart, 0);
+  EXPECT_EQ(detect(with(kBosenRun, {{"BOSEN_RESTART", "2"}})).restart, 2);
+  EXPECT_EQ(detect(with(kTorch, {{"TORCHELASTIC_RESTART_COUNT", "1"}})).restart, 1);
+  EXPECT_EQ(detect(with(kSlurm, {{"SLURM_RESTART_COUNT", "3"}})).restart, 3);
+}
+
 TEST(EnvironmentTest, BosenRunWinsOverEveryOtherLauncher) {
   Environment all = kBosenRun;
   for (const Environment& other : {kOpenMpi, kSlurm, kTorch, kHydra}) all = with(all, other);

@@ -76,6 +76,28 @@ TEST(OutcomeTest, Is110OnATimeOutAnd2WhenNothingCouldStart) {
   EXPECT_EQ(refused.exit_code(), 2);
 }
 
+TEST(OutcomeTest, MayGoBetterWhereAJobFailedAndNobodyHasToMendSomething) {
+  const auto after = [](const auto& happen) {
+    Outcome outcome;
+    happen(outcome);
+    return outcome.may_go_better();
+  };
+  EXPECT_TRUE(after([](Outcome& outcome) { outcome.rank_ended(killed(1, SIGKILL), false); }));
+  EXPECT_TRUE(after([](Outcome& outcome) { outcome.rank_ended(exited(1, 7), false); }));
+  EXPECT_TRUE(after([](Outcome& outcome) { outcome.rank_ended({3, Ending::Kind::kConnectionLost, 0}, false); }));
+  EXPECT_FALSE(after([](Outcome& outcome) { outcome.rank_ended(exited(1, 0), false); }));
+  EXPECT_FALSE(after([](Outcome& outcome) { outcome.rank_ended(exited(1, 2), false); }));
+  EXPECT_FALSE(after([](Outcome& outcome) { outcome.refused(); }));
+  EXPECT_FALSE(after([](Outcome& outcome) {
+    outcome.interrupted(SIGINT);
+    outcome.rank_ended(killed(1, SIGINT), true);
+  }));
+  EXPECT_FALSE(after([](Outcome& outcome) {
+    outcome.timed_out();
+    outcome.rank_ended(killed(1, SIGTERM), true);
+  }));
+}
+
 TEST(OutcomeTest, IsOneWhenAConnectionIsLost) {
   Outcome outcome;
   outcome.rank_ended({3, Ending::Kind::kConnectionLost, 0}, false);

@@ -48,6 +48,12 @@ TEST_F(RankLogsTest, EmptiesTheFilesOfAnEarlierJob) {
   EXPECT_EQ(content(folder_ + "/rank-0.out"), "");
 }
 
+TEST_F(RankLogsTest, AppendsToThoseOfAJobThatIsStartedAgain) {
+  static_cast<void>(RankLogs(folder_, 1).write(0, Stream::kOut, "first,"));
+  static_cast<void>(RankLogs(folder_, 1, RankLogs::Mode::kAppend).write(0, Stream::kOut, "second"));
+  EXPECT_EQ(content(folder_ + "/rank-0.out"), "first,second");
+}
+
 TEST_F(RankLogsTest, LeavesNothingOfRanksThatOnlyALargerEarlierJobHad) {
   static_cast<void>(RankLogs(folder_, 4));
   std::ofstream(folder_ + "/rank-notes.out") << "mine";

@@ -28,15 +28,16 @@ TEST(StartingPoint, IsTheNewestThatAllHave) {
   EXPECT_EQ(newest_common({{mine, old}}), mine);
   EXPECT_EQ(newest_common({{mine, old}, {old, mine}}), mine);
   EXPECT_EQ(newest_common({{mine, old}, {old}, {mine, old}}), old);
+  EXPECT_EQ(newest_common({{mine}, {yours}}), std::nullopt);
   EXPECT_EQ(newest_common({{mine, old}, {yours, old}}), old) << "of the same clock, but another run's";
 }
 
 TEST(StartingPoint, SaysWhoHasWhatWhereNothingIsCommon) {
   EXPECT_THAT(error_message([] {
-                newest_common({{{40, 1}, {20, 1}}, {{40, 1}, {20, 1}}, {}});
+                refuse_without_common({{{40, 1}, {20, 1}}, {{40, 1}, {20, 1}}, {}});
               }),
               HasSubstr("rank 0 has of clock 40, 20, rank 2 has none"));
-  EXPECT_THAT(error_message([] { newest_common({{}, {}}); }), HasSubstr("rank 0 has none: "));
+  EXPECT_THAT(error_message([] { refuse_without_common({{}, {}}); }), HasSubstr("rank 0 has none: "));
 }
 
 }  // namespace
