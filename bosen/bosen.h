@@ -8,6 +8,7 @@
 #include "bosen/commands.h"
 #include "bosen/consistency.h"
 #include "bosen/counted.h"
+#include "bosen/durable_file.h"
 #include "bosen/error.h"
 #include "bosen/options.h"
 #include "bosen/priority_scheduler.h"

@@ -51,6 +51,15 @@ class Gathering {
     while (arrived_ < worker.count()) take(channel_.receive(worker, round_, arrived_));
   }
 
+  /// Worker 0: waits for all rounds before that one and calls `report`, which takes the sums, for each.
+  template <class Report>
+  void wait_until(bosen::Worker& worker, std::int64_t round, const Report& report) {
+    while (round_ < round) {
+      wait(worker);
+      report();
+    }
+  }
+
   /// Worker 0: the sums of the round that is whole; goes on to the next.
   Sums next() {
     arrived_ = 0;

@@ -199,7 +199,7 @@ class Training {
       if (worker.id() == 0 && gathering_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
-    report_until(worker, evaluations_);
+    gathering_->wait_until(worker, evaluations_, [this] { report(); });
     read_counts(worker);
   }
 
@@ -216,16 +216,10 @@ class Training {
 
   /// What was found before the checkpoint is reported before it: messages are in none.
   void save(bosen::Worker& worker) {
-    if (worker.id() == 0) report_until(worker, evaluations_before(worker.clock()));
-    worker.checkpoint();
-  }
-
-  /// Waits for all evaluations before that one.
-  void report_until(bosen::Worker& worker, std::int64_t evaluation) {
-    while (gathering_->round() < evaluation) {
-      gathering_->wait(worker);
-      report();
+    if (worker.id() == 0) {
+      gathering_->wait_until(worker, evaluations_before(worker.clock()), [this] { report(); });
     }
+    worker.checkpoint();
   }
 
   void report() {

@@ -194,7 +194,7 @@ class Training {
       if (worker.id() == 0 && gathering_->poll(worker)) report();
     }
     if (worker.id() != 0) return;
-    report_until(worker, epochs_);
+    gathering_->wait_until(worker, epochs_, [this] { report(); });
     users_ = read_rows(worker, tables_.users, ratings_.users());
     items_ = read_rows(worker, tables_.items, ratings_.items());
   }
@@ -219,16 +219,10 @@ class Training {
 
   /// What was found before the checkpoint is reported before it: messages are in none.
   void save(bosen::Worker& worker) {
-    if (worker.id() == 0) report_until(worker, epochs_before(worker.clock()));
-    worker.checkpoint();
-  }
-
-  /// Waits for the sums of all epochs before that one.
-  void report_until(bosen::Worker& worker, std::int64_t epoch) {
-    while (gathering_->round() < epoch) {
-      gathering_->wait(worker);
-      report();
+    if (worker.id() == 0) {
+      gathering_->wait_until(worker, epochs_before(worker.clock()), [this] { report(); });
     }
+    worker.checkpoint();
   }
 
   static Ratings read(const Settings& settings, std::uint64_t seed) {

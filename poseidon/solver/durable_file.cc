@@ -20,9 +20,6 @@
 namespace poseidon {
 namespace {
 
-/// More in one call is refused by some file systems.
-constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
-
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 
 [[noreturn]] void fail_storage(const std::string& path, int error_number, const std::string& mend) {
@@ -50,32 +47,12 @@ void fail_storage(const std::string& path, int error_number) {
   throw bosen::Error(bosen::ErrorKind::kStorage, fmt::format("cannot write {}: {}", path, std::strerror(error_number)));
 }
 
-DurableFile::DurableFile(std::string path) : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file_ < 0) fail_storage(path_, errno);
-}
-
-DurableFile::~DurableFile() {
-  if (file_ >= 0) ::close(file_);
-}
-
-void DurableFile::write(std::span<const std::byte> bytes) {
+void SummedFile::write(std::span<const std::byte> bytes) {
   checksum_ = checksum_of(bytes, checksum_);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_, bytes.data(), std::min(bytes.size(), kWriteBytesMax));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_storage(path_, errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  file_.write(bytes);
 }
 
-void DurableFile::write(const std::string& text) { write(std::as_bytes(std::span(text))); }
-
-void DurableFile::commit() {
-  if (::fsync(file_) != 0) fail_storage(path_, errno);
-  const int file = std::exchange(file_, -1);
-  if (::close(file) != 0) fail_storage(path_, errno);
-}
+void SummedFile::write(const std::string& text) { write(std::as_bytes(std::span(text))); }
 
 void expect_writable(const std::string& path, const std::string& mend) {
   std::error_code ignored;

@@ -1,11 +1,14 @@
 #pragma once
 
-// Files that are on the disk when the call returns. POSIX stays behind this header.
+// Files that are on the disk when the call returns, and their checksums. POSIX stays behind this header.
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
+
+#include "bosen/durable_file.h"
 
 namespace poseidon {
 
@@ -17,24 +20,19 @@ namespace poseidon {
 /// Throws bosen::Error(kStorage) that names the path and what the system said of it.
 [[noreturn]] void fail_storage(const std::string& path, int error_number);
 
-/// Writes a new file, replacing an old one. Every step throws bosen::Error(kStorage).
-class DurableFile {
+/// A bosen::DurableFile that sums up what was written.
+class SummedFile {
  public:
-  explicit DurableFile(std::string path);
-  ~DurableFile();
-  DurableFile(const DurableFile&) = delete;
-  DurableFile& operator=(const DurableFile&) = delete;
+  explicit SummedFile(std::string path) : file_(std::move(path)) {}
 
   void write(std::span<const std::byte> bytes);
   void write(const std::string& text);
   /// CRC-32 (zlib's) of all that was written.
   [[nodiscard]] std::uint32_t checksum() const { return checksum_; }
-  /// Has the disk confirm all that was written, and closes.
-  void commit();
+  void commit() { file_.commit(); }
 
  private:
-  std::string path_;
-  int file_ = -1;
+  bosen::DurableFile file_;
   std::uint32_t checksum_ = 0;
 };
 

@@ -195,7 +195,7 @@ void write_files(const fs::path& folder, const TrainingState& state, const Train
   files[kWeightsFile] = entry_of(weights, checksum);
   checksum = write_tensor_file(history.string(), sources_of(tensors.history, backend));
   files[kSolverFile] = entry_of(history, checksum);
-  DurableFile file((folder / kStateFile).string());
+  SummedFile file((folder / kStateFile).string());
   file.write(state_text(state, files));
   file.commit();
   sync_folder(folder.string());

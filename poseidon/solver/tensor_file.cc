@@ -118,7 +118,7 @@ nlohmann::json parse_strictly(const std::string& path, const std::string& text) 
 
 std::uint32_t write_tensor_file(const std::string& path, std::span<const TensorSource> tensors,
                                 const std::map<std::string, std::string>& metadata) {
-  DurableFile file(path);
+  SummedFile file(path);
   const std::string header = header_of(tensors, metadata);
   const std::array<std::uint64_t, 1> length{header.size()};
   file.write(std::as_bytes(std::span(length)));

@@ -1,6 +1,7 @@
 // bosen-bench: whole rounds of table work, in the form in which other parameter servers can be measured too.
 //
 //   bosen-bench round --rows R --columns C --rounds N [--processes 2] [--workers W] [--consistency M] [--transport T]
+//                     [--checkpoint-every K --output DIR]
 
 #include <cstdio>
 
@@ -32,7 +33,14 @@ int round_command(int argc, const char* const* argv) {
   add("shards", &options.shards, "shards; 0: chosen automatically", {.minimum = 0, .maximum = 256});
   add("consistency", &options.consistency, "model", {.choices = {"bsp", "ssp", "essp", "asp"}});
   add("transport", &options.transport, "between processes", {.choices = {"tcp", "ipc", "shm"}});
-  if (bosen::read_flags(reader, argc, argv)) print(options, bosen::bench::measure_rounds(options));
+  add("checkpoint-every", &options.checkpoint_every, "clocks between checkpoints; 0: none",
+      {.minimum = 0, .maximum = 1'000'000'000});
+  add("output", &options.output, "folder for checkpoints, where there are none yet", {.value_name = "DIR"});
+  if (!bosen::read_flags(reader, argc, argv)) return 0;
+  if (options.checkpoint_every > 0 && options.output.empty()) {
+    throw bosen::Error(bosen::ErrorKind::kUsage, "--checkpoint-every needs --output DIR, the folder for checkpoints");
+  }
+  print(options, bosen::bench::measure_rounds(options));
   return 0;
 }
 

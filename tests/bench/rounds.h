@@ -30,6 +30,8 @@ struct RoundOptions {
   int shards = 0;
   std::string consistency = "bsp";
   std::string transport = "tcp";
+  int checkpoint_every = 0;  ///< clocks; 0: none are made
+  std::string output;        ///< folder for them
 
   /// Pushed and pulled in a round by all workers.
   [[nodiscard]] double bytes() const { return 2.0 * rows * columns * sizeof(float) * workers; }
@@ -43,6 +45,8 @@ inline runtime::ProcessSpec process_spec(const RoundOptions& options) {
   spec.options.transport = options.transport == "shm"   ? TransportChoice::kShm
                            : options.transport == "ipc" ? TransportChoice::kIpc
                                                         : TransportChoice::kTcp;
+  spec.options.checkpoint_every = options.checkpoint_every;
+  spec.options.output = options.output;
   spec.job.size = options.processes;
   spec.job.job = "bosen-bench";
   spec.job.servers = options.processes - 1;
@@ -62,6 +66,7 @@ inline double run_rounds(const RoundOptions& options, runtime::Process& process)
     auto start = SteadyClock::now();
     for (int round = -options.warm_up; round < options.rounds; ++round) {
       if (round == 0) start = SteadyClock::now();
+      if (worker.checkpoint_due()) worker.checkpoint();
       for (int row = 0; row < options.rows; ++row) {
         seen += table.get(worker, row)[0];
         table.inc(worker, row, std::span<const float>(update));
