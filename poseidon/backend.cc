@@ -55,7 +55,9 @@ int history_count(UpdateRule::Kind kind) {
     case UpdateRule::Kind::kSgd:
     case UpdateRule::Kind::kNesterov:
     case UpdateRule::Kind::kAdaGrad:
+    case UpdateRule::Kind::kRmsProp:
       return 1;
+    case UpdateRule::Kind::kAdaDelta:
     case UpdateRule::Kind::kAdam:
       return 2;
   }

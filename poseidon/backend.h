@@ -191,17 +191,20 @@ class PixelOperation {
 
 /// One step of a solver on one tensor; `history` has as many tensors as the rule keeps (history_count).
 struct UpdateRule {
-  enum class Kind { kSgd, kNesterov, kAdaGrad, kAdam };
+  enum class Kind { kSgd, kNesterov, kAdaGrad, kRmsProp, kAdaDelta, kAdam };
+  /// What the decay pulls with: the value (L2), or its sign (L1).
+  enum class Decay { kL2, kL1 };
   Kind kind = Kind::kSgd;
-  double momentum = 0;       ///< sgd, nesterov; beta1 of adam
+  double momentum = 0;       ///< sgd, nesterov; beta1 of adam; of rmsprop's and adadelta's means of squares
   double momentum2 = 0.999;  ///< beta2 of adam
-  double epsilon = 1e-8;     ///< adagrad, adam
+  double epsilon = 1e-8;     ///< all but sgd and nesterov
+  Decay decay = Decay::kL2;
 };
 [[nodiscard]] int history_count(UpdateRule::Kind kind);
 
 struct UpdateStep {
   double rate = 0;             ///< learning rate, the parameter's factor included
-  double decay = 0;            ///< L2 weight decay, the parameter's factor included
+  double decay = 0;            ///< weight decay, the parameter's factor included
   double gradient_factor = 1;  ///< of the gradient, before the decay is added
   std::int64_t iteration = 0;  ///< from 0
 };

@@ -24,6 +24,8 @@ double scheduled(const LearningRatePolicy& policy, std::int64_t iteration) {
       return policy.base * std::pow(1 + policy.gamma * i, -policy.power);
     case LearningRatePolicy::Kind::kExp:
       return policy.base * std::pow(policy.gamma, i);
+    case LearningRatePolicy::Kind::kSigmoid:
+      return policy.base / (1 + std::exp(-policy.gamma * (i - static_cast<double>(policy.step_size))));
     case LearningRatePolicy::Kind::kPoly: {
       const double left = std::max(0.0, 1 - i / static_cast<double>(policy.max_iterations));
       return policy.base * std::pow(left, policy.power);

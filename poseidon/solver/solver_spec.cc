@@ -31,28 +31,39 @@ std::string net_path(const std::string& net, const std::string& solver_file) {
 }
 
 void read_rule(Fields& fields, SolverSpec& spec) {
-  constexpr UpdateRule::Kind kKinds[] = {UpdateRule::Kind::kSgd, UpdateRule::Kind::kNesterov,
-                                         UpdateRule::Kind::kAdaGrad, UpdateRule::Kind::kAdam};
-  const std::vector<std::string> types{"SGD", "Nesterov", "AdaGrad", "Adam"};
+  using Kind = UpdateRule::Kind;
+  constexpr Kind kKinds[] = {Kind::kSgd, Kind::kNesterov, Kind::kAdaGrad, Kind::kRmsProp, Kind::kAdaDelta, Kind::kAdam};
+  const std::vector<std::string> types{"SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"};
   const std::size_t type = fields.choice("type", types, 0);
   spec.type = types[type];
   spec.rule.kind = kKinds[type];
-  const bool is_adam = spec.rule.kind == UpdateRule::Kind::kAdam;
-  spec.rule.momentum = fields.number("momentum", is_adam ? 0.9 : 0.0, kFraction);
+  const bool is_adam = spec.rule.kind == Kind::kAdam;
+  const bool is_rms_prop = spec.rule.kind == Kind::kRmsProp;
+  const bool is_ada_delta = spec.rule.kind == Kind::kAdaDelta;
+  spec.rule.momentum = fields.number("momentum", is_adam ? 0.9 : is_ada_delta ? 0.95 : 0.0, kFraction);
   spec.rule.momentum2 = fields.number("momentum2", 0.999, kFraction);
   spec.rule.epsilon = fields.number("delta", 1e-8, kPositive);
-  if (spec.rule.kind == UpdateRule::Kind::kAdaGrad && spec.rule.momentum != 0) {
-    fields.fail("momentum", "AdaGrad has no momentum: leave it out");
+  if ((spec.rule.kind == Kind::kAdaGrad || is_rms_prop) && spec.rule.momentum != 0) {
+    fields.fail("momentum", spec.type + " has no momentum: leave it out");
   }
-  if (is_adam && (spec.rule.momentum == 1 || spec.rule.momentum2 == 1)) {
-    fields.fail(spec.rule.momentum == 1 ? "momentum" : "momentum2", "must be below 1");
+  const double rms_decay = fields.number("rms_decay", 0.99, kFraction);
+  if (is_rms_prop) {
+    spec.rule.momentum = rms_decay;
+    if (rms_decay == 1) fields.fail("rms_decay", "must be below 1");
+  } else if (fields.has("rms_decay")) {
+    fields.fail("rms_decay", "is RMSProp's alone: leave it out");
   }
+  if ((is_adam || is_ada_delta) && spec.rule.momentum == 1) fields.fail("momentum", "must be below 1");
+  if (is_adam && spec.rule.momentum2 == 1) fields.fail("momentum2", "must be below 1");
+  const bool is_l1 = fields.choice("regularization_type", {"L2", "L1"}, 0) != 0;
+  spec.rule.decay = is_l1 ? UpdateRule::Decay::kL1 : UpdateRule::Decay::kL2;
 }
 
 void read_policy(Fields& fields, LearningRatePolicy& rate) {
   using Kind = LearningRatePolicy::Kind;
-  constexpr Kind kKinds[] = {Kind::kFixed, Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp, Kind::kPoly};
-  const std::vector<std::string> policies{"fixed", "step", "multistep", "inv", "exp", "poly"};
+  constexpr Kind kKinds[] = {Kind::kFixed, Kind::kStep, Kind::kMultistep, Kind::kInv,
+                             Kind::kExp,   Kind::kPoly, Kind::kSigmoid};
+  const std::vector<std::string> policies{"fixed", "step", "multistep", "inv", "exp", "poly", "sigmoid"};
   const std::size_t policy = fields.choice("lr_policy", policies, 0);
   rate.kind = kKinds[policy];
   rate.base = fields.number("base_lr", std::nullopt, kFloatsFrom0);
@@ -61,10 +72,11 @@ void read_policy(Fields& fields, LearningRatePolicy& rate) {
     if (std::find(kinds.begin(), kinds.end(), rate.kind) == kinds.end() || fields.has(key)) return;
     fields.fail("lr_policy", fmt::format("{} needs {} as well", policies[policy], key));
   };
-  expect("gamma", {Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp});
+  expect("gamma", {Kind::kStep, Kind::kMultistep, Kind::kInv, Kind::kExp, Kind::kSigmoid});
   expect("power", {Kind::kInv, Kind::kPoly});
-  expect("stepsize", {Kind::kStep});
-  rate.gamma = fields.number("gamma", 1.0, kFloatsFrom0);
+  expect("stepsize", {Kind::kStep, Kind::kSigmoid});
+  // The sigmoid falls where gamma is below 0.
+  rate.gamma = fields.number("gamma", 1.0, rate.kind == Kind::kSigmoid ? kFloats : kFloatsFrom0);
   rate.power = fields.number("power", 1.0, kFloatsFrom0);
   rate.step_size = fields.integer("stepsize", 1, kAtLeast1);
   rate.step_values = fields.integers("stepvalue", kAtLeast0);
@@ -123,9 +135,6 @@ SolverSpec from_node(const Node& root, const std::string& file) {
   read_policy(fields, spec.rate);
   read_course(fields, spec);
   spec.weight_decay = fields.number("weight_decay", 0.0, kFloatsFrom0);
-  if (fields.choice("regularization_type", {"L2", "L1"}, 0) != 0) {
-    fields.fail("regularization_type", "weights decay by L2 alone here: write L2, or weight_decay: 0");
-  }
   // Caffe's files say -1 for "do not clip".
   const double clip = fields.number("clip_gradients", -1.0, kFloats);
   if (clip == 0) fields.fail("clip_gradients", "0 would stop all learning: give a norm above 0, or leave it out");

@@ -21,8 +21,8 @@ struct SolverSpec {
   std::string file;
   std::string net;  ///< path of the net's file, ready to be opened
 
-  std::string type;  ///< "SGD", "Nesterov", "AdaGrad", "Adam"
-  UpdateRule rule;   ///< by type, momentum, momentum2, delta
+  std::string type;  ///< "SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"
+  UpdateRule rule;   ///< by type, momentum, momentum2, rms_decay, delta, regularization_type
   LearningRatePolicy rate;
   double weight_decay = 0;
   double clip_gradients = 0;  ///< largest L2 norm of all gradients together; 0: any

@@ -15,12 +15,12 @@ constexpr std::uint32_t kTargets = 48;
 using Four = Pack<float>;
 constexpr std::uint32_t kPack = Four::kWidth;
 
-/// What one tensor's step touches; g = factor * gradient + decay * value.
+/// What one tensor's step touches.
 struct Target {
   float* value = nullptr;
   const float* gradient = nullptr;
   float* first = nullptr;   ///< history
-  float* second = nullptr;  ///< adam's
+  float* second = nullptr;  ///< adadelta's, adam's
   std::uint32_t count = 0;  ///< of its elements
   std::uint32_t end = 0;    ///< of its packs, all tensors of the launch counted through
   float rate = 0, decay = 0, factor = 0;
@@ -29,6 +29,7 @@ struct Target {
 struct Rule {
   UpdateRule::Kind kind;
   float momentum, momentum2, epsilon;
+  bool decays_by_sign;
 };
 
 struct Update {
@@ -78,7 +79,8 @@ struct Update {
   }
 
   POSEIDON_DEVICE void step(const Target& t, float& value, float gradient, float& first, float& second) const {
-    const float g = t.factor * gradient + t.decay * value;
+    const float sign = static_cast<float>(value > 0) - static_cast<float>(value < 0);
+    const float g = t.factor * gradient + t.decay * (rule.decays_by_sign ? sign : value);
     switch (rule.kind) {
       case UpdateRule::Kind::kSgd:
         first = rule.momentum * first + t.rate * g;
@@ -94,6 +96,17 @@ struct Update {
         first += g * g;
         value -= t.rate * g / (sqrtf(first) + rule.epsilon);
         break;
+      case UpdateRule::Kind::kRmsProp:  // Tieleman & Hinton, 2012
+        first = rule.momentum * first + (1 - rule.momentum) * g * g;
+        value -= t.rate * g / (sqrtf(first) + rule.epsilon);
+        break;
+      case UpdateRule::Kind::kAdaDelta: {  // Zeiler, arXiv 2012
+        first = rule.momentum * first + (1 - rule.momentum) * g * g;
+        const float change = g * sqrtf((second + rule.epsilon) / (first + rule.epsilon));
+        second = rule.momentum * second + (1 - rule.momentum) * change * change;
+        value -= t.rate * change;
+        break;
+      }
       case UpdateRule::Kind::kAdam:  // Kingma & Ba, ICLR 2015; the correction of both moments is in the rate
         first = rule.momentum * first + (1 - rule.momentum) * g;
         second = rule.momentum2 * second + (1 - rule.momentum2) * g * g;
@@ -134,7 +147,7 @@ Target target_of(const UpdateRule& rule, const UpdateTarget& target) {
 void update(Device& device, const UpdateRule& rule, std::span<const UpdateTarget> targets) {
   static_assert(sizeof(Update) <= 4096);
   Update update{{rule.kind, static_cast<float>(rule.momentum), static_cast<float>(rule.momentum2),
-                 static_cast<float>(rule.epsilon)},
+                 static_cast<float>(rule.epsilon), rule.decay == UpdateRule::Decay::kL1},
                 0,
                 {}};
   std::int64_t packs = 0;

@@ -29,7 +29,8 @@ class UpdateTest : public OperationTest {
       for (std::size_t i = 0; i < value.size(); ++i) {
         std::vector<double> own;
         for (const Values& values : history) own.push_back(values[i]);
-        formula(0.5 * gradient[i] + 0.01 * value[i], value[i], own, iteration);
+        const double pull = rule.decay == UpdateRule::Decay::kL2 ? value[i] : (value[i] > 0) - (value[i] < 0);
+        formula(0.5 * gradient[i] + 0.01 * pull, value[i], own, iteration);
         for (std::size_t k = 0; k < own.size(); ++k) history[k][i] = own[k];
       }
     }
@@ -57,6 +58,38 @@ TEST_F(UpdateTest, AdaGrad) {
     h[0] += g * g;
     w -= 0.1 * g / (std::sqrt(h[0]) + 1e-3);
   });
+}
+
+TEST_F(UpdateTest, DecayByTheSignPullsAllValuesAlike) {
+  check({.kind = UpdateRule::Kind::kSgd, .momentum = 0.9, .decay = UpdateRule::Decay::kL1},
+        [](double g, double& w, auto& h, auto) {
+          h[0] = 0.9 * h[0] + 0.1 * g;
+          w -= h[0];
+        });
+  Tensor zero = make(Shape{1}, Values{0});
+  std::vector<Tensor> history{make(Shape{1}, Values{0})};
+  const Tensor none = make(Shape{1}, Values{0});
+  const UpdateTarget target{&zero, &none, history, {.rate = 0.1, .decay = 1}};
+  backend_.update({.decay = UpdateRule::Decay::kL1}, {&target, 1});
+  EXPECT_EQ(values_of(zero).front(), 0);
+}
+
+TEST_F(UpdateTest, RmsProp) {
+  check({.kind = UpdateRule::Kind::kRmsProp, .momentum = 0.98, .epsilon = 1e-3},
+        [](double g, double& w, auto& h, auto) {
+          h[0] = 0.98 * h[0] + 0.02 * g * g;
+          w -= 0.1 * g / (std::sqrt(h[0]) + 1e-3);
+        });
+}
+
+TEST_F(UpdateTest, AdaDelta) {
+  check({.kind = UpdateRule::Kind::kAdaDelta, .momentum = 0.95, .epsilon = 1e-3},
+        [](double g, double& w, auto& h, auto) {
+          h[0] = 0.95 * h[0] + 0.05 * g * g;
+          const double change = g * std::sqrt((h[1] + 1e-3) / (h[0] + 1e-3));
+          h[1] = 0.95 * h[1] + 0.05 * change * change;
+          w -= 0.1 * change;
+        });
 }
 
 TEST_F(UpdateTest, Adam) {

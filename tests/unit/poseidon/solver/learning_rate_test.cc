@@ -30,7 +30,7 @@ TEST(LearningRateTest, MultistepFallsAtTheIterationsGiven) {
   EXPECT_DOUBLE_EQ(learning_rate(policy, 20), std::pow(0.1, 3));
 }
 
-TEST(LearningRateTest, InvExpAndPolyFollowCaffesFormulas) {
+TEST(LearningRateTest, InvExpPolyAndSigmoidFollowCaffesFormulas) {
   const LearningRatePolicy inv{.kind = Kind::kInv, .base = 0.01, .gamma = 0.0001, .power = 0.75};
   EXPECT_DOUBLE_EQ(learning_rate(inv, 10000), 0.01 * std::pow(2, -0.75));
   const LearningRatePolicy exponential{.kind = Kind::kExp, .base = 0.01, .gamma = 0.99};
@@ -40,6 +40,9 @@ TEST(LearningRateTest, InvExpAndPolyFollowCaffesFormulas) {
   EXPECT_DOUBLE_EQ(learning_rate(poly, 300), 0.01 * 0.5);
   EXPECT_EQ(learning_rate(poly, 400), 0);
   EXPECT_EQ(learning_rate(poly, 401), 0);
+  const LearningRatePolicy sigmoid{.kind = Kind::kSigmoid, .base = 0.01, .gamma = -0.1, .step_size = 100};
+  EXPECT_DOUBLE_EQ(learning_rate(sigmoid, 100), 0.005);
+  EXPECT_DOUBLE_EQ(learning_rate(sigmoid, 110), 0.01 / (1 + std::exp(1)));
 }
 
 TEST(LearningRateTest, WarmUpGrowsFromItsStartToThePolicy) {

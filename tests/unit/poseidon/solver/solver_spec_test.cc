@@ -85,6 +85,19 @@ TEST(SolverSpecTest, LeavesOutWhatIsNotAskedFor) {
   EXPECT_FALSE(spec.random_seed.has_value());
 }
 
+TEST(SolverSpecTest, ReadsRulesOfAllTypes) {
+  const auto rule = [](const std::string& text) {
+    return parse_solver_spec("net: net.yaml\nbase_lr: 1\nmax_iter: 1\n" + text, "solver.yaml").rule;
+  };
+  EXPECT_EQ(rule("type: RMSProp\n").kind, UpdateRule::Kind::kRmsProp);
+  EXPECT_EQ(rule("type: RMSProp\n").momentum, 0.99);
+  EXPECT_EQ(rule("type: RMSProp\nrms_decay: 0.9\n").momentum, 0.9);
+  EXPECT_EQ(rule("type: AdaDelta\n").kind, UpdateRule::Kind::kAdaDelta);
+  EXPECT_EQ(rule("type: AdaDelta\n").momentum, 0.95);
+  EXPECT_EQ(rule("").decay, UpdateRule::Decay::kL2);
+  EXPECT_EQ(rule("regularization_type: L1\n").decay, UpdateRule::Decay::kL1);
+}
+
 TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("solver.yaml:4:1"));
   EXPECT_THAT(error_of("stepsise: 3\n"), HasSubstr("stepsize"));
@@ -97,7 +110,13 @@ TEST(SolverSpecTest, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of("type: Adagrad\nmomentum: 0.9\n"), HasSubstr("no momentum"));
   EXPECT_THAT(error_of("type: Adam\nmomentum2: 1\n"), HasSubstr("momentum2"));
   EXPECT_THAT(error_of("momentum: 1.5\n"), HasSubstr("momentum"));
-  EXPECT_THAT(error_of("regularization_type: L1\n"), HasSubstr("L2"));
+  EXPECT_THAT(error_of("type: RMSProp\nmomentum: 0.9\n"), HasSubstr("RMSProp has no momentum"));
+  EXPECT_THAT(error_of("type: RMSProp\nrms_decay: 1\n"), HasSubstr("rms_decay: must be below 1"));
+  EXPECT_THAT(error_of("rms_decay: 0.9\n"), HasSubstr("is RMSProp's alone"));
+  EXPECT_THAT(error_of("type: AdaDelta\nmomentum: 1\n"), HasSubstr("momentum: must be below 1"));
+  EXPECT_THAT(error_of("regularization_type: L3\n"), HasSubstr("regularization_type"));
+  EXPECT_THAT(error_of("lr_policy: sigmoid\ngamma: -0.1\n"), HasSubstr("sigmoid needs stepsize as well"));
+  EXPECT_THAT(error_of("lr_policy: exp\ngamma: -0.1\n"), HasSubstr("gamma"));
   EXPECT_THAT(error_of("clip_gradients: 0\n"), HasSubstr("clip_gradients"));
   EXPECT_THAT(error_of("warmup_start_lr: 0.1\n"), HasSubstr("warmup_iter"));
   EXPECT_THAT(error_of("iter_size: 0\n"), HasSubstr("iter_size"));
