@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "bosen/base/error.h"
 
@@ -18,9 +20,12 @@ namespace {
 // More in one call is refused by some file systems.
 constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
 
-/// Has the disk confirm the names in a folder. Returns an error number, or 0.
-int sync_folder(const std::string& path) {
-  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+namespace fs = std::filesystem;
+
+/// Has the disk confirm the names in the folder that something is in. Returns an error number, or 0.
+int sync_folder_of(const fs::path& path) {
+  const std::string name = path.has_parent_path() ? path.parent_path().string() : ".";
+  const int folder = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return errno;
   // Some file systems cannot sync folders and say so; there is nothing more to be done about it.
   const int error = ::fsync(folder) != 0 && errno != EINVAL ? errno : 0;
@@ -59,8 +64,20 @@ void DurableFile::commit() {
   if (::fsync(file_) != 0) fail(errno);
   if (::rename(partial_.c_str(), path_.c_str()) != 0) fail(errno);
   ::close(std::exchange(file_, -1));  // all of it is on the disk
-  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  if (const int error = sync_folder(folder.empty() ? "." : folder.string()); error != 0) fail(error);
+  if (const int error = sync_folder_of(path_); error != 0) fail(error);
+}
+
+void make_durable_folder(const std::string& path) {
+  std::vector<fs::path> missing;
+  std::error_code error;
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder, error); folder = folder.parent_path()) {
+    missing.push_back(folder);
+  }
+  fs::create_directories(path, error);
+  for (const fs::path& folder : missing) {
+    if (!error) error.assign(sync_folder_of(folder), std::generic_category());
+  }
+  if (error) throw Error(ErrorKind::kStorage, "cannot make folder " + path + ": " + error.message());
 }
 
 }  // namespace bosen

@@ -32,4 +32,8 @@ class DurableFile {
   std::uint64_t size_ = 0;
 };
 
+/// Makes a folder, and those above it, as far as they are not there; the disk has their names then. Throws
+/// Error(kStorage).
+void make_durable_folder(const std::string& path);
+
 }  // namespace bosen

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "bosen/base/durable_file.h"
 #include "bosen/base/error.h"
 
 namespace bosen::store {
@@ -107,10 +108,7 @@ bool CheckpointFolder::is_whole(const CheckpointId& id) const {
 }
 
 std::uint64_t CheckpointFolder::write(const CheckpointPart& part) const {
-  std::error_code error;
-  fs::create_directories(folder(part.head.id.clock), error);
-  if (error)
-    throw Error(ErrorKind::kStorage, fmt::format("cannot write {}: {}", folder(part.head.id.clock), error.message()));
+  make_durable_folder(folder(part.head.id.clock));
   return write_checkpoint(file(part.head.id.clock, part.head.rank), part);
 }
 
