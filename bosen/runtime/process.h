@@ -110,8 +110,9 @@ class Process {
 
   /// Writes this process's checkpoints; none where it makes none.
   [[nodiscard]] CheckpointWriter* checkpoint_writer() { return checkpoint_writer_.get(); }
-  /// What the checkpoint that the job goes on from has of a worker's memory; none where it has nothing.
-  [[nodiscard]] const std::vector<std::byte>* kept(WorkerId worker, const std::string& name) const;
+  /// What the checkpoint that the job goes on from has of a worker's memory; none where it has nothing. Once, in the
+  /// worker's thread.
+  [[nodiscard]] std::optional<std::vector<std::byte>> take_kept(WorkerId worker, const std::string& name);
   /// Workers of the job that made that checkpoint.
   [[nodiscard]] int workers_before() const { return start_.workers; }
 

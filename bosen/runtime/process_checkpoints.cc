@@ -128,11 +128,12 @@ void Process::finish_checkpoints() {
   throw_if_failed();
 }
 
-const std::vector<std::byte>* Process::kept(WorkerId worker, const std::string& name) const {
+std::optional<std::vector<std::byte>> Process::take_kept(WorkerId worker, const std::string& name) {
   const auto found = std::find_if(start_.kept.begin(), start_.kept.end(), [&](const store::KeptMemory& kept) {
     return kept.worker == worker && kept.name == name;
   });
-  return found == start_.kept.end() ? nullptr : &found->bytes;
+  if (found == start_.kept.end()) return std::nullopt;
+  return std::move(found->bytes);
 }
 
 }  // namespace bosen::runtime

@@ -1,6 +1,8 @@
 #include "bosen/runtime/worker_context.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "bosen/base/error.h"
@@ -97,14 +99,13 @@ bool WorkerContext::keep(const std::string& name, std::span<std::byte> memory, b
                                        " workers, and only as many can go on with what they kept ('" + name +
                                        "'); there are " + std::to_string(place_.count));
   }
-  const std::vector<std::byte>* before = process_.kept(place_.id, name);
-  if (before == nullptr || before->size() != memory.size()) {
-    throw Error(ErrorKind::kUsage,
-                checkpoint +
-                    (before == nullptr ? " has no '" + name + "' of worker " + std::to_string(place_.id)
-                                       : " has '" + name + "' with " + std::to_string(before->size()) +
-                                             " bytes, the worker keeps " + std::to_string(memory.size())) +
-                    ": go on with the same data and options");
+  const std::optional<std::vector<std::byte>> before = process_.take_kept(place_.id, name);
+  if (!before || before->size() != memory.size()) {
+    throw Error(ErrorKind::kUsage, checkpoint +
+                                       (!before ? " has no '" + name + "' of worker " + std::to_string(place_.id)
+                                                : " has '" + name + "' with " + std::to_string(before->size()) +
+                                                      " bytes, the worker keeps " + std::to_string(memory.size())) +
+                                       ": go on with the same data and options");
   }
   std::copy(before->begin(), before->end(), memory.begin());
   return true;
