@@ -71,7 +71,8 @@ void CheckpointWriter::write(store::CheckpointPart part) {
   }
   try {
     folder_.write(part);
-    folder_.tidy_up(clock);
+    const Clock previous = last_written();
+    folder_.tidy_up(clock, previous > 0 ? previous : settings_.first_clock);
     const std::lock_guard lock(mutex_);
     last_written_ = clock;
   } catch (const std::exception& error) {

@@ -25,6 +25,7 @@ class CheckpointWriter {
   struct Settings {
     std::string folder;
     store::CheckpointHead head;  ///< but for clock and tables
+    Clock first_clock = 0;       ///< of the checkpoint that the job goes on from; 0: of none
     int shards = 0;              ///< of this process
     int workers = 0;
   };

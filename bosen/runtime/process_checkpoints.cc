@@ -64,6 +64,7 @@ void Process::make_checkpoint_writer(std::uint64_t job) {
   settings.folder = checkpoints_in(spec_.options.output);
   settings.shards = static_cast<int>(std::count(members_.rank_of_shard.begin(), members_.rank_of_shard.end(), rank()));
   settings.workers = local_workers();
+  settings.first_clock = start_.clock;
   settings.head.id.job = job;
   settings.head.program = spec_.program;
   settings.head.rank = rank();

@@ -88,11 +88,11 @@ std::vector<CheckpointId> CheckpointFolder::usable(Rank rank, int processes) con
   const std::vector<Clock> all = clocks();
   for (auto clock = all.rbegin(); clock != all.rend() && usable.size() < kUsableMax; ++clock) {
     const auto own = head(*clock, rank);
-    if (own && own->processes == processes) {
-      usable.push_back(own->id);
-    } else if (const auto first = head(*clock, 0); first && is_whole(first->id)) {
-      usable.push_back(first->id);
-    }
+    const bool is_own = own && own->processes == processes;
+    if (is_own) usable.push_back(own->id);
+    // Its own file may be left of a larger job that got no further, where a smaller one did.
+    const auto first = head(*clock, 0);
+    if (first && !(is_own && first->id == own->id) && is_whole(first->id)) usable.push_back(first->id);
   }
   return usable;
 }
@@ -112,11 +112,9 @@ std::uint64_t CheckpointFolder::write(const CheckpointPart& part) const {
   return write_checkpoint(file(part.head.id.clock, part.head.rank), part);
 }
 
-void CheckpointFolder::tidy_up(Clock clock) const {
-  const std::vector<Clock> all = clocks();
-  const auto own = std::lower_bound(all.begin(), all.end(), clock);
-  for (auto other = all.begin(); other != all.end(); ++other) {
-    if (other == own || (own != all.begin() && other == own - 1)) continue;
+void CheckpointFolder::tidy_up(Clock clock, Clock previous) const {
+  for (const Clock other : clocks()) {
+    if (other == clock || other == previous) continue;
     std::error_code ignored;  // another process may be at it
     fs::remove_all(folder(*other), ignored);
   }

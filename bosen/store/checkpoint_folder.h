@@ -35,9 +35,9 @@ class CheckpointFolder {
 
   /// Writes a process's file. Throws Error(kStorage).
   std::uint64_t write(const CheckpointPart& part) const;
-  /// Removes all checkpoints but the one of `clock` and the one before: older ones nobody needs any more, and later
-  /// ones are of a run that went another way.
-  void tidy_up(Clock clock) const;
+  /// Removes all checkpoints but the one of `clock` and the run's `previous` one (0: none): older ones nobody needs any
+  /// more, and others are of a run that went another way.
+  void tidy_up(Clock clock, Clock previous) const;
 
  private:
   [[nodiscard]] std::string folder(Clock clock) const;

@@ -96,12 +96,26 @@ TEST_F(CheckpointFolderTest, ADamagedFileCannotBeUsed) {
   EXPECT_THAT(folder_.usable(0, 1), ElementsAre(CheckpointId{20, kJob}));
 }
 
+TEST_F(CheckpointFolderTest, FilesOfALargerJobDoNotHideTheCheckpointOfASmallerOne) {
+  write(40, 2, 4, kJob);
+  for (const Rank rank : {0, 1}) write(40, rank, 2, kJob + 1);
+  EXPECT_THAT(folder_.usable(2, 4), ElementsAre(CheckpointId{40, kJob}, CheckpointId{40, kJob + 1}));
+  EXPECT_THAT(folder_.usable(0, 4), ElementsAre(CheckpointId{40, kJob + 1}));
+  EXPECT_THAT(folder_.usable(1, 2), ElementsAre(CheckpointId{40, kJob + 1}));
+}
+
 TEST_F(CheckpointFolderTest, KeepsACheckpointAndTheOneBefore) {
   for (const Clock clock : {20, 40, 60, 80}) write(clock, 0, 1);
-  folder_.tidy_up(60);
+  folder_.tidy_up(60, 40);
   EXPECT_THAT(folder_.clocks(), ElementsAre(40, 60)) << "80 is of a run that went another way";
-  folder_.tidy_up(40);
+  folder_.tidy_up(40, 0);
   EXPECT_THAT(folder_.clocks(), ElementsAre(40));
+}
+
+TEST_F(CheckpointFolderTest, KeepsTheOneThatTheRunWentOnFromAndNoneBetween) {
+  for (const Clock clock : {20, 25, 30}) write(clock, 0, 1);
+  folder_.tidy_up(30, 20);
+  EXPECT_THAT(folder_.clocks(), ElementsAre(20, 30)) << "25 is of a run that went another way";
 }
 
 }  // namespace
