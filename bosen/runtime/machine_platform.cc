@@ -1,5 +1,7 @@
 #include "bosen/runtime/machine_platform.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -33,6 +35,16 @@ std::uint64_t hash_of(const std::string& token) {
   std::uint64_t hash = 0xCBF29CE484222325;
   for (const char c : token) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   return hash;
+}
+
+/// A job that is started again may have the token that it had before: a Slurm job that was requeued has, and what is
+/// started by hand.
+std::string token_of_run(const std::string& job, const std::vector<Member>& members) {
+  std::string token = job;
+  for (const Member& member : members) {
+    token += fmt::format(" {} {}", member.pid, fmt::join(member.addresses, " "));
+  }
+  return token;
 }
 
 /// libzmq takes memory for every large frame that it receives; given back to the system each time, its pages would have
@@ -214,6 +226,7 @@ Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, Buf
   Joined joined;
   joined.members = membership(control->members(), own.rank, spec.job.servers);
   joined.job = hash_of(spec.job.job);
+  joined.run = hash_of(token_of_run(spec.job.job, control->members()));
   joined.usable = usable_checkpoints(control->members());
   if (memory && open_memory_of_peers(*memory, spec, own, control->members())) {
     pool.use(memory->block_memory());

@@ -25,6 +25,7 @@ class Network;
 struct Joined {
   core::Membership members;
   std::uint64_t job = 0;                                      ///< marks the job's frames
+  std::uint64_t run = 0;                                      ///< marks its checkpoints: no earlier job has the same
   std::vector<std::vector<store::CheckpointId>> usable = {};  ///< checkpoints from which each process can go on
   std::unique_ptr<net::Transport> transport;
   std::unique_ptr<Participation> participation;

@@ -64,7 +64,7 @@ void Process::join() {
   transport_ = std::move(joined.transport);
   participation_ = std::move(joined.participation);
   load_checkpoint(joined.usable);
-  make_checkpoint_writer(joined.job);
+  make_checkpoint_writer(joined.run);
   make_actors();
   const Network::Options options{.rank = members_.rank, .processes = spec_.job.size, .job = joined.job, .epoch = 1};
   network_ = std::make_unique<Network>(

@@ -140,7 +140,7 @@ class Process {
   void start_embedded();
   void find_checkpoints();
   void load_checkpoint(const std::vector<std::vector<store::CheckpointId>>& usable);
-  void make_checkpoint_writer(std::uint64_t job);
+  void make_checkpoint_writer(std::uint64_t run);
   ChannelHandle& make_channel(const std::string& name, const ChannelOptions& options);
   void make_actors();
   [[noreturn]] void refuse(const std::string& problem);

@@ -58,14 +58,14 @@ void Process::load_checkpoint(const std::vector<std::vector<store::CheckpointId>
   start_ = load_starting_point(*folder, *id, members_, spec_.program, pool_);
 }
 
-void Process::make_checkpoint_writer(std::uint64_t job) {
+void Process::make_checkpoint_writer(std::uint64_t run) {
   if (spec_.options.checkpoint_every == 0) return;
   CheckpointWriter::Settings settings;
   settings.folder = checkpoints_in(spec_.options.output);
   settings.shards = static_cast<int>(std::count(members_.rank_of_shard.begin(), members_.rank_of_shard.end(), rank()));
   settings.workers = local_workers();
   settings.first_clock = start_.clock;
-  settings.head.id.job = job;
+  settings.head.id.job = run;
   settings.head.program = spec_.program;
   settings.head.rank = rank();
   settings.head.processes = spec_.job.size;
