@@ -119,7 +119,10 @@ void Process::save(core::ServerShard& shard, ShardId id) {
                 "another process makes checkpoints, and this one was started without "
                 "--checkpoint-every: give all processes the same flags");
   }
-  if (is_server()) checkpoint_writer_->await_idle();
+  if (is_server()) {
+    checkpoint_writer_->await_idle();
+    throw_if_failed();
+  }
   checkpoint_writer_->add(id, std::move(*snapshot));
 }
 

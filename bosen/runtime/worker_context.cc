@@ -126,6 +126,7 @@ void WorkerContext::checkpoint() {
   wait_until(
       {.state = monitor::WorkerState::kHeldBack}, [&] { return writer->idle(); },
       [] { return std::string("the last checkpoint to be written"); });
+  process_.throw_if_failed();  // it may not have been: others must not take it for written, and remove the one before
   wait_at_barrier(clock_);
   // Not before: who has passed it knows that the last checkpoint of every process is written, which then is the one to
   // go on from until this one is.

@@ -1,12 +1,16 @@
 """Jobs that are saved and go on, as real processes: read by read, bit for bit, in other shapes, after a loss, with bad input."""
 
+import json
 import os
+import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 BIN = os.environ.get("BOSEN_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
@@ -49,6 +53,11 @@ class CheckpointTest(unittest.TestCase):
             self.assertIn(text, result.stderr)
         return result
 
+    def apart(self, processes, servers=0):
+        """The command of a job whose processes have working directories of their own, named after their ranks."""
+        return [*launcher(processes, servers), "sh", "-c",
+                f'mkdir -p "{self.folder}/$BOSEN_RANK" && cd "{self.folder}/$BOSEN_RANK" && exec "$@"', "sh"]
+
     def clocks(self, output):
         names = os.listdir(self.path(output, "checkpoints"))
         return sorted(int(name.removeprefix("clock-")) for name in names)
@@ -86,8 +95,7 @@ class GuaranteeTest(CheckpointTest):
 
     def test_processes_that_share_no_folder_agree(self):
         """Each in a working directory of its own, and one of them lacks the newest."""
-        check = [*launcher(2), "sh", "-c", f'mkdir -p "{self.folder}/$BOSEN_RANK" && cd "{self.folder}/$BOSEN_RANK" && exec "$@"',
-                 "sh", CHECK]
+        check = [*self.apart(2), CHECK]
         self.succeed([*check, "--clocks", "9", "--output", "out", "--checkpoint-every", "4"])
         self.assertEqual(self.clocks("0/out"), [4, 8])
         self.assertEqual(os.listdir(self.path("1/out/checkpoints/clock-8")), ["rank-1"])
@@ -153,6 +161,82 @@ class RestartTest(CheckpointTest):
         result = self.succeed(self.job(3, self.path("out")))
         self.assertNotIn("goes on from the checkpoint", result.stderr)
         self.assertEqual(result.stdout.count("kept the guarantee"), 2)
+class LossTest(CheckpointTest):
+    """Whatever happens, there is a checkpoint to go on from, and never one of two runs."""
+
+    def test_a_run_that_went_back_keeps_the_checkpoint_that_it_went_back_to(self):
+        output = self.path("out")
+        mf = [MF, *RATINGS, "--output", output]
+        self.succeed([*mf, "--clocks", "10", "--checkpoint-every", "4"])
+        self.succeed([*mf, "--clocks", "12", "--checkpoint-every", "10", "--resume", self.path("out/checkpoints/clock-4")])
+        self.assertEqual(self.clocks("out"), [4, 10])
+
+    def test_files_that_a_larger_job_left_do_not_hide_a_checkpoint(self):
+        check = [CHECK, "--output", self.path("out"), "--checkpoint-every", "4"]
+        self.succeed([*launcher(4), *check, "--clocks", "9"])
+        for rank in [0, 1]:
+            os.remove(self.path(f"out/checkpoints/clock-8/rank-{rank}"))
+        resumed = ["--resume", self.path("out")]
+        said = self.succeed([*launcher(2), *check, "--workers", "2", "--clocks", "9", *resumed]).stderr
+        self.assertIn("goes on from the checkpoint of clock 4", said)
+        self.assertEqual(len(os.listdir(self.path("out/checkpoints/clock-8"))), 4)
+        said = self.succeed([*launcher(4), *check, "--clocks", "10", *resumed]).stderr
+        self.assertIn("goes on from the checkpoint of clock 8", said)
+
+    def test_a_run_started_by_hand_is_not_taken_for_the_one_before(self):
+        """Nothing in the environment tells the two runs apart, as with a batch job that is queued again."""
+        def run_by_hand(*flags):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            common = {**os.environ, "BOSEN_SIZE": "2", "BOSEN_COORDINATOR": f"127.0.0.1:{port}", "BOSEN_JOB": "again"}
+            jobs = [subprocess.Popen([CHECK, *flags], env={**common, "BOSEN_RANK": rank}, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.PIPE, text=True) for rank in "01"]
+            said = [job.communicate(timeout=TIMEOUT_S)[1] for job in jobs]
+            self.assertEqual([job.returncode for job in jobs], [0, 0], said)
+            return said[0]
+
+        output = self.path("out")
+        save = ["--clocks", "9", "--output", output, "--checkpoint-every", "4"]
+        run_by_hand(*save)
+        newest = os.path.join(output, "checkpoints", "clock-8", "rank-1")
+        of_first_run = self.contents(newest)
+        run_by_hand(*save, "--resume", os.path.join(output, "checkpoints", "clock-4"))
+        with open(newest, "wb") as file:
+            file.write(of_first_run)
+        self.assertIn("goes on from the checkpoint of clock 4", run_by_hand("--clocks", "9", "--resume", output))
+
+    def test_nobody_takes_for_written_what_could_not_be(self):
+        """Rank 1 has no shards, so nobody needs it but for its word. Its file is a pipe: it fails when we let it."""
+        check = [*self.apart(2, 1), CHECK, "--consistency", "ssp", "--staleness", "2", "--output", "out",
+                 "--checkpoint-every", "4"]
+        self.succeed([*check, "--clocks", "5"])
+        os.mkdir(self.path("1/out/checkpoints/clock-8"))
+        pipe = self.path("1/out/checkpoints/clock-8/rank-1.partial")
+        os.mkfifo(pipe)
+        job = subprocess.Popen([*check, "--clocks", "1000000", "--resume", "out", "--monitor", "0"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            said = ""
+            while not (live := re.search("live view at (http://[^/]+)/", said)) and (line := job.stderr.readline()):
+                said += line
+            self.assertTrue(live, said)
+            while "held back" not in self.states_of_rank(1, live[1]) and job.poll() is None:
+                os.sched_yield()
+            with open(pipe, "rb") as file:
+                file.read()
+            said += job.communicate(timeout=TIMEOUT_S)[1]
+        finally:
+            job.kill()
+        self.assertNotEqual(job.returncode, 0, said)
+        self.assertIn("cannot write out/checkpoints/clock-8/rank-1", said)
+        for rank in range(3):
+            self.assertIn(4, self.clocks(f"{rank}/out"), said)
+        self.assertIn("from the checkpoint of clock 4", self.succeed([*check, "--clocks", "7", "--resume", "out"]).stderr)
+
+    def states_of_rank(self, rank, monitor):
+        with urllib.request.urlopen(monitor + "/api/status", timeout=TIMEOUT_S) as response:
+            status = json.load(response)
+        return [worker["state"] for process in status["processes"] if process["rank"] == rank for worker in process["workers"]]
 
 
 class MistakeTest(CheckpointTest):
