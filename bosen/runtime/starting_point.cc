@@ -155,14 +155,17 @@ std::optional<CheckpointId> newest_common(const std::vector<std::vector<Checkpoi
 }
 
 void refuse_without_common(const std::vector<std::vector<CheckpointId>>& usable) {
+  if (std::all_of(usable.begin(), usable.end(), [](const auto& all) { return all.empty(); })) {
+    throw Error(ErrorKind::kData,
+                "--resume: there is no whole checkpoint: put all files of one into one folder where other processes "
+                "made it; where the job ended before its first was written, begin again with another --output");
+  }
   const auto differs =
       std::find_if(usable.begin(), usable.end(), [&](const auto& other) { return other != usable[0]; });
-  const auto rank = static_cast<std::size_t>(differs == usable.end() ? 0 : differs - usable.begin());
   throw Error(ErrorKind::kData,
-              fmt::format("--resume: the processes have no checkpoint in common: rank 0 has {}{}: give them a folder "
-                          "that all can read, or start them where they ran before",
-                          clocks_text(usable[0]),
-                          rank == 0 ? "" : fmt::format(", rank {} has {}", rank, clocks_text(usable[rank]))));
+              fmt::format("--resume: the processes have no checkpoint in common: rank 0 has {}, rank {} has {}: give "
+                          "them a folder that all can read, or start them where they ran before",
+                          clocks_text(usable[0]), differs - usable.begin(), clocks_text(*differs)));
 }
 
 StartingPoint load_starting_point(const store::CheckpointFolder& folder, const CheckpointId& id,
@@ -170,14 +173,13 @@ StartingPoint load_starting_point(const store::CheckpointFolder& folder, const C
   const auto open = [&](Rank rank) {
     auto reader = std::make_unique<CheckpointReader>(folder.file(id.clock, rank), pool);
     const CheckpointHead& head = reader->head();
-    if (head.program == program && head.id == id) return reader;
+    if (head.program == program) return reader;
     throw Error(ErrorKind::kData,
-                fmt::format("checkpoint {} is of {}", folder.file(id.clock, rank),
-                            head.program == program ? std::string("another run than those beside it")
-                                                    : fmt::format("{}, not of {}", head.program, program)));
+                fmt::format("checkpoint {} is of {}, not of {}", folder.file(id.clock, rank), head.program, program));
   };
   const auto is_as_before = [&](const CheckpointHead& head) {
-    return head.rank == members.rank && head.workers == members.workers && head.rank_of_shard == members.rank_of_shard;
+    return head.id == id && head.rank == members.rank && head.workers == members.workers &&
+           head.rank_of_shard == members.rank_of_shard;
   };
   Loader loader(members, pool);
   if (folder.has(id.clock, members.rank)) {

@@ -116,7 +116,7 @@ void CheckpointFolder::tidy_up(Clock clock, Clock previous) const {
   for (const Clock other : clocks()) {
     if (other == clock || other == previous) continue;
     std::error_code ignored;  // another process may be at it
-    fs::remove_all(folder(*other), ignored);
+    fs::remove_all(folder(other), ignored);
   }
 }
 
