@@ -63,7 +63,12 @@ void Process::join() {
   members_ = std::move(joined.members);
   transport_ = std::move(joined.transport);
   participation_ = std::move(joined.participation);
-  load_checkpoint(joined.usable);
+  try {
+    load_checkpoint(joined.usable);
+  } catch (const std::exception& error) {
+    participation_->abort(as_error(error));  // its file may be the only one that is damaged
+    throw;
+  }
   make_checkpoint_writer(joined.run);
   make_actors();
   const Network::Options options{.rank = members_.rank, .processes = spec_.job.size, .job = joined.job, .epoch = 1};

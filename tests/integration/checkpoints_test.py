@@ -27,6 +27,17 @@ def run(command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, **options)
 
 
+def run_by_hand(*command):
+    """Two processes without a launcher. Returns their exit codes, and what they said."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    common = {**os.environ, "BOSEN_SIZE": "2", "BOSEN_COORDINATOR": f"127.0.0.1:{port}", "BOSEN_JOB": "by-hand"}
+    jobs = [subprocess.Popen(command, env={**common, "BOSEN_RANK": rank}, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True) for rank in "01"]
+    said = [job.communicate(timeout=TIMEOUT_S)[1] for job in jobs]
+    return [job.returncode for job in jobs], said
+
+
 def launcher(processes, servers=0):
     if processes + servers == 1:
         return []
@@ -185,25 +196,20 @@ class LossTest(CheckpointTest):
 
     def test_a_run_started_by_hand_is_not_taken_for_the_one_before(self):
         """Nothing in the environment tells the two runs apart, as with a batch job that is queued again."""
-        def run_by_hand(*flags):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            common = {**os.environ, "BOSEN_SIZE": "2", "BOSEN_COORDINATOR": f"127.0.0.1:{port}", "BOSEN_JOB": "again"}
-            jobs = [subprocess.Popen([CHECK, *flags], env={**common, "BOSEN_RANK": rank}, stdout=subprocess.DEVNULL,
-                                     stderr=subprocess.PIPE, text=True) for rank in "01"]
-            said = [job.communicate(timeout=TIMEOUT_S)[1] for job in jobs]
-            self.assertEqual([job.returncode for job in jobs], [0, 0], said)
+        def succeed_by_hand(*flags):
+            codes, said = run_by_hand(CHECK, "--clocks", "9", *flags)
+            self.assertEqual(codes, [0, 0], said)
             return said[0]
 
         output = self.path("out")
-        save = ["--clocks", "9", "--output", output, "--checkpoint-every", "4"]
-        run_by_hand(*save)
+        save = ["--output", output, "--checkpoint-every", "4"]
+        succeed_by_hand(*save)
         newest = os.path.join(output, "checkpoints", "clock-8", "rank-1")
         of_first_run = self.contents(newest)
-        run_by_hand(*save, "--resume", os.path.join(output, "checkpoints", "clock-4"))
+        succeed_by_hand(*save, "--resume", os.path.join(output, "checkpoints", "clock-4"))
         with open(newest, "wb") as file:
             file.write(of_first_run)
-        self.assertIn("goes on from the checkpoint of clock 4", run_by_hand("--clocks", "9", "--resume", output))
+        self.assertIn("goes on from the checkpoint of clock 4", succeed_by_hand("--resume", output))
 
     def test_nobody_takes_for_written_what_could_not_be(self):
         """Rank 1 has no shards, so nobody needs it but for its word. Its file is a pipe: it fails when we let it."""
@@ -268,6 +274,15 @@ class MistakeTest(CheckpointTest):
             part.seek(os.path.getsize(file) // 2)
             part.write(b"?!?!")
         self.refuse([MF, *RATINGS, "--resume", self.saved], f"checkpoint {file}: is damaged")
+
+    def test_all_are_told_whose_file_is_damaged(self):
+        self.succeed([*launcher(2), CHECK, "--clocks", "5", "--output", self.path("out"), "--checkpoint-every", "4"])
+        file = self.path("out/checkpoints/clock-4/rank-1")
+        os.truncate(file, os.path.getsize(file) - 1)
+        codes, said = run_by_hand(CHECK, "--resume", self.path("out"))
+        self.assertEqual(codes, [2, 2], said)
+        self.assertIn(f"consistency_check: checkpoint {file}: is cut off", said[1])
+        self.assertRegex(said[0], "rank 1 .* ended the job: checkpoint .*/rank-1: is cut off")
 
     def test_a_run_too_short_for_a_checkpoint_says_so(self):
         result = self.succeed([MF, *RATINGS, "--clocks", "5", "--output", self.path("short"), "--checkpoint-every", "100"])
