@@ -151,7 +151,7 @@ std::optional<CheckpointId> newest_common(const std::vector<std::vector<Checkpoi
                   [&](const CheckpointId& id) { return std::find(other.begin(), other.end(), id) == other.end(); });
   }
   if (common.empty()) return std::nullopt;
-  return *std::max_element(common.begin(), common.end());
+  return *std::ranges::max_element(common, {}, &CheckpointId::clock);
 }
 
 void refuse_without_common(const std::vector<std::vector<CheckpointId>>& usable) {

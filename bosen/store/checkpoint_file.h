@@ -23,7 +23,7 @@ namespace bosen::store {
 struct CheckpointId {
   Clock clock = 0;
   std::uint64_t job = 0;
-  friend auto operator<=>(const CheckpointId&, const CheckpointId&) = default;
+  friend bool operator==(const CheckpointId&, const CheckpointId&) = default;
 };
 
 /// What stands first in every file.
