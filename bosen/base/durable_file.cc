@@ -19,6 +19,7 @@ namespace {
 
 // More in one call is refused by some file systems.
 constexpr std::size_t kWriteBytesMax = std::size_t{64} << 20;
+constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 
 namespace fs = std::filesystem;
 
@@ -52,6 +53,17 @@ void DurableFile::fail(int error_number) const {
 
 void DurableFile::write(std::span<const std::byte> bytes) {
   size_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBufferBytes) flush();
+  if (bytes.size() > kBufferBytes) return write_out(bytes);
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+}
+
+void DurableFile::flush() {
+  write_out(buffer_);
+  buffer_.clear();
+}
+
+void DurableFile::write_out(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file_, bytes.data(), std::min(bytes.size(), kWriteBytesMax));
     if (written < 0 && errno == EINTR) continue;
@@ -61,6 +73,7 @@ void DurableFile::write(std::span<const std::byte> bytes) {
 }
 
 void DurableFile::commit() {
+  flush();
   if (::fsync(file_) != 0) fail(errno);
   if (::rename(partial_.c_str(), path_.c_str()) != 0) fail(errno);
   ::close(std::exchange(file_, -1));  // all of it is on the disk

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace bosen {
 
@@ -25,11 +26,14 @@ class DurableFile {
 
  private:
   [[noreturn]] void fail(int error_number) const;
+  void write_out(std::span<const std::byte> bytes);
+  void flush();
 
   const std::string path_;
   const std::string partial_;
   int file_ = -1;
   std::uint64_t size_ = 0;
+  std::vector<std::byte> buffer_;  ///< small writes, until they are worth a call
 };
 
 /// Makes a folder, and those above it, as far as they are not there; the disk has their names then. Throws
