@@ -324,7 +324,9 @@ std::string conclude(const Training& training, const bosen::Cluster& cluster) {
                         options.output);
   }
   if (options.output.empty()) return text + "mf: next, keep the model: add --output results\n";
-  if (cluster.is_simulated()) return text;
+  // A job that makes checkpoints, or goes on from some, needs other flags next time.
+  const bool has_checkpoints = options.checkpoint_every > 0 || !options.resume.empty();
+  if (cluster.is_simulated() || has_checkpoints) return text;
   return text + "mf: next, on two processes: bosen run -n 2 -- before the same command\n";
 }
 

@@ -159,7 +159,9 @@ std::string conclude(const Training& training, const bosen::Cluster& cluster) {
     text += fmt::format("mlr: wrote {} (a row for each class: weights, then bias)\n", path);
   }
   if (options.output.empty()) return text + "mlr: next, keep the model: add --output results\n";
-  if (cluster.is_simulated()) return text;
+  // A job that makes checkpoints, or goes on from some, needs other flags next time.
+  const bool has_checkpoints = options.checkpoint_every > 0 || !options.resume.empty();
+  if (cluster.is_simulated() || has_checkpoints) return text;
   return text + "mlr: next, on two processes: bosen run -n 2 -- before the same command\n";
 }
 
