@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "bosen/base/counted.h"
+#include "bosen/base/shell.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/terminal.h"
 #include "bosen/base/version.h"
@@ -207,8 +208,8 @@ void JobReport::print_checkpoints(runtime::Process& process) const {
   if (!progress_ || process.checkpoint_writer() == nullptr) return;
   const Clock last = process.checkpoint_writer()->last_written();
   const Clock every = options_.checkpoint_every;
-  say(last > 0 ? fmt::format("{0}: wrote {1}/checkpoints (the last of clock {2}; --resume {1} goes on from it)\n",
-                             program_, options_.output, last)
+  say(last > 0 ? fmt::format("{}: wrote {}/checkpoints (the last of clock {}; --resume {} goes on from it)\n", program_,
+                             options_.output, last, shell_word(options_.output))
                : fmt::format("{}: made no checkpoint: the job ended before clock {}\n", program_,
                              (process.first_clock() / every + 1) * every));
 }

@@ -288,6 +288,12 @@ class MistakeTest(CheckpointTest):
         result = self.succeed([MF, *RATINGS, "--clocks", "5", "--output", self.path("short"), "--checkpoint-every", "100"])
         self.assertIn("made no checkpoint: the job ended before clock 100", result.stderr)
 
+    def test_what_a_run_proposes_at_its_end_can_be_typed_as_it_stands(self):
+        output = self.path("with blank")
+        result = self.succeed([MF, *RATINGS, "--clocks", "10", "--output", output, "--checkpoint-every", "4"])
+        self.assertIn(f"--resume '{output}' goes on from it", result.stderr)
+        self.assertNotIn("before the same command", result.stderr)  # --output has checkpoints now, so it would be refused
+
     def test_a_disk_that_is_full_ends_the_job_and_leaves_the_last_checkpoint(self):
         """The limit on files' sizes stands for it."""
         def small_files():
