@@ -307,7 +307,8 @@ void declare(bosen::App& app, Settings& settings) {
       .option("rank", &settings.rank, "factors of a user and of an item", {.minimum = 1, .maximum = 4096})
       .option("epochs", &settings.epochs, "how often to go through the ratings", {.minimum = 1, .maximum = 1e6})
       .option("clocks-per-epoch", &settings.clocks_per_epoch,
-              "clocks of an epoch, at most one for each rating; 0: as the data needs", {.minimum = 0, .maximum = 1e9})
+              "clocks of an epoch, at most one for each rating; 0: as data and workers need",
+              {.minimum = 0, .maximum = 1e9})
       .option("learning-rate", &settings.sgd.learning_rate, "step of SGD", {.minimum = 1e-9, .maximum = 10})
       .option("regularization", &settings.sgd.regularization, "weight of the squared norm of factors and biases",
               {.minimum = 0, .maximum = 100})
