@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kPrefix = "iter_";
+constexpr const char* kFolder = "snapshots";  ///< in the --output folder of a training
 constexpr std::int64_t kFormat = 2;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{1} << 26;
 /// Far more than anybody trains, and few enough to count on from.
@@ -241,7 +242,8 @@ Snapshot open_snapshot(const std::string& path) {
   if (!fs::is_directory(path, error)) refuse(path, "is no folder: name a snapshot, or the folder of all");
   if (fs::exists(fs::path(path) / kStateFile, error)) return read_snapshot(path);
   if (iteration_of(fs::path(path).filename().string())) return read_snapshot(path);
-  const std::vector<std::string> paths = candidates(path);
+  std::vector<std::string> paths = candidates(path);
+  if (paths.empty()) paths = candidates((fs::path(path) / kFolder).string());
   std::string reason;
   for (const std::string& candidate : paths) {
     try {

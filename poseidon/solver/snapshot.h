@@ -54,7 +54,8 @@ struct Snapshot {
   std::string passed_over = {};  ///< why a newer one of the same folder is not taken; empty: there is none
 };
 
-/// The snapshot that `path` names: itself, or the newest complete one in that folder. Throws bosen::Error(kData).
+/// The snapshot that `path` names: itself, or the newest complete one in that folder, which may be a training's
+/// --output as well. Throws bosen::Error(kData).
 [[nodiscard]] Snapshot open_snapshot(const std::string& path);
 
 /// N of the newest iter_N in that folder, complete or not; nothing where there is none.

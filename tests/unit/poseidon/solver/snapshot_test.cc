@@ -67,6 +67,7 @@ TEST_F(SnapshotTest, FindsTheNewestCompleteOneOfAFolder) {
   write(100);
   write(20);
   EXPECT_EQ(open_snapshot(snapshots_).state.iteration, 100);
+  EXPECT_EQ(open_snapshot(folder_.string()).state.iteration, 100);
   fs::remove(fs::path(snapshots_) / "iter_100" / "state.json");
   EXPECT_EQ(open_snapshot(snapshots_).state.iteration, 20);
   EXPECT_THAT(open_snapshot(snapshots_).passed_over,
