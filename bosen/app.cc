@@ -309,6 +309,10 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
     configuration_ = reader.values();
     return internal::simulate_job(*this, options, simulation, body);
   }
+  // As of a script's variable that is not set: beginning anew would write over what was to go on.
+  if (makes_checkpoints_ && reader.given("resume") && options.resume.empty()) {
+    throw Error(ErrorKind::kUsage, "--resume names no folder: give one, or leave --resume out to begin anew");
+  }
   if (options.checkpoint_every > 0 && options.output.empty()) {
     throw Error(ErrorKind::kUsage, "--checkpoint-every needs --output DIR, the folder for checkpoints");
   }

@@ -256,6 +256,7 @@ class MistakeTest(CheckpointTest):
         self.refuse([*mf, "--checkpoint-every", "5"], "--checkpoint-every needs --output DIR")
         self.refuse([*mf, "--resume", self.path("nowhere")], f"'{self.path('nowhere')}' is not there")
         self.refuse([*mf, "--resume", self.folder], "holds no checkpoint")
+        self.refuse([*mf, "--resume", ""], "--resume names no folder")
         self.refuse([*mf, "--clocks", "8", "--resume", self.saved],
                     "the checkpoint is of clock 8, and the job ends at clock 8")
         self.refuse([MF, *RATINGS[:2], "--rank", "5", "--resume", self.saved],
