@@ -72,6 +72,7 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
   } catch (const std::exception& error) {
     platform.end_begins();
     process.abort(as_error(error));
+    report.failed(process);
     throw;
   }
 }

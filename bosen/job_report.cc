@@ -214,6 +214,14 @@ void JobReport::print_checkpoints(runtime::Process& process) const {
                              (process.first_clock() / every + 1) * every));
 }
 
+void JobReport::failed(runtime::Process& process) {
+  if (!progress_ || process.checkpoint_writer() == nullptr) return;
+  const Clock last = process.checkpoint_writer()->last_written();
+  if (last == 0) return;
+  warn(fmt::format("its last checkpoint is of clock {}; --resume {} goes on from the newest that is whole", last,
+                   shell_word(options_.output)));
+}
+
 void JobReport::warn(const std::string& text) {
   if (progress_) progress_->clear();
   say(fmt::format("{}: {}\n", program_, text));

@@ -54,6 +54,8 @@ class JobReport {
 
   /// All workers of the job have ended; rank 0 alone calls it.
   void ended(runtime::Process& process);
+  /// The job could not come to its end: says how to go on, where there is a way.
+  void failed(runtime::Process& process);
 
  private:
   [[nodiscard]] double now_s() const;

@@ -97,6 +97,7 @@ void put(Json& object, const Member& member) {
   object["workers"] = member.workers;
   object["shards"] = member.shards;
   object["addresses"] = member.addresses;
+  object["checkpoint_every"] = member.checkpoint_every;
   object["checkpoints"] = member.checkpoints;
 }
 
@@ -113,6 +114,7 @@ void read_details(Fields& fields, Member& member) {
   fields.read("workers", member.workers);
   fields.read("shards", member.shards);
   fields.read("addresses", member.addresses);
+  fields.read("checkpoint_every", member.checkpoint_every);
   fields.read("checkpoints", member.checkpoints);
 }
 

@@ -28,6 +28,7 @@ struct Member {
   int workers = 0;      ///< 0: a dedicated server
   int shards = 0;
   std::vector<std::string> addresses;         ///< of its transport
+  Clock checkpoint_every = 0;                 ///< clocks; all must say the same
   std::vector<std::string> checkpoints = {};  ///< from which it can go on (starting_point.h)
   friend bool operator==(const Member&, const Member&) = default;
 };

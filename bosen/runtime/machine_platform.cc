@@ -37,6 +37,18 @@ std::uint64_t hash_of(const std::string& token) {
   return hash;
 }
 
+/// Workers that meet for a checkpoint would wait for ever for those that don't.
+void expect_same_checkpoints(const std::vector<Member>& members) {
+  const Clock first = members.front().checkpoint_every;
+  for (const Member& member : members) {
+    if (member.checkpoint_every == first) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("rank 0 was started with --checkpoint-every {}, rank {} with {}: give all "
+                            "processes the same",
+                            first, member.rank, member.checkpoint_every));
+  }
+}
+
 /// A job that is started again may have the token that it had before: a Slurm job that was requeued has, and what is
 /// started by hand.
 std::string token_of_run(const std::string& job, const std::vector<Member>& members) {
@@ -149,6 +161,7 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport, con
   own.shards = serves_only || spec.job.servers == 0 ? std::max(1, spec.options.shards) : 0;
   own.addresses = transport.addresses();
   if (memory != nullptr) own.addresses.push_back(memory->address());
+  own.checkpoint_every = spec.options.checkpoint_every;
   for (const store::CheckpointId& id : spec.usable) own.checkpoints.push_back(to_text(id));
   return own;
 }
@@ -223,6 +236,7 @@ Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, Buf
   const Member own = make_member(spec, *transport, memory.get());
   auto control = std::make_unique<JobControl>(spec.job, own, std::move(listener));
 
+  expect_same_checkpoints(control->members());
   Joined joined;
   joined.members = membership(control->members(), own.rank, spec.job.servers);
   joined.job = hash_of(spec.job.job);

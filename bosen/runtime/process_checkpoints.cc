@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "bosen/base/error.h"
+#include "bosen/base/shell.h"
 #include "bosen/runtime/process.h"
 
 namespace bosen::runtime {
@@ -25,7 +27,15 @@ void refuse_others(const std::string& output, const std::vector<store::Checkpoin
   throw Error(ErrorKind::kUsage,
               fmt::format("{} has checkpoints of another run: go on from them with --resume {}, or name another folder "
                           "with --output",
-                          own.path(), output));
+                          own.path(), shell_word(output)));
+}
+
+/// What to say where a checkpoint can't be read and there is an older one.
+std::string other_way(const store::CheckpointFolder& folder, Clock clock) {
+  const std::vector<Clock> clocks = folder.clocks();
+  const auto own = std::lower_bound(clocks.begin(), clocks.end(), clock);
+  if (own == clocks.begin()) return {};
+  return fmt::format("; to go on from the one before: --resume {}", shell_word(folder.folder(*std::prev(own))));
 }
 
 }  // namespace
@@ -55,7 +65,11 @@ void Process::load_checkpoint(const std::vector<std::vector<store::CheckpointId>
   if (folder == resumable_.end()) {
     throw Error(ErrorKind::kData, fmt::format("the checkpoint of clock {} has gone meanwhile", id->clock));
   }
-  start_ = load_starting_point(*folder, *id, members_, spec_.program, pool_);
+  try {
+    start_ = load_starting_point(*folder, *id, members_, spec_.program, pool_);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.what() + other_way(*folder, id->clock));
+  }
 }
 
 void Process::make_checkpoint_writer(std::uint64_t run) {
@@ -73,16 +87,15 @@ void Process::make_checkpoint_writer(std::uint64_t run) {
   settings.head.rank_of_shard = members_.rank_of_shard;
   checkpoint_writer_ = std::make_unique<CheckpointWriter>(
       std::move(settings),
-      CheckpointWriter::Listener{.on_failure =
-                                     [this](const Error& cause) {
-                                       const Options& options = spec_.options;
-                                       const std::string from =
-                                           checkpoint_writer_->last_written() > 0 ? options.output : options.resume;
-                                       const std::string way =
-                                           from.empty() ? "" : "; make room, and go on with --resume " + from;
-                                       give_up(Error(cause.kind(), cause.what() + way));
-                                     },
-                                 .on_idle = [this] { waiter_->wake_all(); }});
+      CheckpointWriter::Listener{
+          .on_failure =
+              [this](const Error& cause) {
+                const Options& options = spec_.options;
+                const std::string from = checkpoint_writer_->last_written() > 0 ? options.output : options.resume;
+                const std::string way = from.empty() ? "" : "; make room, and go on with --resume " + shell_word(from);
+                give_up(Error(cause.kind(), cause.what() + way));
+              },
+          .on_idle = [this] { waiter_->wake_all(); }});
 }
 
 std::uint64_t Process::arrive_at_barrier(Clock checkpoint) {
@@ -113,12 +126,7 @@ bool Process::barrier_passed(std::uint64_t barrier) { return barriers_passed_.lo
 // so only here.
 void Process::save(core::ServerShard& shard, ShardId id) {
   std::optional<wire::ShardSnapshot> snapshot = shard.take_snapshot();
-  if (!snapshot) return;
-  if (!checkpoint_writer_) {
-    throw Error(ErrorKind::kUsage,
-                "another process makes checkpoints, and this one was started without "
-                "--checkpoint-every: give all processes the same flags");
-  }
+  if (!snapshot || !checkpoint_writer_) return;
   if (is_server()) {
     checkpoint_writer_->await_idle();
     throw_if_failed();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "bosen/base/counted.h"
 #include "bosen/base/error.h"
 #include "bosen/runtime/process.h"
 
@@ -95,9 +96,9 @@ bool WorkerContext::keep(const std::string& name, std::span<std::byte> memory, b
   const std::string checkpoint = "the checkpoint of clock " + std::to_string(process_.first_clock());
   if (process_.workers_before() != place_.count) {
     if (!needed) return false;
-    throw Error(ErrorKind::kUsage, checkpoint + " was made by " + std::to_string(process_.workers_before()) +
-                                       " workers, and only as many can go on with what they kept ('" + name +
-                                       "'); there are " + std::to_string(place_.count));
+    throw Error(ErrorKind::kUsage, checkpoint + " was made by " + counted(process_.workers_before(), "worker") +
+                                       ", and only as many can go on with what they kept ('" + name +
+                                       "'): start so many; there are " + std::to_string(place_.count));
   }
   const std::optional<std::vector<std::byte>> before = process_.take_kept(place_.id, name);
   if (!before || before->size() != memory.size()) {

@@ -84,6 +84,10 @@ std::optional<CheckpointHead> CheckpointFolder::head(Clock clock, Rank rank) con
 }
 
 std::vector<CheckpointId> CheckpointFolder::usable(Rank rank, int processes) const {
+  if (only_ && has(*only_, rank)) {  // who names one shall hear what is wrong with it
+    BufferPool none;
+    static_cast<void>(CheckpointReader(file(*only_, rank), none).head());
+  }
   std::vector<CheckpointId> usable;
   const std::vector<Clock> all = clocks();
   for (auto clock = all.rbegin(); clock != all.rend() && usable.size() < kUsableMax; ++clock) {

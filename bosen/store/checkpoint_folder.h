@@ -22,6 +22,8 @@ class CheckpointFolder {
   static CheckpointFolder find(const std::string& named);
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Of one checkpoint.
+  [[nodiscard]] std::string folder(Clock clock) const;
   [[nodiscard]] std::string file(Clock clock, Rank rank) const;
   [[nodiscard]] bool has(Clock clock, Rank rank) const;
   /// Clocks of which there is a checkpoint, whole or not, ascending.
@@ -40,7 +42,6 @@ class CheckpointFolder {
   void tidy_up(Clock clock, Clock previous) const;
 
  private:
-  [[nodiscard]] std::string folder(Clock clock) const;
   [[nodiscard]] std::optional<CheckpointHead> head(Clock clock, Rank rank) const;
 
   std::string path_;

@@ -31,7 +31,7 @@ struct RoundOptions {
   std::string consistency = "bsp";
   std::string transport = "tcp";
   int checkpoint_every = 0;  ///< clocks; 0: none are made
-  std::string output;        ///< folder for them
+  std::string output = {};   ///< folder for them
 
   /// Pushed and pulled in a round by all workers.
   [[nodiscard]] double bytes() const { return 2.0 * rows * columns * sizeof(float) * workers; }

@@ -245,6 +245,13 @@ class LossTest(CheckpointTest):
         return [worker["state"] for process in status["processes"] if process["rank"] == rank for worker in process["workers"]]
 
 
+class UnlikeFlagsTest(CheckpointTest):
+    def test_processes_with_other_flags_are_refused(self):
+        by_rank = f'exec "{CHECK}" --clocks 9 --output "{self.folder}/$BOSEN_RANK" --checkpoint-every $((4 + BOSEN_RANK))'
+        self.refuse([*launcher(2), "sh", "-c", by_rank],
+                    "rank 0 was started with --checkpoint-every 4, rank 1 with 5: give all processes the same")
+
+
 class MistakeTest(CheckpointTest):
     def setUp(self):
         super().setUp()
@@ -274,7 +281,10 @@ class MistakeTest(CheckpointTest):
         with open(file, "r+b") as part:
             part.seek(os.path.getsize(file) // 2)
             part.write(b"?!?!")
-        self.refuse([MF, *RATINGS, "--resume", self.saved], f"checkpoint {file}: is damaged")
+        self.refuse([MF, *RATINGS, "--resume", self.saved], f"checkpoint {file}: is damaged",
+                    f"to go on from the one before: --resume {self.saved}/checkpoints/clock-4")
+        open(file, "wb").close()
+        self.refuse([MF, *RATINGS, "--resume", os.path.dirname(file)], f"checkpoint {file}: is cut off")
 
     def test_all_are_told_whose_file_is_damaged(self):
         self.succeed([*launcher(2), CHECK, "--clocks", "5", "--output", self.path("out"), "--checkpoint-every", "4"])

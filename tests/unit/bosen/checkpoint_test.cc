@@ -102,7 +102,7 @@ TEST_F(CheckpointTest, RefusesWhatWorkersKeepOtherwise) {
   EXPECT_THAT(
       refusal("1", [&](Worker& worker) { worker.keep("one", number); }),
       HasSubstr("the checkpoint of clock 2 was made by 2 workers, and only as many can go on with what they kept "
-                "('one'); there are 1"));
+                "('one'): start so many; there are 1"));
   std::optional<bool> filled;
   refusal("1", [&](Worker& worker) { filled = worker.keep("one", number, Worker::Keep::kIfPossible); });
   EXPECT_EQ(filled, false);
