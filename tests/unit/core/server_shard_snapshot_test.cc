@@ -17,13 +17,13 @@ namespace {
 using ::testing::HasSubstr;
 using wire::NodeId;
 
-constexpr RowId kRows = 20;
-constexpr std::int64_t kWidth = 3;
+constexpr RowId kRowCount = 20;
+constexpr std::int64_t kColumns = 3;
 
 wire::TableSpec table_of(RowKind kind, const std::string& updater) {
   wire::TableSpec spec;
   spec.name = "weights";
-  spec.shape = {kind, ElementType::kFloat, kind == RowKind::kDense ? kWidth : 0};
+  spec.shape = {kind, ElementType::kFloat, kind == RowKind::kDense ? kColumns : 0};
   spec.consistency = Consistency::kBsp;
   spec.updater.name = updater;
   spec.updater.momentum = 0.5;
@@ -44,10 +44,10 @@ class SingleShard {
   /// Updates every second row, or every third, and closes the clock.
   void work() {
     wire::BlockBuilder builder(pool_, spec_.shape, 4096);
-    for (RowId row = clock_ % 2; row < kRows; row += 2 + clock_ % 2) {
-      std::vector<float> update(kWidth, 0.5F + static_cast<float>(row * 7 + clock_));
+    for (RowId row = clock_ % 2; row < kRowCount; row += 2 + clock_ % 2) {
+      std::vector<float> update(kColumns, 0.5F + static_cast<float>(row * 7 + clock_));
       if (spec_.shape.kind == RowKind::kDense) {
-        std::memcpy(builder.append_dense(row), update.data(), sizeof(float) * kWidth);
+        std::memcpy(builder.append_dense(row), update.data(), sizeof(float) * kColumns);
         continue;
       }
       std::byte* record = builder.append_sparse(row, 1);
@@ -70,7 +70,7 @@ class SingleShard {
   /// All rows, one after the other.
   std::vector<std::byte> rows() {
     std::vector<std::byte> bytes;
-    for (RowId row = 0; row < kRows; ++row) {
+    for (RowId row = 0; row < kRowCount; ++row) {
       const auto answer = said(wire::ReadRequest{0, clock_, {row}});
       const std::byte* data = std::get<wire::Rows>(answer.front().message).shared.front().data;
       const std::size_t size = spec_.shape.kind == RowKind::kDense
@@ -125,7 +125,7 @@ TEST(ServerShardSnapshot, SavesNoRowThatWasOnlyRead) {
   const wire::ShardSnapshot saved = shard.save();
   std::size_t rows = 0;
   for (const BufferRef& block : saved.tables.front().blocks) rows += block->rows;
-  EXPECT_EQ(rows, kRows / 2);
+  EXPECT_EQ(rows, kRowCount / 2);
 }
 
 TEST(ServerShardSnapshot, RefusesTablesThatAreOthers) {
