@@ -62,8 +62,8 @@ class Worker {
   /// from one, fills it and returns true. Throws Error(kUsage) where that was made by another number of workers, but
   /// with kIfPossible returns false then.
   enum class Keep { kAlways, kIfPossible };
-  template <class T, std::size_t Extent>
-  bool keep(const std::string& name, std::span<T, Extent> values, Keep rule = Keep::kAlways) {
+  template <class T, std::size_t kExtent>
+  bool keep(const std::string& name, std::span<T, kExtent> values, Keep rule = Keep::kAlways) {
     static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>, "of a vector, keep a span");
     return keep_bytes(name, std::as_writable_bytes(values), rule);
   }
