@@ -2,14 +2,15 @@
 """Training speed over slow networks, of poseidon by scheme and of PyTorch DDP: nodes are network namespaces whose links
 `tc tbf` holds to a rate, and share this machine's processors and its one GPU.
 
-Usage: tests/bench/poseidon_gpu_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
-                                           [--device cuda] [--precision tf32] [--plan-cache DIR] [--iterations 10]
-                                           [--schemes ...] [--no-ddp] [--timeout S] [--trace PREFIX] [--json FILE]
-       tests/bench/poseidon_gpu_cluster.py --draw FILE.json FIGURE.png
+Usage: tests/bench/poseidon_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
+                                       [--device cuda] [--precision tf32] [--plan-cache DIR] [--threads 1] [--iterations 10]
+                                       [--schemes ...] [--no-ddp] [--timeout S] [--trace PREFIX] [--json FILE]
+       tests/bench/poseidon_cluster.py --device cpu --net alexnet --nodes 2 ...
+       tests/bench/poseidon_cluster.py --draw FILE.json FIGURE.png
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together,
 under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing, while all
-of them train. DDP has cudnn.benchmark and, but at fp32, channels last. What of the synchronisation is hidden behind computation:
+of them train. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the synchronisation is hidden behind computation:
 (slow - fast) / (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later
 call with the same --json adds to them, and takes `alone` from there.
 """
@@ -33,7 +34,7 @@ POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", 
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
 START_UP_S = 120  # until all processes train, plans being looked for
-ITERATION_S = 2  # an iteration's computation, generously
+ITERATION_S = {"cuda": 2, "cpu": 60}  # an iteration's computation, generously
 WARM_UP = 3  # iterations; reports come after the first one and then after every so many
 SETTLING = 7 * WARM_UP  # iterations in which `auto` may still try schemes
 
@@ -132,7 +133,7 @@ class Jobs:
 
     def limit_s(self, iterations, rate=None):
         sending_s = 8 * self.bytes_each_way / bits_a_second(rate) if rate else 0
-        return self.arguments.timeout or START_UP_S + iterations * (ITERATION_S + 2 * sending_s)
+        return self.arguments.timeout or START_UP_S + iterations * (ITERATION_S[self.arguments.device] + 2 * sending_s)
 
     def tell(self, what, failure):
         print(f"{what}: {failure}", file=sys.stderr, flush=True)
@@ -148,9 +149,10 @@ class Jobs:
         a = self.arguments
         command = [POSEIDON, "train", self.write_solver(iterations), "--data", "synthetic", "--batch", str(a.batch), "--metrics",
                    metrics, *flags]
-        if a.device != "cpu":
-            command += ["--device", a.device, "--precision", a.precision]
-            command += ["--plan-cache", a.plan_cache] if a.plan_cache else []
+        if a.device == "cpu":
+            return [*command, "--threads", str(a.threads)]
+        command += ["--device", a.device, "--precision", a.precision]
+        command += ["--plan-cache", a.plan_cache] if a.plan_cache else []
         return command
 
     def alone(self, iterations):
@@ -183,6 +185,7 @@ class Jobs:
         environment = [f"MASTER_ADDR={nodes.addresses[0]}", f"MASTER_PORT={self.port}", f"WORLD_SIZE={self.arguments.nodes}",
                        "GLOO_SOCKET_IFNAME=eth0"]
         a = self.arguments
+        environment += [f"OMP_NUM_THREADS={a.threads}"] if a.device == "cpu" else []
         worker = [sys.executable, "-B", os.path.abspath(__file__), "--ddp-worker", a.net, str(a.batch), a.device, a.precision,
                   str(iterations), result]
         commands = [["ip", "netns", "exec", nodes.names[rank], "env", *environment, f"RANK={rank}", *worker]
@@ -212,7 +215,8 @@ def ddp_worker(net, batch, device, precision, iterations, result):
     labels = torch.randint(0, module.classes, (batch,), device=device)
     module(images[:2], labels[:2])  # which settles the lazy layers' shapes
     # Which tensor cores want so; without them cuDNN's kernels are made for row-major images.
-    memory_format = torch.contiguous_format if precision == "fp32" else torch.channels_last
+    row_major = device == "cpu" or precision == "fp32"
+    memory_format = torch.contiguous_format if row_major else torch.channels_last
     module, images = module.to(memory_format=memory_format), images.to(memory_format=memory_format)
     model = torch.nn.parallel.DistributedDataParallel(module.train())
     solver = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
@@ -300,8 +304,9 @@ def main():
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--batch", type=int, default=32, help="images of a node's batch")
     parser.add_argument("--rates", default="1gbit,10gbit,40gbit", help="of every link, as tc writes them; full: not limited")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--precision", default="tf32")
+    parser.add_argument("--device", choices=sorted(ITERATION_S), default="cuda")
+    parser.add_argument("--precision", default="tf32", help="on a GPU; processors compute at fp32")
+    parser.add_argument("--threads", type=int, default=1, help="that compute on each node's processor")
     parser.add_argument("--plan-cache", default="")
     parser.add_argument("--iterations", type=int, default=1 + 3 * WARM_UP, help="1 + a multiple of 3, and at least 7")
     parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
