@@ -8,6 +8,7 @@ CheckpointWriter::CheckpointWriter(Settings settings, Listener listener)
     : settings_(std::move(settings)),
       listener_(std::move(listener)),
       folder_(settings_.folder),
+      kept_(settings_.first_clock > 0 ? 1 : 0, settings_.first_clock),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void CheckpointWriter::add(ShardId shard, wire::ShardSnapshot snapshot) {
@@ -71,13 +72,22 @@ void CheckpointWriter::write(store::CheckpointPart part) {
   }
   try {
     folder_.write(part);
-    const Clock previous = last_written();
-    folder_.tidy_up(clock, previous > 0 ? previous : settings_.first_clock);
+    tidy_up(clock);
     const std::lock_guard lock(mutex_);
     last_written_ = clock;
   } catch (const std::exception& error) {
     if (!std::exchange(failed_, true)) listener_.on_failure(as_error(error));
   }
+}
+
+// A process with workers has passed the checkpoint's barrier: the one before is whole everywhere, and nobody comes to
+// the next one before this returns. A dedicated server passes none: others may be one checkpoint ahead of it, or
+// behind.
+void CheckpointWriter::tidy_up(Clock written) {
+  kept_.push_back(written);
+  const bool is_server = settings_.workers == 0;
+  if (kept_.size() > (is_server ? 3 : 2)) kept_.erase(kept_.begin());
+  is_server ? folder_.tidy_up(kept_, settings_.head.rank) : folder_.tidy_up(kept_);
 }
 
 }  // namespace bosen::runtime

@@ -54,11 +54,13 @@ class CheckpointWriter {
  private:
   void run(const std::stop_token& stop);
   void write(store::CheckpointPart part);
+  void tidy_up(Clock written);
   void begin_if_whole();
 
   const Settings settings_;
   const Listener listener_;
   const store::CheckpointFolder folder_;
+  std::vector<Clock> kept_;  // of checkpoints that are not removed, ascending; the thread's
 
   std::mutex mutex_;  // a leaf; guards all below
   std::condition_variable_any changed_;

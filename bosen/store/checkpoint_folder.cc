@@ -116,11 +116,21 @@ std::uint64_t CheckpointFolder::write(const CheckpointPart& part) const {
   return write_checkpoint(file(part.head.id.clock, part.head.rank), part);
 }
 
-void CheckpointFolder::tidy_up(Clock clock, Clock previous) const {
+void CheckpointFolder::tidy_up(const std::vector<Clock>& kept) const {
   for (const Clock other : clocks()) {
-    if (other == clock || other == previous) continue;
+    if (std::find(kept.begin(), kept.end(), other) != kept.end()) continue;
     std::error_code ignored;  // another process may be at it
     fs::remove_all(folder(other), ignored);
+  }
+}
+
+// The folder of a later clock stays where it is empty: another process may have made it just now.
+void CheckpointFolder::tidy_up(const std::vector<Clock>& kept, Rank rank) const {
+  for (const Clock other : clocks()) {
+    if (std::find(kept.begin(), kept.end(), other) != kept.end()) continue;
+    std::error_code ignored;
+    fs::remove(file(other, rank), ignored);
+    if (other < kept.back()) fs::remove(folder(other), ignored);
   }
 }
 

@@ -37,9 +37,11 @@ class CheckpointFolder {
 
   /// Writes a process's file. Throws Error(kStorage).
   std::uint64_t write(const CheckpointPart& part) const;
-  /// Removes all checkpoints but the one of `clock` and the run's `previous` one (0: none): older ones nobody needs any
-  /// more, and others are of a run that went another way.
-  void tidy_up(Clock clock, Clock previous) const;
+  /// Removes all checkpoints but those of the clocks in `kept`, which ascend: older ones nobody needs any more, and
+  /// others are of a run that went another way.
+  void tidy_up(const std::vector<Clock>& kept) const;
+  /// The same of files of process `rank` alone, which other processes may be ahead of.
+  void tidy_up(const std::vector<Clock>& kept, Rank rank) const;
 
  private:
   [[nodiscard]] std::optional<CheckpointHead> head(Clock clock, Rank rank) const;

@@ -106,16 +106,29 @@ TEST_F(CheckpointFolderTest, FilesOfALargerJobDoNotHideTheCheckpointOfASmallerOn
 
 TEST_F(CheckpointFolderTest, KeepsACheckpointAndTheOneBefore) {
   for (const Clock clock : {20, 40, 60, 80}) write(clock, 0, 1);
-  folder_.tidy_up(60, 40);
+  folder_.tidy_up({40, 60});
   EXPECT_THAT(folder_.clocks(), ElementsAre(40, 60)) << "80 is of a run that went another way";
-  folder_.tidy_up(40, 0);
+  folder_.tidy_up({40});
   EXPECT_THAT(folder_.clocks(), ElementsAre(40));
 }
 
 TEST_F(CheckpointFolderTest, KeepsTheOneThatTheRunWentOnFromAndNoneBetween) {
   for (const Clock clock : {20, 25, 30}) write(clock, 0, 1);
-  folder_.tidy_up(30, 20);
+  folder_.tidy_up({20, 30});
   EXPECT_THAT(folder_.clocks(), ElementsAre(20, 30)) << "25 is of a run that went another way";
+}
+
+TEST_F(CheckpointFolderTest, RemovesFilesOfOneProcess) {
+  for (const Clock clock : {20, 40, 60, 80}) {
+    for (const Rank rank : {0, 1}) write(clock, rank, 2);
+  }
+  fs::remove(folder_.file(20, 1));
+  folder_.tidy_up({40, 60}, 0);
+  EXPECT_THAT(folder_.clocks(), ElementsAre(40, 60, 80));
+  EXPECT_TRUE(folder_.has(40, 0));
+  EXPECT_TRUE(folder_.has(60, 0));
+  EXPECT_FALSE(folder_.has(80, 0)) << "it is of a run that went another way";
+  EXPECT_TRUE(folder_.has(80, 1)) << "another process's may be newer";
 }
 
 }  // namespace
