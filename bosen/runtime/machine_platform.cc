@@ -187,7 +187,7 @@ void MachinePlatform::expect_end(const Error& cause) {
   const std::lock_guard lock(mutex_);
   if (std::exchange(end_expected_, true)) return;
   end_expected_or_due_.notify_all();
-  last_resort_ = std::jthread([this, cause](const std::stop_token& stop) {
+  const auto end_without_workers = [this, cause](const std::stop_token& stop) {
     std::unique_lock own(mutex_);
     const auto never = [] { return false; };
     end_expected_or_due_.wait_for(own, stop, std::chrono::nanoseconds(limits::kEndWaitNs), never);
@@ -195,7 +195,12 @@ void MachinePlatform::expect_end(const Error& cause) {
     try_write_line(STDERR_FILENO, std::string("bosen: ") + cause.what() +
                                       " (workers of this process computed on, so it ended without them)");
     std::_Exit(exit_code(cause.kind()));
-  });
+  };
+  try {
+    last_resort_ = std::jthread(end_without_workers);
+  } catch (const std::system_error&) {
+    // Memory may be what the job has failed for. It ends without a last resort: when workers look, or its launcher.
+  }
 }
 
 // Telling the others may take as long as the last resort waits, and must not be cut off by it.
