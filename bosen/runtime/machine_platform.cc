@@ -166,6 +166,30 @@ Member make_member(const ProcessSpec& spec, const net::Transport& transport, con
   return own;
 }
 
+/// Connects to the job's other processes, as they have said they are.
+Joined connect(const ProcessSpec& spec, const Member& own, const std::vector<Member>& members, ShapeRegistry& shapes,
+               BufferPool& pool, net::ZmqTransport& transport, std::unique_ptr<net::SharedMemory> memory) {
+  expect_same_checkpoints(members);
+  Joined joined;
+  joined.members = membership(members, own.rank, spec.job.servers);
+  joined.job = hash_of(spec.job.job);
+  joined.run = hash_of(token_of_run(spec.job.job, members));
+  joined.usable = usable_checkpoints(members);
+  if (memory && open_memory_of_peers(*memory, spec, own, members)) {
+    pool.use(memory->block_memory());
+    transport.set_shared_memory(std::move(memory));
+  }
+  wire::DecodeContext context = decode_context(joined.members, joined.job, spec.job.size);
+  context.shape_of = [&shapes](TableId table) { return shapes.find(table); };
+  transport.set_context(std::move(context));
+  for (const Member& peer : members) {
+    if (peer.rank >= own.rank) continue;  // the higher rank connects to the lower
+    transport.connect(
+        peer.rank, net::choose_address(own.machine, {peer.rank, peer.machine, peer.addresses}, spec.options.transport));
+  }
+  return joined;
+}
+
 }  // namespace
 
 core::TimeNs MachinePlatform::now() const {
@@ -240,24 +264,12 @@ Joined MachinePlatform::join(const ProcessSpec& spec, ShapeRegistry& shapes, Buf
   std::unique_ptr<net::SharedMemory> memory = make_shared_memory(spec);
   const Member own = make_member(spec, *transport, memory.get());
   auto control = std::make_unique<JobControl>(spec.job, own, std::move(listener));
-
-  expect_same_checkpoints(control->members());
   Joined joined;
-  joined.members = membership(control->members(), own.rank, spec.job.servers);
-  joined.job = hash_of(spec.job.job);
-  joined.run = hash_of(token_of_run(spec.job.job, control->members()));
-  joined.usable = usable_checkpoints(control->members());
-  if (memory && open_memory_of_peers(*memory, spec, own, control->members())) {
-    pool.use(memory->block_memory());
-    transport->set_shared_memory(std::move(memory));
-  }
-  wire::DecodeContext context = decode_context(joined.members, joined.job, spec.job.size);
-  context.shape_of = [&shapes](TableId table) { return shapes.find(table); };
-  transport->set_context(std::move(context));
-  for (const Member& peer : control->members()) {
-    if (peer.rank >= own.rank) continue;  // the higher rank connects to the lower
-    transport->connect(
-        peer.rank, net::choose_address(own.machine, {peer.rank, peer.machine, peer.addresses}, spec.options.transport));
+  try {
+    joined = connect(spec, own, control->members(), shapes, pool, *transport, std::move(memory));
+  } catch (const std::exception& error) {
+    control->abort(as_error(error));  // others may have no reason to find anything wrong
+    throw;
   }
   joined.transport = std::move(transport);
   joined.participation = std::move(control);

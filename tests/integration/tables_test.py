@@ -201,6 +201,18 @@ class MisuseTest(unittest.TestCase):
         finally:
             end(ranks)
 
+    def test_transports_that_differ_between_ranks_are_refused_on_every_rank(self):
+        """Only the rank that connects finds it."""
+        port = free_port()
+        ranks = [start_rank(rank, 3, port, [CHECK, "--transport", name]) for rank, name in enumerate(["tcp", "ipc", "tcp"])]
+        try:
+            for rank in ranks:
+                _, errors = rank.communicate(timeout=TIMEOUT_S)
+                self.assertEqual(rank.returncode, 2, errors)
+                self.assertIn("rank 0 does not listen on ipc: choose the same transport in every process", errors)
+        finally:
+            end(ranks)
+
     def test_misused_rows_and_channels(self):
         self.assert_refused("column-out-of-range", "table 'weights', row 7: column 4 is out of range: .* 4 wide")
         self.assert_refused("wrong-length", "row 7: the update has 3 elements, the row 4")
