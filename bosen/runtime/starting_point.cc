@@ -155,17 +155,19 @@ std::optional<CheckpointId> newest_common(const std::vector<std::vector<Checkpoi
 }
 
 void refuse_without_common(const std::vector<std::vector<CheckpointId>>& usable) {
+  const std::string otherwise = "; where the job ended before its first was written, begin again with another --output";
   if (std::all_of(usable.begin(), usable.end(), [](const auto& all) { return all.empty(); })) {
     throw Error(ErrorKind::kData,
                 "--resume: there is no whole checkpoint: put all files of one into one folder where other processes "
-                "made it; where the job ended before its first was written, begin again with another --output");
+                "made it" +
+                    otherwise);
   }
   const auto differs =
       std::find_if(usable.begin(), usable.end(), [&](const auto& other) { return other != usable[0]; });
   throw Error(ErrorKind::kData,
               fmt::format("--resume: the processes have no checkpoint in common: rank 0 has {}, rank {} has {}: give "
-                          "them a folder that all can read, or start them where they ran before",
-                          clocks_text(usable[0]), differs - usable.begin(), clocks_text(*differs)));
+                          "them a folder that all can read, or start them where they ran before{}",
+                          clocks_text(usable[0]), differs - usable.begin(), clocks_text(*differs), otherwise));
 }
 
 StartingPoint load_starting_point(const store::CheckpointFolder& folder, const CheckpointId& id,

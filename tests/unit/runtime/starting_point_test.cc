@@ -40,5 +40,14 @@ TEST(StartingPoint, SaysWhoHasWhatWhereNothingIsCommon) {
   EXPECT_THAT(error_message([] { refuse_without_common({{}, {}}); }), HasSubstr("there is no whole checkpoint"));
 }
 
+TEST(StartingPoint, SaysWhatToDoWhereTheFirstCheckpointIsNotWhole) {
+  for (const std::vector<CheckpointId>& second : {std::vector<CheckpointId>{}, {{40, 2}}}) {
+    EXPECT_THAT(error_message([&] {
+                  refuse_without_common({{{40, 1}}, second});
+                }),
+                HasSubstr("begin again with another --output"));
+  }
+}
+
 }  // namespace
 }  // namespace bosen::runtime
