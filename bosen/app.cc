@@ -12,7 +12,6 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
-#include <new>
 #include <string_view>
 #include <system_error>
 
@@ -272,11 +271,9 @@ int App::run(int argc, const char* const* argv, const std::function<void(Cluster
     return code != 0 || lost.empty() ? code : fail(lost, exit_code(ErrorKind::kStorage));
   } catch (const Error& error) {
     return fail(error.what(), exit_code(error.kind()));
-  } catch (const std::bad_alloc&) {
-    return fail("out of memory: use less data, or fewer workers in this process", 1);
   } catch (const std::exception& error) {
     const std::string lost = lost_output();
-    return fail(lost.empty() ? error.what() : lost, 1);
+    return fail(lost.empty() ? as_error(error).what() : lost, 1);
   }
 }
 

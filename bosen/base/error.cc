@@ -1,5 +1,7 @@
 #include "bosen/base/error.h"
 
+#include <new>
+
 namespace bosen {
 
 int exit_code(ErrorKind kind) {
@@ -20,8 +22,10 @@ int exit_code(ErrorKind kind) {
 }
 
 Error as_error(const std::exception& error) {
-  const auto* const known = dynamic_cast<const Error*>(&error);
-  return known != nullptr ? *known : Error(ErrorKind::kPeerLost, error.what());
+  if (const auto* const known = dynamic_cast<const Error*>(&error)) return *known;
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  return {ErrorKind::kPeerLost,
+          no_memory ? "out of memory: use less data, or fewer workers in a process" : error.what()};
 }
 
 }  // namespace bosen

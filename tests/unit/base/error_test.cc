@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+#include <stdexcept>
+
 namespace bosen {
 namespace {
 
@@ -30,6 +33,12 @@ TEST(ErrorTest, OtherExceptionsLeaveWithOne) {
   const Error error = as_error(std::runtime_error("out of luck"));
   EXPECT_EQ(exit_code(error.kind()), 1);
   EXPECT_STREQ(error.what(), "out of luck");
+}
+
+TEST(ErrorTest, SaysWhatToDoWhereMemoryIsOut) {
+  const Error error = as_error(std::bad_alloc());
+  EXPECT_EQ(exit_code(error.kind()), 1);
+  EXPECT_STREQ(error.what(), "out of memory: use less data, or fewer workers in a process");
 }
 
 }  // namespace
