@@ -225,6 +225,7 @@ void Process::advance_tables(int local_worker, std::span<core::ClientTable* cons
     must_show ? shard.settle() : shard.drive();
   }
   must_show ? client_actor_->settle() : client_actor_->drive();
+  throw_if_failed();  // actors then do nothing more, and the worker would read rows without its own updates
 }
 
 std::vector<core::ClientTable*> Process::tables() {

@@ -71,6 +71,23 @@ TEST_F(ProcessTest, FailsWhereAnUpdaterThrowsThoughNobodyWaitsForIt) {
   EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
 }
 
+TEST_F(ProcessTest, NobodyGoesOnWhoseOwnUpdatesDoNotShow) {
+  ProcessSpec spec;
+  spec.updaters.add("throws", [](const UpdaterOptions&) { return std::make_unique<ThrowingUpdater>(); });
+  Process process(std::move(spec), platform_);
+  TableHandle& bad = process.create_table("bad", kShape, {.updater = {.name = "throws"}});
+  TableHandle& good = process.create_table("good", kShape, {});
+  bool went_on = false;
+  const auto run = [&](WorkerContext& worker) {
+    const float update[] = {1, 2};
+    for (TableHandle* table : {&bad, &good}) table->inc_row(worker, 7, std::as_bytes(std::span(update)).data(), 2);
+    worker.advance();
+    went_on = true;
+  };
+  EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
+  EXPECT_FALSE(went_on);
+}
+
 TEST_F(ProcessTest, RefusesAChannelMadeTwiceOrTooLate) {
   const auto make_channel = [this](const std::string& name) {
     return error_message([&] { process_.create_channel(name, {}); });
