@@ -84,7 +84,8 @@ class Preflight {
     const auto owes = [](const Agent& agent) { return !agent.failed && agent.answers_due > 0; };
     exchange(owes, deadline_after(kTimeProbeSeconds), "to tell the time");
     const std::size_t most = ask_connections();
-    exchange(owes, deadline_after(static_cast<double>(most + 2) * kAgentConnectSeconds), "to try its connections");
+    const std::size_t rounds = most / kAgentConnectionsMax + 2;
+    exchange(owes, deadline_after(static_cast<double>(rounds) * kAgentConnectSeconds), "to try its connections");
     // All at once: each may take a while.
     for (Agent& agent : agents_) {
       if (agent.link) agent.failed ? agent.link->kill() : agent.link->hang_up();
@@ -265,12 +266,13 @@ class Preflight {
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       Agent& agent = *hosts[i];
       if (agent.report != nullptr) agent.report->ports_open = true;
+      // First, as others beside it would show in its latency.
+      if (here != nullptr && here != &agent) ask_connection(agent, agent.our_address, *here);
       const bool all = &agent == here;
       for (std::size_t step = 1; step < hosts.size() && (all || step <= kMaxPeers); ++step) {
         const Agent& other = *hosts[(i + step) % hosts.size()];
         if (&other != here) ask_connection(agent, other.host, other);
       }
-      if (here != nullptr && here != &agent) ask_connection(agent, agent.our_address, *here);
       most = std::max(most, agent.answers_due);
     }
     return most;

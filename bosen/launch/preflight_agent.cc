@@ -5,6 +5,10 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <mutex>
+#include <semaphore>
+#include <thread>
+#include <vector>
 
 #include "bosen/base/error.h"
 #include "bosen/base/version.h"
@@ -39,6 +43,21 @@ std::string answer_as_agent(std::string_view line) {
   return {};
 }
 
+void answer_side_by_side(std::istream& lines, const std::function<void(const std::string&)>& report) {
+  std::mutex reporting;
+  std::counting_semaphore<kAgentConnectionsMax> room(kAgentConnectionsMax);
+  std::vector<std::jthread> threads;  // they end before what they use
+  for (std::string line; std::getline(lines, line);) {
+    room.acquire();
+    threads.emplace_back([&, line] {
+      const std::string answer = answer_as_agent(line);
+      room.release();
+      const std::lock_guard lock(reporting);
+      if (!answer.empty()) report(answer);
+    });
+  }
+}
+
 int run_preflight_agent(const std::string& nonce) {
   const auto report = [&](const std::string& text) {
     fmt::print("\x1e{} {}\n", nonce, text);
@@ -46,10 +65,7 @@ int run_preflight_agent(const std::string& nonce) {
   };
   const Greeter greeter;
   report(fmt::format("agent {} {} {}", kVersion, greeter.port(), greeter.token()));
-  for (std::string line; std::getline(std::cin, line);) {
-    const std::string answer = answer_as_agent(line);
-    if (!answer.empty()) report(answer);
-  }
+  answer_side_by_side(std::cin, report);
   return 0;
 }
 

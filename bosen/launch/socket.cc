@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "bosen/base/error.h"
 #include "bosen/launch/limits.h"
@@ -21,7 +23,11 @@ namespace {
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-std::string reason(int error) { return std::strerror(error); }
+/// How long an address has been tried when the next is tried beside it, as RFC 8305 has it (section 5).
+constexpr std::chrono::milliseconds kHeadStart{250};
+
+/// strerror is not thread-safe.
+std::string reason(int error) { return std::system_category().message(error); }
 
 AddressList resolve(const Address& address) {
   addrinfo hints{};
@@ -47,15 +53,39 @@ bool wait_for(int fd, short events, Deadline deadline) {
   }
 }
 
-/// Connects within `deadline`; returns the error, 0 for success, ETIMEDOUT past the deadline.
-int connect_within(int fd, const addrinfo& address, Deadline deadline) {
-  if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return 0;
-  if (errno != EINPROGRESS && errno != EINTR) return errno;
-  if (!wait_for(fd, POLLOUT, deadline)) return ETIMEDOUT;
+/// Begins to connect; none, and why, where the system refuses at once.
+UniqueFd begin_connecting(const addrinfo& address, int& error) {
+  UniqueFd fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd && (::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0 || errno == EINPROGRESS || errno == EINTR)) {
+    return fd;
+  }
+  error = errno;
+  return {};
+}
+
+/// What became of a connection that poll() calls ready: 0, or why there is none.
+int connecting_error(int fd) {
   int error = 0;
   socklen_t size = sizeof(error);
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-  return error;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+/// Waits until one of them is connected, or has failed and is forgotten, or `until`. Returns the one that is connected.
+UniqueFd wait_for_one(std::vector<UniqueFd>& connecting, Deadline until, int& error) {
+  std::vector<pollfd> polled;
+  for (const UniqueFd& fd : connecting) polled.push_back({fd.get(), POLLOUT, 0});
+  if (::poll(polled.data(), polled.size(), poll_timeout_ms(until)) < 0) {
+    if (errno == EINTR) return {};
+    throw Error(ErrorKind::kNetwork, "poll: " + reason(errno));
+  }
+  for (std::size_t i = polled.size(); i-- > 0;) {
+    if (polled[i].revents == 0) continue;
+    const int failed = connecting_error(polled[i].fd);
+    if (failed == 0) return std::move(connecting[i]);
+    error = failed;
+    connecting.erase(connecting.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return {};
 }
 
 UniqueFd bind_and_listen(int family, ListenOn where) {
@@ -114,21 +144,38 @@ UniqueFd accept_tcp(int listener) {
   return UniqueFd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
-Connection::Connection(const Address& address, Deadline deadline) : address_(address) {
-  const AddressList found = resolve(address);
-  int error = 0;
-  for (const addrinfo* candidate = found.get(); candidate != nullptr; candidate = candidate->ai_next) {
-    UniqueFd fd(::socket(candidate->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    error = fd ? connect_within(fd.get(), *candidate, deadline) : errno;
-    if (error == 0) {
-      const int on = 1;
-      static_cast<void>(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-      fd_ = std::move(fd);
-      return;
+UniqueFd connect_to_any(const addrinfo* addresses, Deadline deadline, int& error) {
+  const addrinfo* next = addresses;
+  std::vector<UniqueFd> connecting;
+  Deadline next_start = std::chrono::steady_clock::now();
+  while (next != nullptr || !connecting.empty()) {
+    const Deadline now = std::chrono::steady_clock::now();
+    if (next != nullptr && (connecting.empty() || now >= next_start)) {
+      UniqueFd fd = begin_connecting(*next, error);
+      if (fd) connecting.push_back(std::move(fd));
+      next = next->ai_next;
+      next_start = now + kHeadStart;
+      continue;
+    }
+    UniqueFd connected = wait_for_one(connecting, next == nullptr ? deadline : std::min(deadline, next_start), error);
+    if (connected) return connected;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      error = ETIMEDOUT;
+      return {};
     }
   }
-  const ErrorKind kind = error == ETIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kNetwork;
-  throw Error(kind, "cannot connect to " + to_string(address) + ": " + reason(error));
+  return {};
+}
+
+Connection::Connection(const Address& address, Deadline deadline) : address_(address) {
+  int error = 0;
+  fd_ = connect_to_any(resolve(address).get(), deadline, error);
+  if (!fd_) {
+    const ErrorKind kind = error == ETIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kNetwork;
+    throw Error(kind, "cannot connect to " + to_string(address) + ": " + reason(error));
+  }
+  const int on = 1;
+  static_cast<void>(::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 }
 
 void Connection::send(std::string_view bytes, Deadline deadline) {

@@ -11,6 +11,8 @@
 #include "bosen/base/address.h"
 #include "bosen/launch/unique_fd.h"
 
+struct addrinfo;
+
 namespace bosen::launch {
 
 using Deadline = std::chrono::steady_clock::time_point;
@@ -34,6 +36,11 @@ Listener listen_tcp(ListenOn where);
 
 /// The next connection that waits at `listener`, which does not block; empty where none waits.
 UniqueFd accept_tcp(int listener);
+
+/// A connection to the first of a host's addresses that takes one. They are tried in their order, a later one beside
+/// those before it once these have had a moment: where packets to one are lost, only the deadline would end it. None
+/// where none did by `deadline`; `error` then says why: ETIMEDOUT, or what the last one said.
+UniqueFd connect_to_any(const addrinfo* addresses, Deadline deadline, int& error);
 
 /// One connection that talks in lines.
 class Connection {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "bosen/base/error.h"
 #include "bosen/launch/greeter.h"
 #include "bosen/launch/preflight_agent.h"
@@ -73,6 +77,22 @@ TEST(PreflightAgentTest, IgnoresWhatIsNoCommand) {
     EXPECT_EQ(answer_as_agent(line), "") << line;
   }
   EXPECT_TRUE(answer_as_agent("connect nowhere token").starts_with("unreached nowhere this is not HOST:PORT"));
+}
+
+TEST(PreflightAgentTest, WaitsForOneConnectionWhileItTriesAnother) {
+  const Greeter greeter;
+  Listener silent = listen_tcp(ListenOn::kLoopback);
+  const std::string good = "127.0.0.1:" + std::to_string(greeter.port());
+  const std::string bad = "127.0.0.1:" + std::to_string(silent.port);
+  std::istringstream lines("connect " + bad + " token\nconnect " + good + " " + greeter.token() + "\n");
+  std::vector<std::string> reports;
+  answer_side_by_side(lines, [&](const std::string& report) {
+    reports.push_back(report);
+    silent.fd.reset();  // which ends the connections that wait there
+  });
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_TRUE(reports[0].starts_with("reached " + good)) << reports[0];
+  EXPECT_TRUE(reports[1].starts_with("unreached " + bad)) << reports[1];
 }
 
 TEST(GreeterTest, GreetsManyOneAfterTheOther) {
