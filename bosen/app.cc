@@ -12,18 +12,26 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
 #include "bosen/app_internal.h"
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
+#include "bosen/base/folder_lock.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/version.h"
 #include "bosen/monitor/monitor.h"
 
 namespace bosen {
+namespace {
+
+constexpr const char* kOtherOutput = "name another folder with --output";
+
+}  // namespace
+
 namespace internal {
 namespace {
 
@@ -299,10 +307,14 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
                                                to_string(options.consistency)));
   }
   if (!options.output.empty() && options.metrics.empty()) options.metrics = options.output + "/metrics.jsonl";
+  std::optional<FolderLock> lock;
   const std::string simulation = launch::simulation_file(launch::process_environment());
   if (!simulation.empty()) {
     if (check_) check_(options);
-    if (!options.output.empty()) internal::prepare_output(options.output);
+    if (!options.output.empty()) {
+      internal::prepare_output(options.output);
+      lock.emplace(options.output).expect_no_other(kOtherOutput);
+    }
     configuration_ = reader.values();
     return internal::simulate_job(*this, options, simulation, body);
   }
@@ -330,7 +342,13 @@ int App::read_and_run(int argc, const char* const* argv, const std::function<voi
   if (check_ && has_workers) check_(options);
   // On every host, as they may share no disk: each process writes its own events there.
   const bool writes = has_workers || options.checkpoint_every > 0;
-  if (writes && !options.output.empty()) internal::prepare_output(options.output);
+  if (writes && !options.output.empty()) {
+    internal::prepare_output(options.output);
+    // The first process for all, as they may share the folder. A network's file system may hold a lock of a lost host
+    // for minutes; the job that its launcher starts again is the one that had it.
+    if (placement.rank == 0) lock.emplace(options.output);
+    if (lock && options.restart == 0) lock->expect_no_other(kOtherOutput);
+  }
   configuration_ = reader.values();
   return internal::run_job(*this, options, placement, body);
 }

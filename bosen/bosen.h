@@ -10,6 +10,7 @@
 #include "bosen/counted.h"
 #include "bosen/durable_file.h"
 #include "bosen/error.h"
+#include "bosen/folder_lock.h"
 #include "bosen/options.h"
 #include "bosen/priority_scheduler.h"
 #include "bosen/random.h"

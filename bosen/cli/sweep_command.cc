@@ -11,6 +11,7 @@
 #include "bosen/base/commands.h"
 #include "bosen/base/counted.h"
 #include "bosen/base/error.h"
+#include "bosen/base/folder_lock.h"
 #include "bosen/base/shell.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/terminal.h"
@@ -140,6 +141,8 @@ int run_sweep(const SweepFlags& flags) {
   }
   std::error_code error;
   std::filesystem::create_directories(output, error);
+  const FolderLock lock(output);
+  lock.expect_no_other("name another folder with --output");
   const std::string saved = output + "/spec.yaml";
   std::error_code no_file;
   const bool is_saved = std::filesystem::equivalent(flags.spec, saved, no_file);

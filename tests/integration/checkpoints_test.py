@@ -175,6 +175,19 @@ class RestartTest(CheckpointTest):
 class LossTest(CheckpointTest):
     """Whatever happens, there is a checkpoint to go on from, and never one of two runs."""
 
+    def test_one_job_at_a_time_writes_to_a_folder(self):
+        output = self.path("out")
+        mf = [MF, *RATINGS, "--output", output]
+        with subprocess.Popen([*mf, "--clocks", "1000000000"], stderr=subprocess.PIPE, text=True) as first:
+            self.assertIn("clock", first.stderr.readline())
+            for processes in [1, 2]:
+                result = self.refuse([*launcher(processes), *mf, "--clocks", "10"],
+                                     f"mf: another job writes to '{output}' (process {first.pid} on ",
+                                     "): wait for its end, or name another folder with --output")
+                self.assertEqual(result.returncode, 2)
+            first.kill()
+        self.succeed([*mf, "--clocks", "10"])
+
     def test_a_run_that_went_back_keeps_the_checkpoint_that_it_went_back_to(self):
         output = self.path("out")
         mf = [MF, *RATINGS, "--output", output]
