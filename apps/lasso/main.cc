@@ -15,6 +15,7 @@
 #include "apps/common/gathering.h"
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
+#include "apps/common/start_clock.h"
 #include "apps/lasso/problem.h"
 #include "apps/lasso/round_correlations.h"
 #include "bosen/bosen.h"
@@ -23,11 +24,11 @@
 namespace lasso {
 namespace {
 
+using apps::kStartClocks;
+
 constexpr std::int64_t kWidth = 1024;  // elements of a table's row
 constexpr std::int64_t kReportTag = -1;
 constexpr std::int64_t kLookTag = -2;
-// The clock before the first round: it sets the residual to the targets.
-constexpr bosen::Clock kStartClocks = 1;
 constexpr double kRounding = 1e-12;
 // Columns looked at for each that may be under way.
 constexpr double kCandidates = 4;
@@ -160,8 +161,7 @@ class Solving {
         problem_(settings.generate ? generate_problem(*settings.generate, cluster.options().seed)
                                    : read_problem(settings.data)),
         lambda_(settings.lambda > 0 ? settings.lambda : settings.lambda_ratio * lambda_max(problem_)),
-        rounds_max_(cluster.options().clocks > 0 ? std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1)
-                                                 : settings.rounds_max),
+        rounds_max_(cluster.options().clocks > 0 ? cluster.options().clocks - kStartClocks : settings.rounds_max),
         lead_(Schedule::lead_of(cluster.options())),
         rounds_(cluster.create_channel("rounds", {.capacity = 64})),
         reports_(cluster.create_channel("reports", {.capacity = 64})),
@@ -344,7 +344,8 @@ class Solving {
   std::vector<double> result_;
 };
 
-void check(const Settings& settings) {
+void check(const Settings& settings, const bosen::Options& options) {
+  apps::expect_clocks_to_learn(options);
   using bosen::Error;
   using bosen::ErrorKind;
   if (settings.data.empty() != settings.generate.has_value()) {
@@ -377,7 +378,7 @@ void declare(bosen::App& app, Settings& settings) {
       .option("tolerance", &settings.tolerance, "stop where the gap is at most so much of the objective",
               {.minimum = 0, .maximum = 1})
       .option("rounds-max", &settings.rounds_max, "stop after so many rounds anyway", {.minimum = 1, .maximum = 1e9})
-      .check([&settings](const bosen::Options&) { check(settings); });
+      .check([&settings](const bosen::Options& options) { check(settings, options); });
 }
 
 /// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the result is kept.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "apps/common/gathering.h"
+#include "apps/common/start_clock.h"
 #include "apps/lda/commands.h"
 #include "apps/lda/corpus.h"
 #include "apps/lda/mh_sampler.h"
@@ -25,13 +26,13 @@
 namespace lda {
 namespace {
 
+using apps::kStartClocks;
+
 constexpr std::uint64_t kSampleStream = 12;
 constexpr std::size_t kRowsAtOnce = 4096;
 constexpr std::size_t kTopicsShown = 5;
 constexpr std::size_t kWordsShown = 8;
 constexpr bosen::RowId kTotalsRow = 0;
-// The clock before the first one of sampling: it counts the random start.
-constexpr bosen::Clock kStartClocks = 1;
 
 struct Settings {
   CorpusOptions corpus;
@@ -170,7 +171,7 @@ class Training {
                                      cluster.workers(), corpus_.documents()));
     }
     clocks_ = std::int64_t{settings.sweeps} * settings.clocks_per_sweep;
-    if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
+    if (cluster.options().clocks > 0) clocks_ = cluster.options().clocks - kStartClocks;
     evaluate_every_ = std::int64_t{std::max(1, settings.evaluate_every)} * settings.clocks_per_sweep;
     evaluations_ = settings.evaluate_every == 0 ? 1 : (clocks_ + evaluate_every_ - 1) / evaluate_every_;
     cluster.expect_clocks(kStartClocks + clocks_);
@@ -274,7 +275,8 @@ void declare(bosen::App& app, Settings& settings) {
               "exact with sparse sums, or nearly so by Metropolis-Hastings with alias tables",
               {.choices = {"sparse", "mh"}})
       .option("mh-steps", &settings.mh_steps, "pairs of proposals a word under mh; more are nearer to exact",
-              {.minimum = 1, .maximum = 1000});
+              {.minimum = 1, .maximum = 1000})
+      .check(apps::expect_clocks_to_learn);
 }
 
 /// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the model is kept.

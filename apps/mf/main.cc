@@ -14,6 +14,7 @@
 #include "apps/common/gathering.h"
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
+#include "apps/common/start_clock.h"
 #include "apps/mf/factors.h"
 #include "apps/mf/partition.h"
 #include "apps/mf/ratings.h"
@@ -23,10 +24,10 @@
 namespace mf {
 namespace {
 
+using apps::kStartClocks;
+
 constexpr std::uint64_t kOrderStream = 6;
 constexpr std::size_t kRowsAtOnce = 4096;
-// The clock before the first one of training: it sets the rows to their random start.
-constexpr bosen::Clock kStartClocks = 1;
 
 struct Settings {
   std::string data;
@@ -168,7 +169,7 @@ class Training {
     epoch_clocks_ = std::min(settings.clocks_per_epoch, static_cast<std::int64_t>(ratings_.train.size()));
     if (epoch_clocks_ == 0) epoch_clocks_ = clocks_per_epoch(ratings_, cluster.workers(), settings.sgd.learning_rate);
     clocks_ = settings.epochs * epoch_clocks_;
-    if (cluster.options().clocks > 0) clocks_ = std::max<bosen::Clock>(cluster.options().clocks - kStartClocks, 1);
+    if (cluster.options().clocks > 0) clocks_ = cluster.options().clocks - kStartClocks;
     epochs_ = (clocks_ + epoch_clocks_ - 1) / epoch_clocks_;
     cluster.expect_clocks(kStartClocks + clocks_);
     // Workers without any bound would in the end learn items from their own users only, and what they add would not fit
@@ -280,7 +281,8 @@ class Training {
   std::vector<float> items_;
 };
 
-void check(const Settings& settings) {
+void check(const Settings& settings, const bosen::Options& options) {
+  apps::expect_clocks_to_learn(options);
   using bosen::Error;
   using bosen::ErrorKind;
   if (settings.data.empty() != settings.generate.has_value()) {
@@ -312,7 +314,7 @@ void declare(bosen::App& app, Settings& settings) {
       .option("learning-rate", &settings.sgd.learning_rate, "step of SGD", {.minimum = 1e-9, .maximum = 10})
       .option("regularization", &settings.sgd.regularization, "weight of the squared norm of factors and biases",
               {.minimum = 0, .maximum = 100})
-      .check([&settings](const bosen::Options&) { check(settings); });
+      .check([&settings](const bosen::Options& options) { check(settings, options); });
 }
 
 /// Writes what --output asks for; returns what to tell the user.

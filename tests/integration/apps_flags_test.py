@@ -27,6 +27,16 @@ class SummaryTest(AppTest):
         self.assertEqual((rank, json.loads(text)), ("[0]", run.last("end")))
 
 
+class ClocksTest(AppTest):
+    def test_clocks_that_leave_none_to_learn_in_are_refused(self):
+        documents = self.write("documents.txt", DOCUMENTS)
+        for app, flags in [("mf", ["--generate", "60,80,4,2000"]), ("lda", ["--data", documents, "--topics", 2]),
+                           ("lasso", ["--generate", "200,1000,20,10"])]:
+            with self.subTest(app=app):
+                self.assert_refuses(app, [*flags, "--clocks", 1], "--clocks 1: the first clock only fills the tables")
+                self.assertEqual(self.train(app, *flags, "--clocks", 2).last("end")["clocks"], 2)
+
+
 class LauncherTest(AppTest):
     def test_servers_that_bosen_run_does_not_start_are_said(self):
         said = "mf: --servers 1 changes nothing, as bosen run's ({}) goes before it: use 'bosen run --servers 1 ...'"
