@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apps/common/fingerprint.h"
 #include "apps/common/gathering.h"
 #include "apps/common/start_clock.h"
 #include "apps/lda/commands.h"
@@ -160,11 +163,22 @@ class WorkerPart {
   Counts counts_;
 };
 
+std::uint64_t fingerprint_of(const Corpus& corpus) {
+  apps::Fingerprint fingerprint;
+  fingerprint.add(std::span(corpus.words));
+  fingerprint.add(std::span(corpus.document_begins));
+  for (const std::string& word : corpus.vocabulary.texts()) fingerprint.add(word);
+  return fingerprint.value();
+}
+
 /// One run of the app in one process.
 class Training {
  public:
   Training(bosen::Cluster& cluster, const Settings& settings)
-      : cluster_(cluster), settings_(settings), corpus_(read_corpus(settings.corpus)) {
+      : cluster_(cluster),
+        settings_(settings),
+        corpus_(read_corpus(settings.corpus)),
+        fingerprint_(fingerprint_of(corpus_)) {
     if (static_cast<std::size_t>(cluster.workers()) > corpus_.documents()) {
       throw bosen::Error(bosen::ErrorKind::kUsage,
                          fmt::format("there are {} workers for {} documents: use fewer workers or more documents",
@@ -186,6 +200,8 @@ class Training {
   }
 
   void run(bosen::Worker& worker) {
+    std::uint64_t fingerprint = fingerprint_;
+    apps::keep_fingerprint(worker, fingerprint);
     WorkerPart part(worker, tables_, corpus_, settings_, cluster_.options().seed);
     if (worker.clock() == 0) part.start();
     std::int64_t evaluation = evaluations_before(worker.clock());
@@ -245,6 +261,7 @@ class Training {
   bosen::Cluster& cluster_;
   const Settings settings_;
   const Corpus corpus_;
+  const std::uint64_t fingerprint_;
   bosen::Clock clocks_ = 0;  ///< of sampling
   std::int64_t evaluate_every_ = 0;
   std::int64_t evaluations_ = 0;

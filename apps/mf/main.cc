@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "apps/common/fingerprint.h"
 #include "apps/common/gathering.h"
 #include "apps/common/input_file.h"
 #include "apps/common/npy.h"
@@ -158,11 +161,23 @@ class WorkerPart {
   EpochSums sums_;
 };
 
+std::uint64_t fingerprint_of(const Ratings& ratings) {
+  apps::Fingerprint fingerprint;
+  fingerprint.add(std::span(ratings.train));
+  fingerprint.add(std::span(ratings.user_ids));
+  fingerprint.add(std::span(ratings.item_ids));
+  return fingerprint.value();
+}
+
 /// One run of the app in one process.
 class Training {
  public:
   Training(bosen::Cluster& cluster, const Settings& settings)
-      : cluster_(cluster), settings_(settings), seed_(cluster.options().seed), ratings_(read(settings, seed_)) {
+      : cluster_(cluster),
+        settings_(settings),
+        seed_(cluster.options().seed),
+        ratings_(read(settings, seed_)),
+        fingerprint_(fingerprint_of(ratings_)) {
     check_workers(cluster.workers());
     owners_ = assign_users(ratings_, cluster.workers());
     // With more there would be clocks in which nobody has a rating.
@@ -182,6 +197,8 @@ class Training {
   }
 
   void run(bosen::Worker& worker) {
+    std::uint64_t fingerprint = fingerprint_;
+    apps::keep_fingerprint(worker, fingerprint);
     WorkerPart part(worker, tables_, ratings_, owners_, settings_, epoch_clocks_, seed_);
     if (worker.clock() == 0) part.start_rows(owners_, ratings_.items());
     for (bosen::Clock clock = worker.clock() - kStartClocks; clock < clocks_; ++clock) {
@@ -270,6 +287,7 @@ class Training {
   const Settings settings_;
   const std::uint64_t seed_;
   const Ratings ratings_;
+  const std::uint64_t fingerprint_;
   std::vector<int> owners_;  ///< by user, its worker
   std::int64_t epoch_clocks_ = 0;
   bosen::Clock clocks_ = 0;  ///< of training

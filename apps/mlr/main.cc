@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <numeric>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "apps/common/fingerprint.h"
 #include "apps/common/npy.h"
 #include "apps/mlr/data_set.h"
 #include "apps/mlr/learner.h"
@@ -47,11 +50,22 @@ Softmax::Score test(const Softmax& model, const Examples& examples, int threads)
   return total;
 }
 
+std::uint64_t fingerprint_of(const Examples& examples) {
+  apps::Fingerprint fingerprint;
+  fingerprint.add(std::span(examples.labels));
+  fingerprint.add(std::span(examples.nonzeros));
+  fingerprint.add(std::span(examples.begins));
+  return fingerprint.value();
+}
+
 /// One run of the app in one process.
 class Training {
  public:
   Training(bosen::Cluster& cluster, const Settings& settings)
-      : cluster_(cluster), settings_(settings), data_(read_data_set(data_options(cluster, settings))) {
+      : cluster_(cluster),
+        settings_(settings),
+        data_(read_data_set(data_options(cluster, settings))),
+        fingerprint_(fingerprint_of(data_.train)) {
     const std::size_t examples = data_.train.size();
     if (examples < static_cast<std::size_t>(cluster.workers())) {
       throw bosen::Error(bosen::ErrorKind::kUsage,
@@ -84,6 +98,8 @@ class Training {
   }
 
   void learn(bosen::Worker& worker) {
+    std::uint64_t fingerprint = fingerprint_;
+    apps::keep_fingerprint(worker, fingerprint);
     Learner learner(data_.train, means_, {worker.id(), worker.count()}, settings_.learner);
     learner.each_memory([&](const char* name, auto memory) { worker.keep(name, memory); });
     while (worker.clock() < clocks_) {
@@ -122,6 +138,7 @@ class Training {
   bosen::Cluster& cluster_;
   Settings settings_;
   DataSet data_;
+  const std::uint64_t fingerprint_;
   std::vector<float> means_;
   std::vector<bosen::RowId> classes_;
   bosen::Table<float> weights_;

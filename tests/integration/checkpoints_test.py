@@ -285,6 +285,30 @@ class MistakeTest(CheckpointTest):
                     f"has checkpoints of another run: go on from them with --resume {self.saved}")
         self.refuse([CHECK, "--resume", self.saved], "is of mf, not of consistency_check")
 
+    def test_other_data_is_refused(self):
+        """Of the same shape, so that nothing else tells."""
+        def write(name, text):
+            with open(self.path(name), "w") as file:
+                file.write(text)
+            return self.path(name)
+
+        vectors = [f"{i % 2} 1:{i % 5} 2:1\n" for i in range(40)]
+        for app, texts, flags in [
+                ("mf", [f"{u} {i} {(u * i) % 5}\n" for u in range(9) for i in range(9)], ["--rank", "2"]),
+                ("mlr", vectors, ["--test", write("test", "".join(vectors)), "--batch", "10"]),
+                ("lda", ["a b c d\n", "c d e f\n", "a e b f\n", "a a c c\n"] * 3, ["--topics", "2"])]:
+            with self.subTest(app):
+                data = write(app, "".join(texts))
+                job = [os.path.join(BIN, app), "--data", data, *flags, "--checkpoint-every", "4", "--output", self.path(f"{app}-out")]
+                self.succeed([*job, "--clocks", "10"])
+                resumed = [*job, "--clocks", "12", "--resume", self.path(f"{app}-out")]
+                texts[0], texts[1] = texts[1], texts[0]
+                write(app, "".join(texts))
+                self.refuse(resumed, "the checkpoint of clock 8 was made with other data")
+                texts[0], texts[1] = texts[1], texts[0]
+                write(app, "".join(texts))
+                self.succeed(resumed)
+
     def test_one_checkpoint_of_several(self):
         result = self.succeed([MF, *RATINGS, "--clocks", "10", "--resume", os.path.join(self.saved, "checkpoints", "clock-4")])
         self.assertIn("goes on from the checkpoint of clock 4", result.stderr)
