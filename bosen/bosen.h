@@ -11,6 +11,7 @@
 #include "bosen/durable_file.h"
 #include "bosen/error.h"
 #include "bosen/folder_lock.h"
+#include "bosen/interrupt_notice.h"
 #include "bosen/options.h"
 #include "bosen/priority_scheduler.h"
 #include "bosen/random.h"

@@ -46,7 +46,7 @@ void JobReport::check_files() const {
   if (!was_there) std::filesystem::remove(options_.metrics, ignored);
 }
 
-void JobReport::started(const runtime::Process& process, const App& app) {
+void JobReport::started(runtime::Process& process, const App& app) {
   start_event_ = {.program = program_,
                   .version = kVersion,
                   .rank = process.rank(),
@@ -54,10 +54,27 @@ void JobReport::started(const runtime::Process& process, const App& app) {
                   .workers = process.members().worker_count(),
                   .host = process.host(),
                   .configuration = app.configuration()};
+  prepare_for_interrupt(process);
   if (process.first_clock() == 0) return;
   if (progress_) say(fmt::format("{}: goes on from the checkpoint of clock {}\n", program_, process.first_clock()));
   const std::lock_guard lock(mutex_);
   resumed_at_ = process.first_clock();
+}
+
+void JobReport::prepare_for_interrupt(runtime::Process& process) {
+  if (!progress_ || process.checkpoint_writer() == nullptr) return;
+  const std::lock_guard lock(mutex_);
+  notice_.emplace(process.first_clock() > 0
+                      ? fmt::format("{}: stopped before its first checkpoint: the same command goes on from that of "
+                                    "clock {} again",
+                                    program_, process.first_clock())
+                      : fmt::format("{}: stopped before its first checkpoint, so nothing is kept: a smaller "
+                                    "--checkpoint-every has one sooner",
+                                    program_));
+}
+
+std::string JobReport::way_on() const {
+  return fmt::format("--resume {} goes on from the newest that is whole", shell_word(options_.output));
 }
 
 void JobReport::begin() {
@@ -115,7 +132,7 @@ void JobReport::expect_clocks(Clock clocks, Clock first) {
   first_clock_ = first;
 }
 
-void JobReport::advanced(const runtime::Process& process, const runtime::WorkerContext& worker) {
+void JobReport::advanced(runtime::Process& process, const runtime::WorkerContext& worker) {
   if (!log_ && !progress_) return;
   runtime::WorkerTimes& before = reported_[static_cast<std::size_t>(worker.local_id())];
   compute_ns_.fetch_add(worker.times().compute_ns - before.compute_ns, std::memory_order_relaxed);
@@ -125,6 +142,10 @@ void JobReport::advanced(const runtime::Process& process, const runtime::WorkerC
   const std::lock_guard lock(mutex_);
   const Clock clock = first_clock_ + worker.clock();
   if (log_ && now_s() >= next_clock_event_s_) write_clock(process, clock);
+  if (notice_ && !has_checkpoint_ && process.checkpoint_writer()->last_written() > 0) {
+    has_checkpoint_ = true;
+    notice_->set(fmt::format("{}: stopped; it has checkpoints: {}", program_, way_on()));
+  }
   show(clock);
 }
 
@@ -169,6 +190,7 @@ void JobReport::ended(runtime::Process& process) {
   end.slowest = monitor::find_slowest(job.by_worker);
   const std::lock_guard lock(mutex_);
   end.measures = measures_;
+  notice_.reset();
   if (log_) log_->end(end);
   const Clock last = first_clock_ + resumed_at_ + end.clocks;
   if (progress_) progress_->finish(end.wall_s, {.clock = last, .clocks = last, .measures = measures_});
@@ -217,9 +239,11 @@ void JobReport::print_checkpoints(runtime::Process& process) const {
 void JobReport::failed(runtime::Process& process) {
   if (!progress_ || process.checkpoint_writer() == nullptr) return;
   const Clock last = process.checkpoint_writer()->last_written();
-  if (last == 0) return;
-  warn(fmt::format("its last checkpoint is of clock {}; --resume {} goes on from the newest that is whole", last,
-                   shell_word(options_.output)));
+  {
+    const std::lock_guard lock(mutex_);
+    notice_.reset();
+  }
+  if (last > 0) warn(fmt::format("its last checkpoint is of clock {}; {}", last, way_on()));
 }
 
 void JobReport::warn(const std::string& text) {

@@ -8,11 +8,13 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bosen/app.h"
+#include "bosen/base/interrupt_notice.h"
 #include "bosen/base/types.h"
 #include "bosen/monitor/event_log.h"
 #include "bosen/monitor/process_status.h"
@@ -36,7 +38,7 @@ class JobReport {
   void check_files() const;
   /// The job has begun. Files are begun only by the first call of `begin`, so that a run that fails before its workers
   /// run (its data may be malformed) loses nothing of the run before.
-  void started(const runtime::Process& process, const App& app);
+  void started(runtime::Process& process, const App& app);
   /// Begins the files where that was not done: rank 0's, before any other process may write. Any thread.
   void begin();
 
@@ -45,7 +47,7 @@ class JobReport {
   /// At which clock the job will end; workers' first clock is number `first`.
   void expect_clocks(Clock clocks, Clock first);
   /// A worker has advanced.
-  void advanced(const runtime::Process& process, const runtime::WorkerContext& worker);
+  void advanced(runtime::Process& process, const runtime::WorkerContext& worker);
 
   /// Adds the latest evaluations to how this process is. Any thread.
   void describe(monitor::ProcessStatus& status);
@@ -63,6 +65,8 @@ class JobReport {
   [[nodiscard]] bool goes_on();
   void write_clock(const runtime::Process& process, Clock clock);
   void show(Clock clock);
+  void prepare_for_interrupt(runtime::Process& process);
+  [[nodiscard]] std::string way_on() const;
   void print_summary(const monitor::EndEvent& end) const;
   void print_files() const;
   void print_checkpoints(runtime::Process& process) const;
@@ -93,6 +97,8 @@ class JobReport {
   Clock clocks_ = 0;       ///< at which the job ends; 0: not known
   Clock first_clock_ = 0;  ///< of an earlier run, which this one continues, where its workers begin at 0
   Clock resumed_at_ = 0;   ///< their clock when they begin
+  std::optional<InterruptNotice> notice_;  ///< rank 0's, where there are checkpoints
+  bool has_checkpoint_ = false;            ///< and says so
   Measures measures_;
   std::int64_t evaluations_before_ = 0;  ///< how many there were before those in evaluations_
   std::deque<monitor::Evaluation> evaluations_;

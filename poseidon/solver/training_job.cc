@@ -68,8 +68,7 @@ TrainingJob::TrainingJob(bosen::Cluster& the_cluster, TrainSettings the_settings
   if (const std::string& folder = feed->missing_test_part(); !folder.empty() && cluster.rank() == 0) {
     bosen::say(fmt::format("poseidon train: {} is not there, so nothing is tested\n", folder));
   }
-  // Several processes are ended by their launcher, which says so.
-  if (cluster.size() == 1) notice = std::make_unique<InterruptNotice>(interrupted_early());
+  if (cluster.rank() == 0) notice = std::make_unique<bosen::InterruptNotice>(interrupted_early());
   if (cluster.size() > 1) {
     start = start_values();
     starts = cluster.create_channel("poseidon.starts");

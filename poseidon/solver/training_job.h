@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "bosen/cluster.h"
+#include "bosen/interrupt_notice.h"
 #include "poseidon/solver/data_feed.h"
-#include "poseidon/solver/interrupt_notice.h"
 #include "poseidon/solver/same_start.h"
 #include "poseidon/solver/snapshot.h"
 #include "poseidon/solver/solver_spec.h"
@@ -33,10 +33,10 @@ struct TrainingJob {
   const NetSpec net;
   std::optional<Snapshot> snapshot;  ///< where training goes on
   std::uint64_t seed = 1;
-  std::int64_t iterations = 0;              ///< at which training ends
-  std::string snapshots;                    ///< folder for them; empty: none
-  std::unique_ptr<InterruptNotice> notice;  ///< where this process is the whole job; worker 0's
-  std::int64_t batch = 0;                   ///< images of one worker's batch
+  std::int64_t iterations = 0;                     ///< at which training ends
+  std::string snapshots;                           ///< folder for them; empty: none
+  std::unique_ptr<bosen::InterruptNotice> notice;  ///< of the first process, which writes them; worker 0's
+  std::int64_t batch = 0;                          ///< images of one worker's batch
   std::unique_ptr<DataFeed> feed;
   std::unique_ptr<SyncPlan> plan;
   std::vector<StartValue> start;  ///< for expect_same_start; empty where there is one process

@@ -175,6 +175,32 @@ class RestartTest(CheckpointTest):
 class LossTest(CheckpointTest):
     """Whatever happens, there is a checkpoint to go on from, and never one of two runs."""
 
+    def test_a_job_that_is_stopped_says_how_it_goes_on(self):
+        for name, processes, kind in [("alone", 1, signal.SIGINT), ("two", 2, signal.SIGTERM)]:
+            with self.subTest(name):
+                output = self.path(name)
+                check = [*launcher(processes), CHECK]
+                way = f"consistency_check: stopped; it has checkpoints: --resume {output} goes on from the newest that is whole"
+                with subprocess.Popen([*check, "--clocks", "1000000", "--output", output, "--checkpoint-every", "5"],
+                                      stderr=subprocess.PIPE, text=True) as job:
+                    # The first is written when the second begins, and worker 0 has seen so when the third does.
+                    while not (os.path.isdir(self.path(name, "checkpoints")) and self.clocks(name)[-1:] >= [15]):
+                        self.assertIsNone(job.poll())
+                        os.sched_yield()
+                    job.send_signal(kind)
+                    said = job.communicate(timeout=TIMEOUT_S)[1]
+                self.assertEqual(said.count(way), 1, said)
+                self.succeed([*check, "--clocks", str(self.clocks(name)[-1] + 5), "--resume", output])
+
+    def test_a_job_that_is_stopped_before_its_first_checkpoint_says_so(self):
+        with subprocess.Popen([MF, *RATINGS, "--clocks", "1000000000", "--output", self.path("early"),
+                               "--checkpoint-every", "1000000000"], stderr=subprocess.PIPE, text=True) as job:
+            job.stderr.readline()
+            job.send_signal(signal.SIGTERM)
+            said = job.communicate(timeout=TIMEOUT_S)[1]
+        self.assertEqual(job.returncode, -signal.SIGTERM)
+        self.assertIn("mf: stopped before its first checkpoint, so nothing is kept: ", said)
+
     def test_one_job_at_a_time_writes_to_a_folder(self):
         output = self.path("out")
         mf = [MF, *RATINGS, "--output", output]

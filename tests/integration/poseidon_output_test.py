@@ -9,7 +9,7 @@ import signal
 import subprocess
 import unittest
 
-from apps_support import TIMEOUT_S
+from apps_support import BOSEN, TIMEOUT_S
 from poseidon_support import POSEIDON, SOLVER, PoseidonTest, read_safetensors
 
 
@@ -95,9 +95,9 @@ class OutputTest(PoseidonTest):
         self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20"])
         self.assertEqual(read_safetensors(self.snapshots("out") / "iter_20" / "weights.safetensors"), kept)
 
-    def interrupt(self, *flags, when):
-        """What a training says that gets SIGINT when there is something in `when`."""
-        command = [POSEIDON, "train", self.solver, "--data", self.data, "--clocks", 1000000, *flags]
+    def interrupt(self, *flags, when, launcher=()):
+        """The last that a training says that gets SIGINT when there is something in `when`."""
+        command = [*launcher, POSEIDON, "train", self.solver, "--data", self.data, "--clocks", 1000000, *flags]
         with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as job:
             for _ in range(100 * TIMEOUT_S):
                 if when.exists() and when.stat().st_size > 0:
@@ -105,8 +105,9 @@ class OutputTest(PoseidonTest):
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     job.wait(timeout=0.01)
             job.send_signal(signal.SIGINT)
-            self.assertEqual(job.wait(timeout=TIMEOUT_S), -signal.SIGINT)
-            return job.stderr.read().splitlines()[-1]
+            self.assertIn(job.wait(timeout=TIMEOUT_S), [-signal.SIGINT, 128 + signal.SIGINT])
+            lines = [line for line in job.stderr.read().splitlines() if not line.startswith("bosen run: ")]
+            return lines[-1].removeprefix("[0] ")
 
     def test_an_interrupted_training_says_how_it_goes_on(self):
         output = self.folder / "out"
@@ -118,6 +119,9 @@ class OutputTest(PoseidonTest):
         iterations = int(found[1]) + 21
         self.succeed("train", self.solver, "--data", self.data, "--output", output, "--resume", snapshots, "--clocks",
                      iterations)
+        two = self.folder / "two" / "snapshots"
+        self.assertIn(f"with --resume {two} goes on from there", self.interrupt(
+            "--output", two.parent, when=two / "iter_40", launcher=[BOSEN, "run", "-n", 2, "--"]))
         self.solver.write_text(SOLVER.replace("snapshot: 20", "snapshot: 0"))
         metrics = self.folder / "begun.jsonl"
         self.assertIn("nothing is kept: 'snapshot' in", self.interrupt("--output", self.folder / "other", "--metrics",

@@ -1,14 +1,15 @@
 #pragma once
 
-// What a person reads who ends a training by Ctrl-C.
+// What a person reads who ends a job by Ctrl-C, or whose launcher ends it by SIGTERM. POSIX stays behind this header.
 
 #include <deque>
 #include <string>
 
-namespace poseidon {
+namespace bosen {
 
-/// While it lives, SIGINT writes the latest text to stderr and then ends the process as it would have without. Where
-/// SIGINT is ignored, as for jobs in a shell's background, it stays so. One a process; single-threaded.
+/// While it lives, SIGINT and SIGTERM write the latest text to stderr and then end the process as they would have
+/// without. One that is ignored, as SIGINT is for jobs in a shell's background, stays so. One a process; one thread at
+/// a time.
 class InterruptNotice {
  public:
   explicit InterruptNotice(std::string text);
@@ -21,8 +22,8 @@ class InterruptNotice {
 
  private:
   // All of them, as the signal may come while the last but one is read; entries never move. A few hundred bytes for
-  // each snapshot.
+  // each.
   std::deque<std::string> texts_;
 };
 
-}  // namespace poseidon
+}  // namespace bosen

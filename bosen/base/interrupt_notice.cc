@@ -1,13 +1,16 @@
-#include "poseidon/solver/interrupt_notice.h"
+#include "bosen/base/interrupt_notice.h"
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <utility>
 
-namespace poseidon {
+namespace bosen {
 namespace {
+
+constexpr std::array kSignals{SIGINT, SIGTERM};
 
 // A signal's handler gets no argument of ours. Release and acquire: it may run in any thread.
 std::atomic<const std::string*> interrupt_text{nullptr};
@@ -21,15 +24,21 @@ extern "C" void tell_and_end(int signal) {
   std::raise(signal);  // comes when the handler has returned
 }
 
+void handle_by(void (*handler)(int)) {
+  for (const int signal : kSignals) {
+    if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
+}
+
 }  // namespace
 
 InterruptNotice::InterruptNotice(std::string text) {
   set(std::move(text));
-  if (std::signal(SIGINT, tell_and_end) == SIG_IGN) std::signal(SIGINT, SIG_IGN);
+  handle_by(tell_and_end);
 }
 
 InterruptNotice::~InterruptNotice() {
-  if (std::signal(SIGINT, SIG_DFL) == SIG_IGN) std::signal(SIGINT, SIG_IGN);
+  handle_by(SIG_DFL);
   interrupt_text.store(nullptr, std::memory_order_release);
 }
 
@@ -40,4 +49,4 @@ void InterruptNotice::set(std::string text) {
   interrupt_text.store(&texts_.back(), std::memory_order_release);
 }
 
-}  // namespace poseidon
+}  // namespace bosen
