@@ -107,15 +107,19 @@ void TrainingJob::settle_start() {
   }
 }
 
-void TrainingJob::check_snapshots() const {
+void TrainingJob::check_snapshots() {
+  const bosen::Options& options = cluster.options();
   const bool writes = solver.snapshot > 0 || solver.snapshot_after_train;
   if (writes) {
-    expect_writable_folder(snapshots, "name another folder with --output, or by snapshot_prefix");
+    const char* const mend = "name another folder with --output, or by snapshot_prefix";
+    expect_writable_folder(snapshots, mend);
+    if (options.output.empty()) snapshots_lock_.emplace(snapshots);
+    if (snapshots_lock_ && options.restart == 0) snapshots_lock_->expect_no_other(mend);
   }
   const std::optional<std::int64_t> newest = newest_iteration(snapshots);
   if (!newest) return;
   // Whoever names the folder gets the newest snapshot, which would be the other run's; and its metrics would be gone.
-  if (!snapshot && (writes || !cluster.options().output.empty())) {
+  if (!snapshot && (writes || !options.output.empty())) {
     refuse(bosen::ErrorKind::kUsage,
            fmt::format("{} has an earlier run's snapshots, up to iter_{}: go on from them with --resume {}, name "
                        "another folder with --output, or remove this one",

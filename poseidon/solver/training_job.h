@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bosen/cluster.h"
+#include "bosen/folder_lock.h"
 #include "bosen/interrupt_notice.h"
 #include "poseidon/solver/data_feed.h"
 #include "poseidon/solver/same_start.h"
@@ -47,13 +48,15 @@ struct TrainingJob {
  private:
   void settle_start();
   /// On rank 0, which writes them, perhaps only after hours: whether they can be, and what is there already.
-  void check_snapshots() const;
+  void check_snapshots();
   /// What Ctrl-C says before there is a snapshot.
   [[nodiscard]] std::string interrupted_early() const;
   /// Says so where a batch of all workers has more images than there are.
   void tell_of_large_batch() const;
   void make_plan();
   [[nodiscard]] std::vector<StartValue> start_values() const;
+
+  std::optional<bosen::FolderLock> snapshots_lock_;  ///< where they are not in --output, which has one
 };
 
 }  // namespace poseidon

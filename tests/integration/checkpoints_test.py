@@ -1,5 +1,6 @@
 """Jobs that are saved and go on, as real processes: read by read, bit for bit, in other shapes, after a loss, with bad input."""
 
+import fcntl
 import json
 import os
 import re
@@ -220,6 +221,16 @@ class LossTest(CheckpointTest):
         self.succeed([*mf, "--clocks", "10", "--checkpoint-every", "4"])
         self.succeed([*mf, "--clocks", "12", "--checkpoint-every", "10", "--resume", self.path("out/checkpoints/clock-4")])
         self.assertEqual(self.clocks("out"), [4, 10])
+
+    def test_a_lock_of_a_host_that_was_lost_does_not_keep_the_job_from_starting_again(self):
+        """The test's own lock stands for it."""
+        os.mkdir(self.path("out"))
+        mf = [MF, *RATINGS, "--clocks", "10", "--output", self.path("out")]
+        with open(self.path("out/.lock"), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.refuse(mf, f"another job writes to '{self.path('out')}': wait for its end")
+            result = run(mf, env={**os.environ, "BOSEN_RESTART": "1"})
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_files_that_a_larger_job_left_do_not_hide_a_checkpoint(self):
         check = [CHECK, "--output", self.path("out"), "--checkpoint-every", "4"]

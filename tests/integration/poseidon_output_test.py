@@ -2,6 +2,7 @@
 says when it is stopped."""
 
 import contextlib
+import fcntl
 import json
 import re
 import resource
@@ -43,6 +44,16 @@ class OutputTest(PoseidonTest):
         # A run without snapshots, in the folder of the solver's snapshot_prefix, has nothing to mix.
         self.solver.write_text(SOLVER.replace("snapshot: 20", "snapshot: 0") +
                                f"snapshot_after_train: false\nsnapshot_prefix: {snapshots}\n")
+        self.succeed("train", self.solver, "--data", self.data, "--clocks", 3)
+
+    def test_one_training_at_a_time_writes_to_the_folder_of_snapshot_prefix(self):
+        snapshots = self.folder / "snapshots"
+        snapshots.mkdir()
+        self.solver.write_text(SOLVER + f"snapshot_prefix: {snapshots}\n")
+        with (snapshots / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.refuse(["train", self.solver, "--data", self.data], f"another job writes to '{snapshots}'",
+                        "--output, or by snapshot_prefix")
         self.succeed("train", self.solver, "--data", self.data, "--clocks", 3)
 
     def test_two_processes_of_one_training_share_its_folder(self):

@@ -1,6 +1,7 @@
 """`bosen sweep`: simulated and real runs, going on after an interruption, the report, mistakes."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
@@ -69,6 +70,15 @@ class SweepTest(unittest.TestCase):
     def has_ended(self, run):
         with open(os.path.join(self.output, "runs", run, "metrics.jsonl"), encoding="utf-8") as file:
             return any(json.loads(line)["event"] == "end" for line in file if line.endswith("\n"))
+
+    def test_one_sweep_at_a_time_writes_to_a_folder(self):
+        os.mkdir(self.output)
+        with open(os.path.join(self.output, ".lock"), "w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            run = self.sweep(SIMULATED)
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertIn(f"another job writes to '{self.output}': wait for its end", run.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.output, "spec.yaml")))
 
     def test_simulated_runs(self):
         run = self.sweep(SIMULATED)
