@@ -62,7 +62,10 @@ Channel Cluster::create_channel(const std::string& name, const ChannelOptions& o
 }
 
 void Cluster::run_workers(const std::function<void(Worker&)>& body) {
-  if (rank() == 0) report_->begin();  // no process's workers run before all have come here
+  if (rank() == 0) {  // no process's workers run before all have come here
+    report_->begin();
+    if (const auto newest = process_->set_newer_checkpoints_aside()) report_->set_aside(*newest);
+  }
   process_->run_workers([&](runtime::WorkerContext& context) {
     report_->begin();
     Worker worker(context);

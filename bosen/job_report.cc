@@ -96,6 +96,13 @@ void JobReport::open() {
                                                            [this](const auto& why) { warn(why); });
 }
 
+void JobReport::set_aside(Clock newest) {
+  warn(fmt::format(
+      "has set aside the newer checkpoints in {0}/checkpoints, up to clock {1}, as clock-{1}.left: the next "
+      "checkpoint removes them",
+      options_.output, newest));
+}
+
 void JobReport::evaluation(Clock clock, const Measures& measures) {
   begin();
   if (log_) log_->eval({.clock = clock, .time_s = now_s(), .measures = measures});

@@ -42,6 +42,9 @@ class JobReport {
   /// Begins the files where that was not done: rank 0's, before any other process may write. Any thread.
   void begin();
 
+  /// Checkpoints up to that clock are not those of this run.
+  void set_aside(Clock newest);
+
   /// Measures by name that an app made at a clock.
   void evaluation(Clock clock, const Measures& measures);
   /// At which clock the job will end; workers' first clock is number `first`.

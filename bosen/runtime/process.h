@@ -108,6 +108,10 @@ class Process {
   [[nodiscard]] bool barrier_passed(std::uint64_t barrier);
   void quiesce(int local_worker);
 
+  /// Where the job goes on from a checkpoint in its own folder that has newer ones, sets those aside. On one process,
+  /// as nobody goes on from what another one lacks; once all tables are made, so that a run with wrong flags changes
+  /// nothing, and before its workers run. Returns the clock of the newest, if there is one.
+  std::optional<Clock> set_newer_checkpoints_aside();
   /// Writes this process's checkpoints; none where it makes none.
   [[nodiscard]] CheckpointWriter* checkpoint_writer() { return checkpoint_writer_.get(); }
   /// What the checkpoint that the job goes on from has of a worker's memory; none where it has nothing. Once, in the

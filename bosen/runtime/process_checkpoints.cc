@@ -98,6 +98,11 @@ void Process::make_checkpoint_writer(std::uint64_t run) {
           .on_idle = [this] { waiter_->wake_all(); }});
 }
 
+std::optional<Clock> Process::set_newer_checkpoints_aside() {
+  if (!checkpoint_writer_ || start_.clock == 0) return std::nullopt;
+  return store::CheckpointFolder(checkpoints_in(spec_.options.output)).set_aside_after(start_.clock);
+}
+
 std::uint64_t Process::arrive_at_barrier(Clock checkpoint) {
   bool complete = false;
   std::uint64_t barrier = 0;

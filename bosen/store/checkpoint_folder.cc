@@ -16,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "clock-";
+/// Of one that was set aside.
+constexpr std::string_view kSuffix = ".left";
 /// Older ones than so many nobody keeps.
 constexpr std::size_t kUsableMax = 8;
 
@@ -116,12 +118,30 @@ std::uint64_t CheckpointFolder::write(const CheckpointPart& part) const {
   return write_checkpoint(file(part.head.id.clock, part.head.rank), part);
 }
 
-void CheckpointFolder::tidy_up(const std::vector<Clock>& kept) const {
+std::optional<Clock> CheckpointFolder::set_aside_after(Clock clock) const {
+  std::optional<Clock> newest;
   for (const Clock other : clocks()) {
-    if (std::find(kept.begin(), kept.end(), other) != kept.end()) continue;
-    std::error_code ignored;  // another process may be at it
-    fs::remove_all(folder(other), ignored);
+    if (other <= clock) continue;
+    const std::string aside = folder(other) + std::string(kSuffix);
+    std::error_code error;
+    fs::remove_all(aside, error);
+    fs::rename(folder(other), aside, error);
+    if (error) throw Error(ErrorKind::kStorage, fmt::format("cannot rename '{}': {}", folder(other), error.message()));
+    newest = other;
   }
+  return newest;
+}
+
+void CheckpointFolder::tidy_up(const std::vector<Clock>& kept) const {
+  std::error_code ignored;  // another process may be at it
+  for (const Clock other : clocks()) {
+    if (std::find(kept.begin(), kept.end(), other) == kept.end()) fs::remove_all(folder(other), ignored);
+  }
+  std::vector<fs::path> aside;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
+    if (entry.path().extension() == kSuffix && clock_of(entry.path().stem())) aside.push_back(entry.path());
+  }
+  for (const fs::path& folder : aside) fs::remove_all(folder, ignored);
 }
 
 // The folder of a later clock stays where it is empty: another process may have made it just now.

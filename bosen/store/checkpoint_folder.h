@@ -37,8 +37,11 @@ class CheckpointFolder {
 
   /// Writes a process's file. Throws Error(kStorage).
   std::uint64_t write(const CheckpointPart& part) const;
+  /// Gives checkpoints after `clock` another name, as they are of a run that went another way: who names the folder
+  /// shall not get them. Returns the clock of the newest; none: there are none.
+  std::optional<Clock> set_aside_after(Clock clock) const;
   /// Removes all checkpoints but those of the clocks in `kept`, which ascend: older ones nobody needs any more, and
-  /// others are of a run that went another way.
+  /// others were set aside, or are of a run that went another way.
   void tidy_up(const std::vector<Clock>& kept) const;
   /// The same of files of process `rank` alone, which other processes may be ahead of.
   void tidy_up(const std::vector<Clock>& kept, Rank rank) const;

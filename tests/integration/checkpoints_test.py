@@ -222,6 +222,19 @@ class LossTest(CheckpointTest):
         self.succeed([*mf, "--clocks", "12", "--checkpoint-every", "10", "--resume", self.path("out/checkpoints/clock-4")])
         self.assertEqual(self.clocks("out"), [4, 10])
 
+    def test_who_went_back_goes_on_from_there_before_its_next_checkpoint_too(self):
+        output = self.path("out")
+        mf = [MF, *RATINGS, "--output", output]
+        self.succeed([*mf, "--clocks", "10", "--checkpoint-every", "4"])
+        back = ["--output", output, "--checkpoint-every", "100", "--clocks", "12", "--resume", self.path("out/checkpoints/clock-4")]
+        self.refuse([MF, *RATINGS[:2], "--rank", "5", *back], "has width 6")
+        self.assertEqual(self.clocks("out"), [4, 8])  # with wrong flags nothing has changed
+        self.assertIn(f"mf: has set aside the newer checkpoints in {output}/checkpoints, up to clock 8, as clock-8.left",
+                      self.succeed([MF, *RATINGS, *back]).stderr)
+        again = self.succeed([*mf, "--clocks", "12", "--checkpoint-every", "5", "--resume", output]).stderr
+        self.assertIn("goes on from the checkpoint of clock 4", again)
+        self.assertEqual(self.clocks("out"), [5, 10])
+
     def test_a_lock_of_a_host_that_was_lost_does_not_keep_the_job_from_starting_again(self):
         """The test's own lock stands for it."""
         os.mkdir(self.path("out"))
@@ -238,8 +251,11 @@ class LossTest(CheckpointTest):
         for rank in [0, 1]:
             os.remove(self.path(f"out/checkpoints/clock-8/rank-{rank}"))
         resumed = ["--resume", self.path("out")]
+        left = self.path("left")
+        shutil.copytree(self.path("out/checkpoints/clock-8"), left)
         said = self.succeed([*launcher(2), *check, "--workers", "2", "--clocks", "9", *resumed]).stderr
         self.assertIn("goes on from the checkpoint of clock 4", said)
+        shutil.copytree(left, self.path("out/checkpoints/clock-8"), dirs_exist_ok=True)
         self.assertEqual(len(os.listdir(self.path("out/checkpoints/clock-8"))), 4)
         said = self.succeed([*launcher(4), *check, "--clocks", "10", *resumed]).stderr
         self.assertIn("goes on from the checkpoint of clock 8", said)

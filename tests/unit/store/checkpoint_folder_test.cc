@@ -131,5 +131,22 @@ TEST_F(CheckpointFolderTest, RemovesFilesOfOneProcess) {
   EXPECT_TRUE(folder_.has(80, 1)) << "another process's may be newer";
 }
 
+TEST_F(CheckpointFolderTest, NewerOnesThatAreSetAsideCountNoMoreAndGoWithTheNext) {
+  for (const Clock clock : {20, 40, 60}) write(clock, 0, 1);
+  EXPECT_EQ(folder_.set_aside_after(20), 60);
+  EXPECT_THAT(folder_.usable(0, 1), ElementsAre(CheckpointId{20, kJob}));
+  EXPECT_TRUE(fs::exists(folder_.path() + "/clock-60.left"));
+  EXPECT_EQ(folder_.set_aside_after(20), std::nullopt);
+
+  write(40, 0, 1);
+  EXPECT_EQ(folder_.set_aside_after(20), 40) << "though one of that clock is aside";
+  write(30, 0, 1);
+  fs::create_directories(folder_.path() + "/mine.left");
+  folder_.tidy_up({20, 30});
+  EXPECT_THAT(folder_.clocks(), ElementsAre(20, 30));
+  EXPECT_FALSE(fs::exists(folder_.path() + "/clock-60.left"));
+  EXPECT_TRUE(fs::exists(folder_.path() + "/mine.left"));
+}
+
 }  // namespace
 }  // namespace bosen::store
