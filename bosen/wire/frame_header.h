@@ -15,7 +15,7 @@ namespace bosen::wire {
 /// "BOSN" as the bytes stand on the wire.
 inline constexpr std::uint32_t kMagic = 0x4E53'4F42;
 /// Grows with every change that an older build would misread. Processes of one job have the same.
-inline constexpr std::uint16_t kWireVersion = 4;
+inline constexpr std::uint16_t kWireVersion = 5;
 
 /// Which message a frame carries. Numbers are never reused.
 enum class MessageType : std::uint8_t {

@@ -57,19 +57,23 @@ std::size_t checked_size(int file, const SegmentAddress& address) {
 /// A block in a peer's memory, given back with its last reference.
 class PeerSegment::BorrowedBlock final : public BufferOwner {
  public:
-  BorrowedBlock(std::shared_ptr<PeerSegment> segment, std::byte* data, std::size_t bytes, std::uint32_t loan)
-      : segment_(std::move(segment)), loan_(loan), buffer_(*this, data, bytes, Buffer::Access::kReadOnly) {
-    buffer_.size = bytes;
+  BorrowedBlock(std::shared_ptr<PeerSegment> segment, std::byte* data, const BlockReference& reference)
+      : segment_(std::move(segment)),
+        loan_(reference.loan),
+        serial_(reference.serial),
+        buffer_(*this, data, reference.bytes, Buffer::Access::kReadOnly) {
+    buffer_.size = reference.bytes;
   }
   Buffer* buffer() { return &buffer_; }
   void release(Buffer* /*buffer*/) override {
-    segment_->give_back(loan_);
+    segment_->give_back(loan_, serial_);
     delete this;
   }
 
  private:
   const std::shared_ptr<PeerSegment> segment_;
   const std::uint32_t loan_;
+  const std::uint32_t serial_;
   Buffer buffer_;
 };
 
@@ -93,12 +97,12 @@ BufferRef PeerSegment::borrow(const BlockReference& reference) {
   if (reference.loan >= limits::kLoansMax || reference.offset < kBlocksOffset || reference.offset % 8 != 0) return {};
   const std::uint64_t offset = reference.offset - kBlocksOffset;
   if (offset > blocks_.bytes() || reference.bytes > blocks_.bytes() - offset) return {};
-  auto* block = new BorrowedBlock(shared_from_this(), blocks_.data() + offset, reference.bytes,
-                                  static_cast<std::uint32_t>(reference.loan));
+  auto* block = new BorrowedBlock(shared_from_this(), blocks_.data() + offset, reference);
   return BufferRef::adopt(block->buffer());
 }
 
-void PeerSegment::give_back(std::uint32_t loan) {
+void PeerSegment::give_back(std::uint32_t loan, std::uint32_t serial) {
+  control().returned_serial[loan].store(serial, std::memory_order_relaxed);
   std::atomic<std::uint32_t>& returned = control().returned;
   std::uint32_t latest = returned.load(std::memory_order_relaxed);
   do {

@@ -27,7 +27,7 @@ class PeerSegment : public std::enable_shared_from_this<PeerSegment> {
 
   PeerSegment(Mapping control, Mapping blocks) : control_(std::move(control)), blocks_(std::move(blocks)) {}
   [[nodiscard]] SegmentControl& control() const { return *reinterpret_cast<SegmentControl*>(control_.data()); }
-  void give_back(std::uint32_t loan);
+  void give_back(std::uint32_t loan, std::uint32_t serial);
 
   Mapping control_;
   Mapping blocks_;

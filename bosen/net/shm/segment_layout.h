@@ -16,7 +16,8 @@ namespace bosen::net {
 struct BlockReference {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t loan = 0;  ///< the entry to give back
+  std::uint32_t loan = 0;    ///< the entry to give back
+  std::uint32_t serial = 0;  ///< which of this entry's loans it is
 };
 
 /// The part that peers write to. All processes of a host run the same build, so this is the same struct for all.
@@ -29,13 +30,15 @@ struct SegmentControl {
   /// Loans that are given back, as a list: the latest one's number plus one, 0 for none, and the one before each.
   std::atomic<std::uint32_t> returned;
   std::array<std::atomic<std::uint32_t>, limits::kLoansMax> returned_before;
+  /// Of each, its serial number.
+  std::array<std::atomic<std::uint32_t>, limits::kLoansMax> returned_serial;
 };
 
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "they are shared between processes");
 
 /// Of the file, as /proc shows it.
 inline constexpr const char* kSegmentName = "bosen-blocks";
-inline constexpr std::uint64_t kSegmentMagic = 0x314D'4853'4E53'4F42;  // "BOSNSHM1"
+inline constexpr std::uint64_t kSegmentMagic = 0x324D'4853'4E53'4F42;  // "BOSNSHM2"
 /// Where the blocks begin; a multiple of a large page.
 inline constexpr std::size_t kBlocksOffset = std::size_t{2} << 20;
 static_assert(sizeof(SegmentControl) <= kBlocksOffset);

@@ -24,10 +24,11 @@ std::optional<BlockReference> SharedMemory::lend(Rank peer, const BufferRef& blo
     loans_.emplace_back();
     free_loans_.push_back(static_cast<std::uint32_t>(loans_.size() - 1));
   }
-  const std::uint32_t loan = free_loans_.back();
+  const std::uint32_t number = free_loans_.back();
   free_loans_.pop_back();
-  loans_[loan] = block;
-  return BlockReference{segment_->offset_of(block->data), block->size, loan};
+  Loan& loan = loans_[number];
+  loan.block = block;
+  return BlockReference{segment_->offset_of(block->data), block->size, number, ++loan.serial};
 }
 
 std::vector<BufferRef> SharedMemory::take_back() {
@@ -36,12 +37,14 @@ std::vector<BufferRef> SharedMemory::take_back() {
   if (control.returned.load(std::memory_order_relaxed) == 0) return blocks;
   std::uint32_t next = control.returned.exchange(0, std::memory_order_acquire);
   while (next != 0) {
-    const std::uint32_t loan = next - 1;
-    // What others wrote is not relied on: a number that is not lent ends the list, and what follows stays lent.
-    if (loan >= loans_.size() || !loans_[loan]) break;
-    next = control.returned_before[loan].load(std::memory_order_relaxed);
-    blocks.push_back(std::exchange(loans_[loan], {}));
-    free_loans_.push_back(loan);
+    const std::uint32_t number = next - 1;
+    // What others wrote is not relied on: a number that is not lent, or an earlier loan of it, ends the list, and what
+    // follows stays lent.
+    if (number >= loans_.size() || !loans_[number].block) break;
+    if (control.returned_serial[number].load(std::memory_order_relaxed) != loans_[number].serial) break;
+    next = control.returned_before[number].load(std::memory_order_relaxed);
+    blocks.push_back(std::exchange(loans_[number].block, {}));
+    free_loans_.push_back(number);
   }
   return blocks;
 }

@@ -53,8 +53,12 @@ class SharedMemory {
  private:
   const Rank own_;
   const std::shared_ptr<SharedSegment> segment_;
+  struct Loan {
+    BufferRef block;           // none: it is free
+    std::uint32_t serial = 0;  // counts how often it was lent
+  };
   std::map<Rank, std::shared_ptr<PeerSegment>> peers_;  // those whose memory can be read; fixed before frames flow
-  std::vector<BufferRef> loans_;                        // by number
+  std::vector<Loan> loans_;                             // by number
   std::vector<std::uint32_t> free_loans_;               // numbers
 };
 

@@ -131,8 +131,8 @@ TEST_F(SharedMemoryTest, LoansAreBounded) {
 TEST_F(SharedMemoryTest, ReferencesToNowhereAreRefused) {
   const std::optional<BlockReference> good = memory(0).lend(1, block_of(1));
   ASSERT_TRUE(good);
-  const auto borrow = [&](std::uint64_t offset, std::uint64_t bytes, std::uint64_t loan) {
-    return memory(1).borrow(0, {.offset = offset, .bytes = bytes, .loan = loan});
+  const auto borrow = [&](std::uint64_t offset, std::uint64_t bytes, std::uint32_t loan) {
+    return memory(1).borrow(0, {.offset = offset, .bytes = bytes, .loan = loan, .serial = good->serial});
   };
   constexpr std::uint64_t kHuge = ~std::uint64_t{0};
   EXPECT_FALSE(borrow(0, 64, 0));
@@ -156,6 +156,20 @@ TEST_F(SharedMemoryTest, NonsenseInTheListOfReturnsKeepsBlocksLent) {
   control.returned_before[0] = 1;  // a list without an end
   EXPECT_EQ(memory(0).take_back().size(), 1U);
   EXPECT_TRUE(block->unique());
+}
+
+TEST_F(SharedMemoryTest, WhoGivesABlockBackTwiceDoesNotGiveBackTheNext) {
+  const std::optional<BlockReference> first = memory(0).lend(1, block_of(1));
+  ASSERT_TRUE(first);
+  BufferRef borrowed = memory(1).borrow(0, *first);
+  BufferRef again = memory(1).borrow(0, *first);
+  borrowed = {};
+  EXPECT_EQ(memory(0).take_back().size(), 1U);
+  const BufferRef next = block_of(2);
+  const BufferRef kept = lend(next);  // by the same number
+  again = {};
+  EXPECT_TRUE(memory(0).take_back().empty());
+  EXPECT_FALSE(next->unique());
 }
 
 // Blocks that the pool does not keep stay for others of their size, and make room for those of other sizes.

@@ -34,7 +34,7 @@ TEST_F(DecodeTest, RefusesAnotherMagic) {
 TEST_F(DecodeTest, NamesBothVersionsOfTheWireFormat) {
   ForgedFrame forged = barrier();
   forged.header.version = 7;
-  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 4"));
+  EXPECT_THAT(problem_of(forged), HasSubstr("wire version 7, this build speaks 5"));
 }
 
 TEST_F(DecodeTest, RefusesADamagedHeader) {

@@ -83,7 +83,7 @@ TEST(FrameHeaderTest, TellsWhatElseStartsHere) {
 TEST(FrameHeaderTest, NamesBothVersionsWhereTheyDiffer) {
   WireHeader header = sample_header();
   header.version = 9;
-  EXPECT_THAT(check_header(stored(header)), HasSubstr("has wire version 9, this build speaks 4"));
+  EXPECT_THAT(check_header(stored(header)), HasSubstr("has wire version 9, this build speaks 5"));
 }
 
 }  // namespace
