@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace bosen::test {
 namespace {
@@ -63,6 +64,14 @@ void TcpProxy::cut() {
   tell_thread();
 }
 
+void TcpProxy::send_to_clients(std::string bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    to_clients_ = std::move(bytes);
+  }
+  tell_thread();
+}
+
 void TcpProxy::tell_thread() const {
   const std::uint64_t one = 1;
   check(::write(command_fd_, &one, sizeof one) == sizeof one, "eventfd write");
@@ -85,6 +94,7 @@ void TcpProxy::run(const std::stop_token& stop) {
       close_all();
       continue;
     }
+    write_to_clients();
     bool open = true;
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       const Connection& connection = connections_[i];
@@ -108,6 +118,16 @@ void TcpProxy::accept_connection() {
   }
   connections_.push_back(connection);
   ++accepted_;
+}
+
+void TcpProxy::write_to_clients() {
+  const std::lock_guard lock(mutex_);
+  if (to_clients_.empty()) return;
+  for (const Connection& connection : connections_) {
+    const ssize_t sent = ::send(connection.client, to_clients_.data(), to_clients_.size(), MSG_NOSIGNAL);
+    check(sent == static_cast<ssize_t>(to_clients_.size()), "send");
+  }
+  to_clients_.clear();
 }
 
 // False: one side has closed.

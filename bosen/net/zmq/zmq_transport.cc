@@ -68,8 +68,7 @@ std::string last_error() { return zmq_strerror(zmq_errno()); }
 
 }  // namespace
 
-ZmqTransport::ZmqTransport(const ZmqOptions& options, BufferPool& pool)
-    : options_(options), pool_(pool), secret_(random_number()) {
+ZmqTransport::ZmqTransport(const ZmqOptions& options, BufferPool& pool) : options_(options), pool_(pool) {
   try {
     set_up();
     listen_tcp();
@@ -188,18 +187,24 @@ void ZmqTransport::set_context(wire::DecodeContext context) {
 void ZmqTransport::connect(Rank peer, const std::string& address) {
   BOSEN_ASSERT(ready_.load(std::memory_order_relaxed));
   BOSEN_ASSERT(peer >= 0 && peer < expected_.processes && peer != options_.rank);
-  const RoutingId name = routing_id(kOutgoing, peer, secret_);
+  const bool ipv6 = needs_ipv6(address);
   const std::lock_guard lock(mutex_);
-  BOSEN_ASSERT(connected_.insert(peer).second);
-  BOSEN_ASSERT(zmq_setsockopt(socket_, ZMQ_CONNECT_ROUTING_ID, name.data(), name.size()) == 0);
-  set_option(ZMQ_IPV6, needs_ipv6(address) ? 1 : 0);
-  if (zmq_connect(socket_, address.c_str()) != 0) {
-    connected_.erase(peer);
-    throw Error(ErrorKind::kNetwork, fmt::format("rank {}: cannot connect to rank {} at {}: {}", options_.rank, peer,
-                                                 address, last_error()));
-  }
+  BOSEN_ASSERT(!connected_.contains(peer));
+  connect({.peer = peer, .address = address, .ipv6 = ipv6});
   unheard_[peer] = address;
   tell_receiver();
+}
+
+void ZmqTransport::connect(Connection connection) {
+  connection.secret = random_number();
+  const RoutingId name = routing_id(kOutgoing, connection.peer, connection.secret);
+  BOSEN_ASSERT(zmq_setsockopt(socket_, ZMQ_CONNECT_ROUTING_ID, name.data(), name.size()) == 0);
+  set_option(ZMQ_IPV6, connection.ipv6 ? 1 : 0);
+  if (zmq_connect(socket_, connection.address.c_str()) != 0) {
+    throw Error(ErrorKind::kNetwork, fmt::format("rank {}: cannot connect to rank {} at {}: {}", options_.rank,
+                                                 connection.peer, connection.address, last_error()));
+  }
+  connected_[connection.peer] = std::move(connection);
 }
 
 ZmqTransport::RoutingId ZmqTransport::routing_id(char kind, Rank peer, std::uint64_t token) const {
@@ -217,9 +222,10 @@ std::optional<Rank> ZmqTransport::identify(std::span<const std::byte> routing_id
   if (std::cmp_greater_equal(rank, expected_.processes)) return {};
   const auto peer = static_cast<Rank>(rank);
   // One way between two processes: a peer that this one has connected to has no reason to connect.
-  const bool outgoing = connected_.contains(peer);
+  const auto own = connected_.find(peer);
+  const bool outgoing = own != connected_.end();
   if (static_cast<char>(routing_id[0]) != (outgoing ? kOutgoing : kIncoming)) return {};
-  if (token != (outgoing ? secret_ : expected_.job)) return {};
+  if (token != (outgoing ? own->second.secret : expected_.job)) return {};
   return peer;
 }
 
@@ -238,12 +244,18 @@ void ZmqTransport::send(Rank peer, wire::Frame frame) {
   tell_receiver();
 }
 
-// False: the peer has not connected (again).
+// False: there is no connection (yet, or again).
 bool ZmqTransport::try_send(Rank peer, const wire::EncodedFrame& encoded) {
-  const bool outgoing = connected_.contains(peer);
-  const RoutingId id = routing_id(outgoing ? kOutgoing : kIncoming, peer, outgoing ? secret_ : expected_.job);
+  const auto own = connected_.find(peer);
+  const bool outgoing = own != connected_.end();
+  const RoutingId id =
+      routing_id(outgoing ? kOutgoing : kIncoming, peer, outgoing ? own->second.secret : expected_.job);
   while (zmq_send(socket_, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
-    if (zmq_errno() != EINTR) return false;
+    if (zmq_errno() == EINTR) continue;
+    // libzmq opens a broken connection again by itself, but gives up one of which it could not read on, such as where
+    // there was no memory for a frame. The other process can't open it.
+    if (outgoing) connect(own->second);
+    return false;
   }
   // From here on libzmq takes everything: should the connection break, it throws the rest away.
   send_part(ZmqMessage::copy_of(encoded.head), encoded.block ? ZMQ_SNDMORE : 0);

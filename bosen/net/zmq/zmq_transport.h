@@ -17,7 +17,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +67,13 @@ class ZmqTransport final : public Transport {
  private:
   /// How the socket names a peer.
   using RoutingId = std::array<std::byte, 13>;
+  /// One that this process makes.
+  struct Connection {
+    Rank peer = 0;
+    std::string address;
+    bool ipv6 = false;
+    std::uint64_t secret = 0;  // in its routing id; nobody else can use it
+  };
   struct Arrival {
     Rank peer = 0;
     FrameParts parts;
@@ -82,6 +88,7 @@ class ZmqTransport final : public Transport {
 
   [[nodiscard]] RoutingId routing_id(char kind, Rank peer, std::uint64_t token) const;
   [[nodiscard]] bool lends_to(Rank peer) const { return shared_memory_ && shared_memory_->reaches(peer); }
+  void connect(Connection connection);
   bool try_send(Rank peer, const wire::EncodedFrame& encoded);
   void send_part(ZmqMessage part, int flags);
   void send_block(Rank peer, const BufferRef& block);
@@ -102,7 +109,6 @@ class ZmqTransport final : public Transport {
 
   const ZmqOptions options_;
   BufferPool& pool_;
-  const std::uint64_t secret_;  // in the routing ids of connections that this process made; nobody else can use them
   void* context_ = nullptr;
   void* socket_ = nullptr;  // guarded by mutex_, but for its file descriptor
   int socket_fd_ = -1;
@@ -120,7 +126,7 @@ class ZmqTransport final : public Transport {
 
   mutable std::mutex mutex_;
   // All guarded by mutex_.
-  std::set<Rank> connected_;                                // peers that this process has connected to
+  std::map<Rank, Connection> connected_;                    // to peers that this process has connected to
   std::map<Rank, std::string> unheard_;                     // those of them that have said nothing yet, and where
   std::map<Rank, std::deque<wire::EncodedFrame>> waiting_;  // frames for peers that have not connected yet
   bool receiver_sleeps_ = false;                            // or is about to

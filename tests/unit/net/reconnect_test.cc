@@ -61,6 +61,21 @@ TEST_F(ReconnectTest, BothWaysOpenAgainAfterACut) {
   }
 }
 
+TEST_F(ReconnectTest, BothWaysOpenAgainWhereAFrameCannotBeRead) {
+  ASSERT_TRUE(gets_through(one_, zero_, 1));
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    proxy_.send_to_clients(std::string(test::kFrameBeyondAllMemory));
+    // The accepting side can do nothing about it, so the other one notices when it sends.
+    EXPECT_TRUE(test::eventually([&] {
+      one_.send_barrier(0, 0);
+      one_.transport.receive(test::in(kMoment));
+      return proxy_.accepted() > static_cast<int>(round);
+    }));
+    EXPECT_TRUE(gets_through(zero_, one_, 10 * round));
+    EXPECT_TRUE(gets_through(one_, zero_, 10 * round + 1));
+  }
+}
+
 /// A process that has sent more than the system keeps for a connection whose other end does not read, when that
 /// connection breaks and the process closes, `pause` later.
 void close_beside_a_cut(std::chrono::microseconds pause) {
