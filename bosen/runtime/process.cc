@@ -315,7 +315,7 @@ void Process::wait_until(const std::function<bool()>& ready, const std::function
     if (now < next_word) continue;
     std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(),
                  static_cast<long long>((now - start) / 1'000'000'000), describe_network_trouble().c_str());
-    next_word += limits::kQuietWaitNs;
+    next_word = now + limits::kQuietWaitNs;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -27,6 +28,39 @@ class ThrowingUpdater final : public Updater<float> {
  public:
   [[nodiscard]] std::size_t state_per_element() const override { return 0; }
   void apply(const RowUpdate<float>& /*row*/) override { throw Error(ErrorKind::kData, "not my update"); }
+};
+
+/// A machine on which a process that waits is stopped once for an hour, and looks every millisecond.
+class StoppingPlatform final : public Platform {
+ public:
+  [[nodiscard]] core::TimeNs now() const override { return now_; }
+  [[nodiscard]] double epoch_s() const override { return 0; }
+  [[nodiscard]] bool is_simulated() const override { return false; }
+  void rest(core::TimeNs /*duration*/) override {}
+  void expect_end(const Error& /*cause*/) override {}
+  void end_begins() override {}
+  std::unique_ptr<Waiter> make_waiter() override { return std::make_unique<StoppedWaiter>(now_); }
+  void run_side_by_side(int /*count*/, const std::function<void(int)>& body) override { body(0); }
+  core::TimeNs computing_time(WorkerId /*worker*/, Clock /*clock*/, core::TimeNs measured) override { return measured; }
+  Joined join(const ProcessSpec&, ShapeRegistry&, BufferPool&, JobListener) override { return {}; }
+  std::unique_ptr<NetworkDriver> drive(Network& /*network*/) override { return nullptr; }
+
+ private:
+  class StoppedWaiter final : public Waiter {
+   public:
+    explicit StoppedWaiter(core::TimeNs& now) : now_(now) {}
+    std::uint64_t ticket() override { return 0; }
+    void wait(std::uint64_t /*ticket*/, core::TimeNs /*deadline*/) override {
+      now_ += now_ == 0 ? kHour : kMillisecond;
+    }
+    void wake_all() override {}
+
+   private:
+    static constexpr core::TimeNs kMillisecond = 1'000'000;
+    static constexpr core::TimeNs kHour = 3'600'000 * kMillisecond;
+    core::TimeNs& now_;
+  };
+  core::TimeNs now_ = 0;
 };
 
 class ProcessTest : public ::testing::Test {
@@ -86,6 +120,15 @@ TEST_F(ProcessTest, NobodyGoesOnWhoseOwnUpdatesDoNotShow) {
   };
   EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
   EXPECT_FALSE(went_on);
+}
+
+TEST(WaitingProcessTest, SaysOnceThatItWaitsHoweverLongItWasStopped) {
+  StoppingPlatform platform;
+  Process process({}, platform);
+  int looks = 0;
+  ::testing::internal::CaptureStderr();
+  process.wait_until([&] { return ++looks == 100; }, [] { return "waits for its own test"; });
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "rank 0: waits for its own test since 3600 s\n");
 }
 
 TEST_F(ProcessTest, RefusesAChannelMadeTwiceOrTooLate) {
