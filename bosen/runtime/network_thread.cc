@@ -25,7 +25,8 @@ NetworkThread::NetworkThread(Network& network) : network_(network) {
     try {
       receive_all(stop);
     } catch (const std::exception& error) {
-      network_.fail(Error(as_error(error).kind(), std::string("the network's thread can't go on: ") + error.what()));
+      const Error cause = as_error(error);
+      network_.fail(Error(cause.kind(), std::string("the network's thread can't go on: ") + cause.what()));
     }
   });
 }

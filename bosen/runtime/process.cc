@@ -121,7 +121,8 @@ void Process::act(NodeId self, const Handle& handle) {
     dispatch(outbox);
   } catch (const std::exception& error) {
     const std::string where = self.is_shard() ? "shard " + std::to_string(self.shard_id()) : "this process's client";
-    give_up(Error(as_error(error).kind(), where + ": " + error.what()));
+    const Error cause = as_error(error);
+    give_up(Error(cause.kind(), where + ": " + cause.what()));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@ namespace bosen::runtime {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr wire::RowShape kShape{RowKind::kDense, ElementType::kFloat, 2};
 
@@ -28,6 +30,12 @@ class ThrowingUpdater final : public Updater<float> {
  public:
   [[nodiscard]] std::size_t state_per_element() const override { return 0; }
   void apply(const RowUpdate<float>& /*row*/) override { throw Error(ErrorKind::kData, "not my update"); }
+};
+
+class HungryUpdater final : public Updater<float> {
+ public:
+  [[nodiscard]] std::size_t state_per_element() const override { return 0; }
+  void apply(const RowUpdate<float>& /*row*/) override { throw std::bad_alloc(); }
 };
 
 /// A machine on which a process that waits is stopped once for an hour, and looks every millisecond.
@@ -94,15 +102,21 @@ TEST_F(ProcessTest, RefusesChannelsThatOtherProcessesWouldRefuse) {
 }
 
 TEST_F(ProcessTest, FailsWhereAnUpdaterThrowsThoughNobodyWaitsForIt) {
-  ProcessSpec spec;
-  spec.updaters.add("throws", [](const UpdaterOptions&) { return std::make_unique<ThrowingUpdater>(); });
-  Process process(std::move(spec), platform_);
-  TableHandle& table = process.create_table("weights", kShape, {.updater = {.name = "throws"}});
-  const auto run = [&](WorkerContext& worker) {
-    const float update[] = {1, 2};
-    table.inc_row(worker, 7, std::as_bytes(std::span(update)).data(), 2);
+  const auto problem = [this](const std::string& updater) {
+    ProcessSpec spec;
+    spec.updaters.add("throws", [](const UpdaterOptions&) { return std::make_unique<ThrowingUpdater>(); });
+    spec.updaters.add("hungry", [](const UpdaterOptions&) { return std::make_unique<HungryUpdater>(); });
+    Process process(std::move(spec), platform_);
+    TableHandle& table = process.create_table("weights", kShape, {.updater = {.name = updater}});
+    return error_message([&] {
+      process.run_workers([&](WorkerContext& worker) {
+        const float update[] = {1, 2};
+        table.inc_row(worker, 7, std::as_bytes(std::span(update)).data(), 2);
+      });
+    });
   };
-  EXPECT_EQ(error_message([&] { process.run_workers(run); }), "shard 0: not my update");
+  EXPECT_EQ(problem("throws"), "shard 0: not my update");
+  EXPECT_THAT(problem("hungry"), StartsWith("shard 0: out of memory: use less data"));
 }
 
 TEST_F(ProcessTest, NobodyGoesOnWhoseOwnUpdatesDoNotShow) {
