@@ -50,6 +50,19 @@ class AskedAgain final : public RepeatedWork {
 
 }  // namespace
 
+Shape pooled_shape(const PoolingOptions& options, const Shape& input) {
+  const Window& w = options.window;
+  const bool padded = w.pad_height > 0 || w.pad_width > 0;
+  const auto extent = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t pad) {
+    const std::int64_t room = size + 2 * pad - kernel;
+    if (room < 0) return std::int64_t{0};
+    const std::int64_t count = (room + (options.round_up ? stride - 1 : 0)) / stride + 1;
+    return padded && (count - 1) * stride >= size + pad ? count - 1 : count;
+  };
+  return {input[0], input[1], extent(input[2], w.kernel_height, w.stride_height, w.pad_height),
+          extent(input[3], w.kernel_width, w.stride_width, w.pad_width)};
+}
+
 int history_count(UpdateRule::Kind kind) {
   switch (kind) {
     case UpdateRule::Kind::kSgd:

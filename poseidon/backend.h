@@ -87,9 +87,12 @@ struct PoolingOptions {
   enum class Method { kMax, kAverage };
   Method method = Method::kMax;
   Window window;         ///< the whole image where global pooling is meant
-  bool round_up = true;  ///< output extents as Caffe has them; windows that start beyond the padded image are left out
-  bool count_padding = true;  ///< averages divide by the window cut at the padded border, as Caffe's do
+  bool round_up = true;  ///< extents of the output, as Caffe does
 };
+
+/// Of what pooling makes of images, by Caffe's rule: where either axis is padded, windows that would start in the
+/// padding after the image are left out on both. Extents below 1 where a window does not fit.
+Shape pooled_shape(const PoolingOptions& options, const Shape& input);
 
 enum class ActivationKind { kRelu, kLeakyRelu, kSigmoid, kTanh };
 

@@ -102,15 +102,6 @@ void expect_rank(const Shape& shape, int rank) {
     refuse_shape(fmt::format("its input has the shape {}, but {} axes are needed", shape.text(), rank));
 }
 
-std::int64_t pooled_extent(std::int64_t input, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
-                           bool round_up) {
-  const std::int64_t room = input + 2 * pad - kernel;
-  if (room < 0) return 0;
-  std::int64_t extent = (room + (round_up ? stride - 1 : 0)) / stride + 1;
-  if (pad > 0 && (extent - 1) * stride >= input + pad) --extent;
-  return extent;
-}
-
 void refuse_shape(const std::string& reason) { throw bosen::Error(bosen::ErrorKind::kConfiguration, reason); }
 
 }  // namespace poseidon

@@ -61,11 +61,6 @@ void expect_inputs(std::span<const Shape> inputs, std::size_t count);
 /// At least `rank` axes.
 void expect_rank(const Shape& shape, int rank);
 
-/// Extent of a pooled axis; Caffe's rule where it rounds up: windows that start in the padding after the image are left
-/// out.
-std::int64_t pooled_extent(std::int64_t input, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
-                           bool round_up);
-
 [[noreturn]] void refuse_shape(const std::string& reason);
 
 }  // namespace poseidon

@@ -34,14 +34,12 @@ class PoolingLayer final : public UnaryLayer {
       refuse_shape(fmt::format("takes images (batch x channels x height x width), not {}", input.text()));
     Window& window = options_.window;
     if (global_) window = {.kernel_height = input[2], .kernel_width = input[3]};
-    const Shape output{
-        input[0], input[1],
-        pooled_extent(input[2], window.kernel_height, window.stride_height, window.pad_height, options_.round_up),
-        pooled_extent(input[3], window.kernel_width, window.stride_width, window.pad_width, options_.round_up)};
+    const Shape output = pooled_shape(options_, input);
     if (output[2] < 1 || output[3] < 1) {
       refuse_shape(fmt::format("a window of {} x {} does not fit into {}", window.kernel_height, window.kernel_width,
                                input.text()));
     }
+    // Caffe would fill its place with the least float, or a mean of nothing.
     if ((output[2] - 1) * window.stride_height - window.pad_height >= input[2] ||
         (output[3] - 1) * window.stride_width - window.pad_width >= input[3]) {
       refuse_shape("its last window would begin beyond " + input.text() + ": write round_mode: FLOOR");

@@ -12,18 +12,6 @@
 namespace poseidon::cuda {
 namespace {
 
-std::int64_t extent(std::int64_t input, std::int64_t kernel, std::int64_t stride, std::int64_t pad, bool round_up) {
-  std::int64_t count = (input + 2 * pad - kernel + (round_up ? stride - 1 : 0)) / stride + 1;
-  if (pad > 0 && (count - 1) * stride >= input + pad) --count;
-  return count;
-}
-
-Shape pooled_shape(const PoolingOptions& options, const Shape& input) {
-  const Window& w = options.window;
-  return {input[0], input[1], extent(input[2], w.kernel_height, w.stride_height, w.pad_height, options.round_up),
-          extent(input[3], w.kernel_width, w.stride_width, w.pad_width, options.round_up)};
-}
-
 constexpr float kLeast = -std::numeric_limits<float>::infinity();
 
 /// One axis: what windows reach.

@@ -74,12 +74,13 @@ Values inner_product(std::int64_t batch, std::int64_t outputs, const Values& inp
   return result;
 }
 
-Shape pooled_shape(const PoolingOptions& options, const Shape& input) {
+Shape shape_after_pooling(const PoolingOptions& options, const Shape& input) {
   const Window& w = options.window;
   const auto extent = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t pad) {
     const double exact = static_cast<double>(size + 2 * pad - kernel) / static_cast<double>(stride);
     auto count = static_cast<std::int64_t>(options.round_up ? std::ceil(exact) : std::floor(exact)) + 1;
-    if (pad > 0 && (count - 1) * stride >= size + pad) --count;
+    const bool padded = w.pad_height > 0 || w.pad_width > 0;
+    if (padded && (count - 1) * stride >= size + pad) --count;
     return count;
   };
   return {input[0], input[1], extent(input[2], w.kernel_height, w.stride_height, w.pad_height),
@@ -89,7 +90,7 @@ Shape pooled_shape(const PoolingOptions& options, const Shape& input) {
 Values pool(const PoolingOptions& options, const Shape& shape, const Values& input) {
   const Window& w = options.window;
   Values result;
-  for_each(pooled_shape(options, shape), [&](std::int64_t n, std::int64_t c, std::int64_t i, std::int64_t j) {
+  for_each(shape_after_pooling(options, shape), [&](std::int64_t n, std::int64_t c, std::int64_t i, std::int64_t j) {
     const std::int64_t top = i * w.stride_height - w.pad_height;
     const std::int64_t left = j * w.stride_width - w.pad_width;
     const std::int64_t bottom = std::min(top + w.kernel_height, shape[2] + w.pad_height);

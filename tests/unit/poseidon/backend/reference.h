@@ -20,7 +20,7 @@ Values convolve(const ConvolutionOptions& options, const Shape& shape, const Val
 Values inner_product(std::int64_t batch, std::int64_t outputs, const Values& input, const Values& weight,
                      const Values& bias);
 
-Shape pooled_shape(const PoolingOptions& options, const Shape& input);
+Shape shape_after_pooling(const PoolingOptions& options, const Shape& input);
 Values pool(const PoolingOptions& options, const Shape& shape, const Values& input);
 
 Values activate(const ActivationOptions& options, const Values& input);

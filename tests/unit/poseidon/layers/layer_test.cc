@@ -124,6 +124,14 @@ TEST(PoolingLayerTest, LeavesOutWindowsThatStartBeyondThePaddedImage) {
   EXPECT_THAT(shapes_of(pool("kernel_size: 2, stride: 3, pad: 1"), {{1, 1, 6, 6}}), ElementsAre(Shape{1, 1, 3, 3}));
 }
 
+TEST(PoolingLayerTest, LeavesThemOutOnBothAxesWhereOneIsPadded) {
+  // Of 5 columns, windows of one would begin at 0, 3 and 6.
+  EXPECT_THAT(shapes_of(pool("kernel_h: 2, kernel_w: 1, stride: 3, pad_h: 1, pad_w: 0"), {{1, 1, 6, 5}}),
+              ElementsAre(Shape{1, 1, 3, 2}));
+  EXPECT_THAT(shapes_of(pool("kernel_h: 1, kernel_w: 2, stride: 3, pad_h: 0, pad_w: 1"), {{1, 1, 5, 6}}),
+              ElementsAre(Shape{1, 1, 2, 3}));
+}
+
 TEST(PoolingLayerTest, NeverMakesAWindowWithoutAnImage) {
   for (std::int64_t extent = 1; extent < 12; ++extent) {
     for (int kernel = 1; kernel <= extent && kernel < 4; ++kernel) {
