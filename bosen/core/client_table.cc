@@ -1,7 +1,5 @@
 #include "bosen/core/client_table.h"
 
-#include <cstring>
-
 #include "bosen/base/assert.h"
 #include "bosen/base/limits.h"
 
@@ -18,7 +16,8 @@ ClientTable::ClientTable(TableId id, const wire::TableSpec& spec, std::int64_t c
       cache_rows_(cache_rows),
       members_(members),
       ops_(element_ops(spec.shape.element)),
-      folds_(!model_.exact && spec.updater.name == "add"),
+      adds_(spec.updater.name == "add"),
+      folds_(!model_.exact && adds_),
       cache_(pool, spec.shape, reclaimer),
       shards_(static_cast<std::size_t>(members.shards())),
       unconfirmed_(spec.shape, members.shards()),
@@ -48,7 +47,7 @@ const std::byte* ClientTable::read(WorkerPart& part, RowId row) {
   if (cache_rows_ > 0) slot.last_used.store(static_cast<std::uint32_t>(part.clock), std::memory_order_relaxed);
   // Loaded after the clock: at least as new as it says.
   const std::byte* data = slot.data.load(std::memory_order_acquire);
-  if (part.delta.has(number) && spec_.updater.name == "add") return part.delta.folded(number, data);
+  if (adds_ && part.delta.has(number)) return part.delta.folded(number, data);
   return data;
 }
 
@@ -146,23 +145,23 @@ std::byte* ClientTable::sum(RowId row, const std::byte* base, const std::byte* u
     return wire::merge_records(builder_, row, base, update, ops_.bytes, ops_.add);
   }
   std::byte* total = builder_.append_dense(row);
-  std::memcpy(total, base, spec_.shape.row_bytes());
-  ops_.add(total, update, static_cast<std::size_t>(spec_.shape.width));
+  ops_.sum(total, base, update, static_cast<std::size_t>(spec_.shape.width));
   return total;
 }
 
 // Own updates show in copies of remote rows at once, though the shard's confirmation takes a round trip.
 void ClientTable::fold_into_cache(ShardId shard, const Buffer& block) {
   const RowBlockView view(spec_.shape, block);
-  for (std::size_t i = 0; i < view.size(); ++i) {
+  const auto id_at = [&](std::size_t i) { return view.id(i); };
+  cache_.each_ahead(view.size(), id_at, [&](std::size_t i) {
     const std::uint32_t number = cache_.find(view.id(i));
-    if (number == RowIndex::kNone) continue;
+    if (number == RowIndex::kNone) return;
     unconfirmed_.add_row(shard, static_cast<std::uint32_t>(i), number, cache_.slots());
     RowSlot& slot = cache_.slot(number);
-    if (slot.block == nullptr) continue;
+    if (slot.block == nullptr) return;
     const std::byte* total = sum(view.id(i), slot.data.load(std::memory_order_relaxed), block.data + view.offset(i));
     cache_.publish(slot, total, builder_.current(), slot.clock.load(std::memory_order_relaxed), false);
-  }
+  });
 }
 
 void ClientTable::on_rows(ShardId shard_id, wire::Rows& rows) {
@@ -184,12 +183,14 @@ bool ClientTable::takes(std::uint32_t slot, const wire::Rows& rows) const {
 
 void ClientTable::publish_shared(wire::Rows& rows) {
   const bool subscribes = !rows.is_push;
-  for (const wire::RowReference& row : rows.shared) {
+  const auto id_at = [&](std::size_t i) { return rows.shared[i].id; };
+  cache_.each_ahead(rows.shared.size(), id_at, [&](std::size_t i) {
+    const wire::RowReference& row = rows.shared[i];
     const std::uint32_t number = cache_.find(row.id);
-    if (number == RowIndex::kNone || !takes(number, rows)) continue;
+    if (number == RowIndex::kNone || !takes(number, rows)) return;
     cache_.publish(cache_.slot(number), row.data, row.block, rows.clock, subscribes);
     if (!rows.is_push) note_answer(number);
-  }
+  });
 }
 
 void ClientTable::publish_packed(ShardId shard, wire::Rows& rows) {
@@ -198,16 +199,17 @@ void ClientTable::publish_packed(ShardId shard, wire::Rows& rows) {
   // Nobody reads these versions yet: the frame's own memory may be changed unless somebody else holds the frame too.
   const bool writable = rows.block->unique();
   const bool complete = unconfirmed_.empty(shard);
-  for (std::size_t i = 0; i < view.size(); ++i) {
+  const auto id_at = [&](std::size_t i) { return view.id(i); };
+  cache_.each_ahead(view.size(), id_at, [&](std::size_t i) {
     const RowId row = view.id(i);
     const std::uint32_t number = cache_.find(row);
-    if (number == RowIndex::kNone || !takes(number, rows)) continue;
+    if (number == RowIndex::kNone || !takes(number, rows)) return;
     std::byte* data = rows.block->data + view.offset(i);
     Version version{data, rows.block.get()};
     if (!complete) version = add_unconfirmed(shard, number, row, data, *rows.block, writable);
     cache_.publish(cache_.slot(number), version.data, version.block, rows.clock, subscribes);
     if (!rows.is_push) note_answer(number);
-  }
+  });
   builder_.take();
 }
 

@@ -90,6 +90,12 @@ class ClientTable {
   /// The row as the worker may see it now, or null where no copy is fresh enough. Valid until the worker's next
   /// quiesce.
   const std::byte* read(WorkerPart& part, RowId row);
+  /// Calls visit(i) for each of the rows, with what reading them takes on its way into the processor's cache.
+  template <class Visit>
+  void each_ahead(std::span<const RowId> rows, const Visit& visit) const {
+    cache_.each_ahead(
+        rows.size(), [&](std::size_t i) { return rows[i]; }, visit);
+  }
   /// The slot to increment the row in, pinned; RowIndex::kNone where the row has none yet: then `add_slot` under the
   /// lock.
   std::uint32_t slot_to_inc(WorkerPart& part, RowId row);
@@ -154,6 +160,7 @@ class ClientTable {
   const std::int64_t cache_rows_;
   const Membership& members_;
   const ElementOps& ops_;
+  const bool adds_;   // the updater is "add": what a row will be is known before the shard says so
   const bool folds_;  // the process adds its own updates to copies of remote rows
   RowCache cache_;
   std::vector<std::unique_ptr<WorkerPart>> parts_;

@@ -61,6 +61,13 @@ class RowCache {
   }
   [[nodiscard]] RowSlot& slot(std::uint32_t number) const { return slots_[number]; }
 
+  /// Calls visit(i) for each i below `count`, with the rows that `id_at` tells on their way into the processor's cache.
+  template <class IdAt, class Visit>
+  void each_ahead(std::size_t count, const IdAt& id_at, const Visit& visit) const {
+    index_.each_ahead(
+        count, id_at, [this](std::uint32_t slot) { slots_.prefetch(slot); }, visit);
+  }
+
   std::uint32_t find_or_add(RowId row, ShardId shard);
 
   /// Makes `data`, a piece of `block`, the row's version. Takes a reference to the block where it had none.

@@ -42,6 +42,27 @@ class RowIndex {
     }
   }
 
+  /// Calls visit(i) for every i below `count`, in order. Meanwhile the processor fetches what `find` of the next rows
+  /// (`id_at(i)`) will look at: their cells, and then by `fetch(slot)` their slots. In tables that are larger than the
+  /// caches a find is little but waiting for these two. A slot that is fetched is a guess: a cell may have changed, or
+  /// hold another row.
+  template <class IdAt, class Fetch, class Visit>
+  void each_ahead(std::size_t count, const IdAt& id_at, const Fetch& fetch, const Visit& visit) const {
+    constexpr std::size_t kAhead = 6;  // finds that wait for memory at a time
+    const auto first_cell = [&](std::size_t i) -> const std::atomic<std::uint32_t>& {
+      const Cells& cells = *cells_.load(std::memory_order_acquire);
+      return cells.slots[start(cells, id_at(i))];
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i + 2 * kAhead < count) __builtin_prefetch(&first_cell(i + 2 * kAhead));
+      if (i + kAhead < count) {
+        const std::uint32_t slot = first_cell(i + kAhead).load(std::memory_order_acquire);
+        if (slot < kRemoved) fetch(slot);
+      }
+      visit(i);
+    }
+  }
+
   /// Adds a row that is not there. Returns the outgrown cells where the index had to grow, for the caller to keep as
   /// long as readers may use them.
   template <class IdOf>

@@ -52,6 +52,17 @@ std::uint32_t RowStore::find_or_add(RowId id) {
   return number;
 }
 
+template <class Visit>
+void RowStore::each_row_of(const Buffer& block, const Visit& visit) {
+  const RowBlockView view(shape_, block);
+  index_.each_ahead(
+      view.size(), [&](std::size_t i) { return view.id(i); }, [this](std::uint32_t number) { rows_.prefetch(number); },
+      [&](std::size_t i) {
+        const std::uint32_t number = find_or_add(view.id(i));
+        visit(rows_[number], number, block.data + view.offset(i));
+      });
+}
+
 StoredRow& RowStore::row(RowId id) { return rows_[find_or_add(id)]; }
 
 void RowStore::apply(const BufferRef& block, Clock timestamp) {
@@ -68,10 +79,8 @@ void RowStore::apply(const BufferRef& block, Clock timestamp) {
 }
 
 void RowStore::restore(const BufferRef& block) {
-  const RowBlockView view(shape_, *block);
-  for (std::size_t i = 0; i < view.size(); ++i) {
-    place(rows_[find_or_add(view.id(i))], block->data + view.offset(i), block.get());
-  }
+  each_row_of(*block,
+              [&](StoredRow& row, std::uint32_t /*number*/, std::byte* data) { place(row, data, block.get()); });
 }
 
 void RowStore::restore_history(const wire::RowHistory& history, std::span<const std::byte> updater_state) {
@@ -92,13 +101,9 @@ std::unique_ptr<std::byte[]> RowStore::make_updater_state() const {
 }
 
 void RowStore::apply_dense(const BufferRef& block) {
-  const RowBlockView view(shape_, *block);
   const auto width = static_cast<std::size_t>(shape_.width);
   const bool may_write = block->unique();
-  for (std::size_t i = 0; i < view.size(); ++i) {
-    const std::uint32_t number = find_or_add(view.id(i));
-    StoredRow& row = rows_[number];
-    std::byte* update = block->data + view.offset(i);
+  each_row_of(*block, [&](StoredRow& row, std::uint32_t number, std::byte* update) {
     if (row.data == nullptr) {
       place(row, update, block.get());
     } else if (row.block->unique()) {
@@ -107,32 +112,26 @@ void RowStore::apply_dense(const BufferRef& block) {
       ops_.add(update, row.data, width);
       place(row, update, block.get());
     } else {
-      ops_.add(writable(row), update, width);
+      std::byte* sum = builder_.append_dense(row.id);
+      ops_.sum(sum, row.data, update, width);
+      place(row, sum, builder_.current());
     }
     log_change(row, number);
-  }
+  });
 }
 
 void RowStore::apply_updater(const BufferRef& block, Clock timestamp) {
-  const RowBlockView view(shape_, *block);
   const auto width = static_cast<std::size_t>(shape_.width);
-  for (std::size_t i = 0; i < view.size(); ++i) {
-    const std::uint32_t number = find_or_add(view.id(i));
-    StoredRow& row = rows_[number];
+  each_row_of(*block, [&](StoredRow& row, std::uint32_t number, const std::byte* update) {
     if (!row.updater_state) row.updater_state = make_updater_state();
     const bool first_of_clock = std::exchange(row.last_timestamp, timestamp) != timestamp;
-    updater_->apply(writable(row), block->data + view.offset(i), row.updater_state.get(), width, row.steps++,
-                    first_of_clock);
+    updater_->apply(writable(row), update, row.updater_state.get(), width, row.steps++, first_of_clock);
     log_change(row, number);
-  }
+  });
 }
 
 void RowStore::apply_sparse(const BufferRef& block) {
-  const RowBlockView view(shape_, *block);
-  for (std::size_t i = 0; i < view.size(); ++i) {
-    const std::uint32_t number = find_or_add(view.id(i));
-    StoredRow& row = rows_[number];
-    std::byte* update = block->data + view.offset(i);
+  each_row_of(*block, [&](StoredRow& row, std::uint32_t number, std::byte* update) {
     if (row.data == nullptr) {
       place(row, update, block.get());
     } else if (!row.block->unique() || !add_in_place_sparse(row, update)) {
@@ -140,7 +139,7 @@ void RowStore::apply_sparse(const BufferRef& block) {
       place(row, merged, builder_.current());
     }
     log_change(row, number);
-  }
+  });
 }
 
 bool RowStore::add_in_place_sparse(StoredRow& row, const std::byte* update) {
@@ -202,11 +201,8 @@ void RowStore::note_if_thin(Buffer& block) {
 void RowStore::compact() {
   // The mark stays until all rows of a block have moved: moving them must not add the block to the list again.
   for (const BufferRef& block : thinned_) {
-    const RowBlockView view(shape_, *block);
-    for (std::size_t i = 0; i < view.size(); ++i) {
-      const std::uint32_t number = find_or_add(view.id(i));
-      StoredRow& row = rows_[number];
-      if (row.block != block.get()) continue;
+    each_row_of(*block, [&](StoredRow& row, std::uint32_t number, const std::byte*) {
+      if (row.block != block.get()) return;
       const std::size_t bytes = shape_.kind == RowKind::kDense
                                     ? shape_.row_bytes()
                                     : SparseRecord::bytes(SparseRecord::count(row.data), ops_.bytes);
@@ -215,7 +211,7 @@ void RowStore::compact() {
       std::memcpy(copy, row.data, bytes);
       place(row, copy, builder_.current());
       log_change(row, number);  // a reader in this process lets go of the old block too
-    }
+    });
     block->mark = 0;
   }
   thinned_.clear();

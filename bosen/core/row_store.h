@@ -113,6 +113,9 @@ class RowStore {
   void compact();
   void log_change(StoredRow& row, std::uint32_t number);
   std::uint32_t find_or_add(RowId id);
+  /// Calls visit(row, its number, its piece of the block) for every row of the block.
+  template <class Visit>
+  void each_row_of(const Buffer& block, const Visit& visit);
 
   const wire::RowShape shape_;
   const ElementOps& ops_;

@@ -30,6 +30,13 @@ class StableArray {
     return chunks_[place.chunk].load(std::memory_order_acquire)[place.offset];
   }
 
+  /// Has the processor fetch an element that will be looked at soon.
+  void prefetch(std::uint32_t i) const {
+    const auto* element = reinterpret_cast<const std::byte*>(&(*this)[i]);
+    __builtin_prefetch(element);
+    __builtin_prefetch(element + sizeof(T) - 1);  // where it lies in two lines
+  }
+
   /// Adds a default-constructed element and returns its number.
   std::uint32_t grow() {
     const Place place = place_of(size_);

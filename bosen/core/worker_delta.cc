@@ -129,8 +129,11 @@ const std::byte* WorkerDelta::folded(std::uint32_t slot, const std::byte* base) 
     return row.view = fold_sparse(sparse, base);
   }
   std::byte* view = arena_.take(shape_.row_bytes());
-  std::memcpy(view, row.dense, shape_.row_bytes());
-  if (base != nullptr) ops_.add(view, base, static_cast<std::size_t>(shape_.width));
+  if (base == nullptr) {
+    std::memcpy(view, row.dense, shape_.row_bytes());
+  } else {
+    ops_.sum(view, base, row.dense, static_cast<std::size_t>(shape_.width));
+  }
   return row.view = view;
 }
 

@@ -32,10 +32,10 @@ std::vector<const std::byte*> TableHandle::get(WorkerContext& worker, std::span<
   std::vector<const std::byte*> found(rows.size());
   auto& part = table_.part(worker.local_id());
   std::vector<RowId> missing;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  table_.each_ahead(rows, [&](std::size_t i) {
     found[i] = table_.read(part, rows[i]);
     if (found[i] == nullptr) missing.push_back(rows[i]);
-  }
+  });
   if (missing.empty()) return found;
   process_.with_client([&](core::Outbox& outbox) { table_.request(part, missing, outbox); });
   for (std::size_t i = 0; i < rows.size(); ++i) {

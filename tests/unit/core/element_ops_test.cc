@@ -19,6 +19,12 @@ void expect_sums() {
     ops.add(reinterpret_cast<std::byte*>(target.data()), reinterpret_cast<const std::byte*>(update.data()), count);
     for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(target[i], static_cast<T>(5 + i));
     EXPECT_EQ(target[count], T{5}) << "beyond the end";
+
+    std::vector<T> sum(count + 1, T{7});
+    ops.sum(reinterpret_cast<std::byte*>(sum.data()), reinterpret_cast<const std::byte*>(target.data()),
+            reinterpret_cast<const std::byte*>(update.data()), count);
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(sum[i], static_cast<T>(5 + 2 * i));
+    EXPECT_EQ(sum[count], T{7}) << "beyond the end";
   }
   std::vector<T> target(10, T{0});
   const std::vector<Column> columns{9, 0, 9};

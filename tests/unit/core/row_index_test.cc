@@ -45,6 +45,22 @@ TEST_F(RowIndexTest, FindsWhatWasInsertedWhileItGrows) {
   EXPECT_FALSE(outgrown_.empty());
 }
 
+TEST_F(RowIndexTest, VisitsRowsInOrderThoughTheyMayBeMissingRemovedOrInsertedMeanwhile) {
+  for (RowId row = 0; row < 100; ++row) insert(row);
+  for (RowId row = 0; row < 100; row += 3) index_.remove(row, id_of());
+  std::vector<std::size_t> visited;
+  index_.each_ahead(
+      1000, [](std::size_t i) { return static_cast<RowId>(i); },
+      [&](std::uint32_t slot) { EXPECT_LT(slot, ids_.size()); },
+      [&](std::size_t i) {
+        visited.push_back(i);
+        if (find(static_cast<RowId>(i)) == RowIndex::kNone) insert(static_cast<RowId>(i));
+      });
+  ASSERT_EQ(visited.size(), 1000U);
+  for (std::size_t i = 0; i < visited.size(); ++i) EXPECT_EQ(visited[i], i);
+  for (RowId row = 0; row < 1000; ++row) EXPECT_EQ(ids_[find(row)], row);
+}
+
 TEST_F(RowIndexTest, NeedsAtMostElevenBytesARow) {
   for (RowId row = 0; row < 300'000; ++row) {
     insert(row);
