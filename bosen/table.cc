@@ -1,5 +1,6 @@
 #include "bosen/table.h"
 
+#include "bosen/base/error.h"
 #include "bosen/runtime/table_handle.h"
 
 namespace bosen {
@@ -7,6 +8,15 @@ namespace bosen {
 using wire::SparseRecord;
 
 namespace {
+
+[[noreturn, gnu::cold]] void refuse_unmade() {
+  throw Error(ErrorKind::kUsage, "a table is used that was not made: assign it what create_table returns");
+}
+
+runtime::TableHandle& made(runtime::TableHandle* handle) {
+  if (handle == nullptr) refuse_unmade();
+  return *handle;
+}
 
 template <class T>
 RowView<T> dense_view(const std::byte* data, const wire::RowShape& shape) {
@@ -34,100 +44,100 @@ const std::byte* bytes_of(std::span<const T> values) {
 
 template <class T>
 RowView<T> Table<T>::get(Worker& worker, RowId row) const {
-  return dense_view<T>(handle_->get(worker.context(), row), handle_->shape());
+  return dense_view<T>(made(handle_).get(worker.context(), row), made(handle_).shape());
 }
 
 template <class T>
 std::vector<RowView<T>> Table<T>::get(Worker& worker, std::span<const RowId> rows) const {
   std::vector<RowView<T>> views;
   views.reserve(rows.size());
-  for (const std::byte* data : handle_->get(worker.context(), rows)) {
-    views.push_back(dense_view<T>(data, handle_->shape()));
+  for (const std::byte* data : made(handle_).get(worker.context(), rows)) {
+    views.push_back(dense_view<T>(data, made(handle_).shape()));
   }
   return views;
 }
 
 template <class T>
 void Table<T>::prefetch(Worker& worker, std::span<const RowId> rows) const {
-  handle_->prefetch(worker.context(), rows);
+  made(handle_).prefetch(worker.context(), rows);
 }
 
 template <class T>
 void Table<T>::inc(Worker& worker, RowId row, Column column, T update) const {
-  handle_->inc_columns(worker.context(), row, {&column, 1}, bytes_of(update), 1);
+  made(handle_).inc_columns(worker.context(), row, {&column, 1}, bytes_of(update), 1);
 }
 
 template <class T>
 void Table<T>::inc(Worker& worker, RowId row, std::span<const T> updates) const {
-  handle_->inc_row(worker.context(), row, bytes_of(updates), updates.size());
+  made(handle_).inc_row(worker.context(), row, bytes_of(updates), updates.size());
 }
 
 template <class T>
 void Table<T>::inc(Worker& worker, RowId row, std::span<const Column> columns, std::span<const T> updates) const {
-  handle_->inc_columns(worker.context(), row, columns, bytes_of(updates), updates.size());
+  made(handle_).inc_columns(worker.context(), row, columns, bytes_of(updates), updates.size());
 }
 
 template <class T>
 void Table<T>::advance(Worker& worker) const {
-  handle_->advance(worker.context());
+  made(handle_).advance(worker.context());
 }
 
 template <class T>
 std::int64_t Table<T>::width() const {
-  return handle_->shape().width;
+  return made(handle_).shape().width;
 }
 
 template <class T>
 SparseRowView<T> SparseTable<T>::get(Worker& worker, RowId row) const {
-  return sparse_view<T>(handle_->get(worker.context(), row));
+  return sparse_view<T>(made(handle_).get(worker.context(), row));
 }
 
 template <class T>
 std::vector<SparseRowView<T>> SparseTable<T>::get(Worker& worker, std::span<const RowId> rows) const {
   std::vector<SparseRowView<T>> views;
   views.reserve(rows.size());
-  for (const std::byte* record : handle_->get(worker.context(), rows)) views.push_back(sparse_view<T>(record));
+  for (const std::byte* record : made(handle_).get(worker.context(), rows)) views.push_back(sparse_view<T>(record));
   return views;
 }
 
 template <class T>
 void SparseTable<T>::prefetch(Worker& worker, std::span<const RowId> rows) const {
-  handle_->prefetch(worker.context(), rows);
+  made(handle_).prefetch(worker.context(), rows);
 }
 
 template <class T>
 void SparseTable<T>::inc(Worker& worker, RowId row, Column column, T update) const {
-  handle_->inc_columns(worker.context(), row, {&column, 1}, bytes_of(update), 1);
+  made(handle_).inc_columns(worker.context(), row, {&column, 1}, bytes_of(update), 1);
 }
 
 template <class T>
 void SparseTable<T>::inc(Worker& worker, RowId row, std::span<const Column> columns, std::span<const T> updates) const {
-  handle_->inc_columns(worker.context(), row, columns, bytes_of(updates), updates.size());
+  made(handle_).inc_columns(worker.context(), row, columns, bytes_of(updates), updates.size());
 }
 
 template <class T>
 void SparseTable<T>::advance(Worker& worker) const {
-  handle_->advance(worker.context());
+  made(handle_).advance(worker.context());
 }
 
 template <class T>
 Clock Table<T>::staleness(Worker& worker) const {
-  return handle_->staleness(worker.context());
+  return made(handle_).staleness(worker.context());
 }
 
 template <class T>
 Clock SparseTable<T>::staleness(Worker& worker) const {
-  return handle_->staleness(worker.context());
+  return made(handle_).staleness(worker.context());
 }
 
 template <class T>
 Traffic Table<T>::traffic() const {
-  return handle_->traffic();
+  return made(handle_).traffic();
 }
 
 template <class T>
 Traffic SparseTable<T>::traffic() const {
-  return handle_->traffic();
+  return made(handle_).traffic();
 }
 
 template class Table<float>;

@@ -26,7 +26,11 @@ class TableHandle;
 /// A column out of range, or a span of another length than the width, throws Error(kUsage).
 template <class T>
 class Table {
+  static_assert(
+      requires { ElementTypeOf<T>::value; }, "elements are float, double, std::int32_t or std::int64_t");
+
  public:
+  /// None yet: using it throws Error(kUsage).
   Table() = default;
   explicit Table(runtime::TableHandle& handle) : handle_(&handle) {}
 
@@ -68,6 +72,9 @@ class Table {
 /// A table of sparse rows, all empty at first; otherwise like Table.
 template <class T>
 class SparseTable {
+  static_assert(
+      requires { ElementTypeOf<T>::value; }, "elements are float, double, std::int32_t or std::int64_t");
+
  public:
   SparseTable() = default;
   explicit SparseTable(runtime::TableHandle& handle) : handle_(&handle) {}

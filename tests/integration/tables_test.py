@@ -219,6 +219,8 @@ class MisuseTest(unittest.TestCase):
         self.assert_refused("columns-without-values", "2 columns with 1 updates")
         self.assert_refused("advanced-twice", "was advanced twice at clock 0")
         self.assert_refused("unknown-worker", "there is no worker 1, the job has 1")
+        self.assert_refused("unmade-table", "a table is used that was not made: assign it what create_table returns")
+        self.assert_refused("unmade-channel", "a channel is used that was not made: assign it what create_channel returns")
 
     def test_an_error_of_one_worker_ends_the_job_on_every_rank(self):
         result = run([BOSEN, "run", "-n", "2", "--", MISUSE, "--case", "worker-throws"])

@@ -80,6 +80,10 @@ void misuse_rows(Cluster& cluster, const std::string& name) {
       table.advance(worker);
     } else if (name == "unknown-worker") {
       channel.send(worker, worker.count(), 0, {});
+    } else if (name == "unmade-table") {
+      static_cast<void>(bosen::SparseTable<float>().get(worker, 0));
+    } else if (name == "unmade-channel") {
+      static_cast<void>(bosen::Channel().try_receive(worker, 0));
     } else if (name == "worker-throws") {
       if (worker.id() == 0) throw bosen::Error(bosen::ErrorKind::kData, "ratings.txt:12: not a number");
       for (bosen::Clock clock = 0; clock < 1000; ++clock) {
