@@ -66,6 +66,7 @@ void run_process(const App& app, const Options& options, runtime::ProcessSpec sp
       report.started(process, app);
       Cluster cluster(process, report);
       body(cluster);
+      process.end_body();
     }
     if (is_first) report.ended(process);
     process.leave();

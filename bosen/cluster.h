@@ -55,7 +55,8 @@ class Cluster {
   Channel create_channel(const std::string& name, const ChannelOptions& options = {});
 
   /// Runs `body` once for each worker of this process, each in its own thread, and returns when all of the job have
-  /// ended. An exception of a worker ends the job and is thrown again here.
+  /// ended. Once, and in every process that has workers. An exception of a worker ends the job and is thrown again
+  /// here.
   void run_workers(const std::function<void(Worker&)>& body);
 
   /// Writes an `eval` event (metrics file) and a line of progress: measures by name at a clock. Any thread may call it.

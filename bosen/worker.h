@@ -36,8 +36,8 @@ class Worker {
   /// receives too slowly, or a worker of its process that computes many clocks behind.
   void advance();
 
-  /// Waits until every worker of the job has called it as often as this one. Afterwards every read shows all updates
-  /// that were advanced before (under `bsp`, as far as its exactness allows).
+  /// Waits until every worker of the job has called it as often as this one; one that ends without is an error.
+  /// Afterwards every read shows all updates that were advanced before (under `bsp`, as far as its exactness allows).
   void barrier();
 
   /// Whether it is time for a checkpoint: --checkpoint-every says each how many clocks. The same for all workers at the

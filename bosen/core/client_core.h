@@ -45,8 +45,8 @@ class ClientCore {
   /// Handles a message of a shard or of another process.
   void step(Envelope envelope, Outbox& outbox);
 
-  /// All local workers have arrived at the next barrier, where they make a checkpoint of that clock (0: none); returns
-  /// the barrier's number.
+  /// All local workers have arrived at the next barrier, where they make a checkpoint of that clock (0: none) or have
+  /// ended (wire::kFinishedClock); returns the barrier's number.
   std::uint64_t arrive_at_barrier(Outbox& outbox, Clock checkpoint = 0);
   /// Barriers that all workers of the job have passed.
   [[nodiscard]] std::uint64_t barriers_passed() const { return barriers_passed_; }

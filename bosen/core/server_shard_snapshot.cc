@@ -14,8 +14,9 @@ namespace bosen::core {
 namespace {
 
 std::string at_barrier(Clock checkpoint) {
-  return checkpoint == 0 ? std::string("waits at a barrier")
-                         : fmt::format("makes a checkpoint at clock {}", checkpoint);
+  if (checkpoint == 0) return "waits at a barrier";
+  if (checkpoint == wire::kFinishedClock) return "has workers that have ended";
+  return fmt::format("makes a checkpoint at clock {}", checkpoint);
 }
 
 /// `saved` with all that may be another one when a job goes on.
@@ -39,7 +40,7 @@ void ServerShard::on_barrier(Rank client, const wire::BarrierArrive& arrive, Out
   }
   if (++barrier.arrived < static_cast<std::size_t>(members_.clients())) return;
   barriers_.erase(arrive.barrier);
-  if (arrive.checkpoint > 0) snapshot_ = snapshot(arrive.checkpoint);
+  if (arrive.checkpoint > 0 && arrive.checkpoint != wire::kFinishedClock) snapshot_ = snapshot(arrive.checkpoint);
   for (Rank rank = 0; rank < members_.clients(); ++rank) {
     outbox.send_fence(NodeId::client(rank), wire::BarrierRelease{arrive.barrier});
   }

@@ -1,7 +1,6 @@
 #include "bosen/runtime/process.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 
 #include "bosen/base/assert.h"
@@ -301,36 +300,6 @@ ChannelHandle& Process::make_channel(const std::string& name, const ChannelOptio
   if (!creation.problem.empty()) refuse("channel '" + name + "': " + creation.problem);
   channels_.push_back(std::make_unique<ChannelHandle>(*this, *channel, id));
   return *channels_.back();
-}
-
-void Process::wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what) {
-  const core::TimeNs start = platform_.now();
-  core::TimeNs next_word = start + limits::kQuietWaitNs;
-  while (!ready()) {
-    const std::uint64_t ticket = waiter_->ticket();
-    pump();
-    if (ready()) return;
-    throw_if_failed();
-    waiter_->wait(ticket, next_word);
-    const core::TimeNs now = platform_.now();
-    if (now < next_word) continue;
-    std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(),
-                 static_cast<long long>((now - start) / 1'000'000'000), describe_network_trouble().c_str());
-    next_word = now + limits::kQuietWaitNs;
-  }
-}
-
-std::string Process::describe_network_trouble() const {
-  const net::TransportStatistics network = network_statistics();
-  std::string text;
-  if (!network.unreached.empty()) text += " (" + network.unreached + ": is the way blocked, or the address wrong?)";
-  if (network.frames_dropped > 0) {
-    text += " (" + std::to_string(network.frames_dropped) + " frames dropped, the last: " + network.last_drop + ")";
-  }
-  if (const std::uint64_t again = network_ ? network_->sent_again() : 0; again > 0) {
-    text += " (" + std::to_string(again) + " frames sent again: the network is slow, or loses them)";
-  }
-  return text;
 }
 
 void Process::quiesce(int local_worker) {

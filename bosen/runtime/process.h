@@ -69,6 +69,9 @@ class Process {
   void measured(Clock clock, double objective);
   /// Runs the body in a thread for each local worker; returns when all workers of the job have ended.
   void run_workers(const std::function<void(WorkerContext&)>& body);
+  /// The app's body has returned. Where it did so without run_workers, waits until every other has, too; throws
+  /// Error(kUsage) where one has not.
+  void end_body();
   /// Leaves the job together with all other processes; a dedicated server serves until then.
   void leave();
   /// Tells the other processes that this one ends the job.
@@ -106,6 +109,8 @@ class Process {
   /// shards. Returns the barrier to wait for.
   std::uint64_t arrive_at_barrier(Clock checkpoint);
   [[nodiscard]] bool barrier_passed(std::uint64_t barrier);
+  /// A local worker comes to no further barrier. Throws Error(kUsage) where another one waits for it at one.
+  void end_worker();
   void quiesce(int local_worker);
 
   /// Where the job goes on from a checkpoint in its own folder that has newer ones, sets those aside. On one process,
@@ -122,8 +127,10 @@ class Process {
 
   /// Throws Error (mostly kPeerLost) where the job has failed.
   void throw_if_failed();
-  /// Waits until `ready`; throws as throw_if_failed does.
-  void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what);
+  /// Waits until `ready`; throws as throw_if_failed does. `worker`: of the worker that waits, where only workers can
+  /// make it ready; throws Error(kUsage) where all of a job of one process wait so, each for another.
+  void wait_until(const std::function<bool()>& ready, const std::function<std::string()>& what,
+                  WorkerGauge* worker = nullptr);
   /// Whether peers take what this process sends.
   [[nodiscard]] bool has_room() const;
   /// Whether little enough memory waits for workers of this process that compute in an earlier clock.
@@ -162,6 +169,7 @@ class Process {
   void fail(const Error& cause);
   void give_up(const Error& cause);
   void hear_status(const std::string& text);
+  void expect_somebody_goes_on(std::uint64_t ticket, const WorkerGauge& own, const std::function<std::string()>& what);
   [[nodiscard]] std::string describe_network_trouble() const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
   void gather_statistics(ChannelHandle& channel);
@@ -194,8 +202,9 @@ class Process {
   std::unique_ptr<StalenessControl> staleness_control_;       // only while workers run with --staleness auto
   std::function<void(const WorkerContext&)> on_advance_;
 
-  std::mutex barrier_mutex_;  // a leaf but for the client's; guards the three below
+  std::mutex barrier_mutex_;  // a leaf but for the client's; guards the four below
   int barrier_arrivals_ = 0;
+  int workers_ended_ = 0;
   Clock barrier_checkpoint_ = 0;
   std::uint64_t barriers_begun_ = 0;
   std::atomic<std::uint64_t> barriers_passed_{0};

@@ -14,6 +14,13 @@
 namespace bosen::runtime {
 namespace {
 
+[[noreturn]] void refuse_lonely_barrier() {
+  throw Error(
+      ErrorKind::kUsage,
+      "a worker has ended while another one waits for it at a barrier or a checkpoint: every worker must come to "
+      "each of them");
+}
+
 std::string checkpoints_in(const std::string& output) { return output + "/checkpoints"; }
 
 /// Checkpoints of two runs in one folder could not be told apart.
@@ -108,6 +115,7 @@ std::uint64_t Process::arrive_at_barrier(Clock checkpoint) {
   std::uint64_t barrier = 0;
   {
     const std::lock_guard lock(barrier_mutex_);
+    if (workers_ended_ > 0) refuse_lonely_barrier();
     if (barrier_arrivals_ > 0 && barrier_checkpoint_ != checkpoint) {
       throw Error(ErrorKind::kUsage,
                   "barrier() or checkpoint() of another clock, where another worker makes the checkpoint of clock " +
@@ -123,6 +131,12 @@ std::uint64_t Process::arrive_at_barrier(Clock checkpoint) {
   }
   if (complete) with_client([&](core::Outbox& outbox) { client_->arrive_at_barrier(outbox, checkpoint); });
   return barrier;
+}
+
+void Process::end_worker() {
+  const std::lock_guard lock(barrier_mutex_);
+  if (barrier_arrivals_ > 0) refuse_lonely_barrier();
+  ++workers_ended_;
 }
 
 bool Process::barrier_passed(std::uint64_t barrier) { return barriers_passed_.load() >= barrier; }

@@ -12,6 +12,8 @@ namespace {
 // for people who read that another process makes something else meanwhile.
 constexpr const char* kStatisticsChannel = "bosen.run_workers";
 constexpr std::int64_t kStatisticsTag = 0;
+// What a process makes instead whose body has ended, so that others which wait for it learn of that.
+constexpr const char* kNoWorkersChannel = "bosen.end_without_run_workers";
 constexpr const char* kStalenessChannel = "bosen.staleness";
 
 JobStatistics statistics_of(const WorkerContext& worker, Rank rank, Clock first,
@@ -69,6 +71,11 @@ void Process::run_workers(const std::function<void(WorkerContext&)>& body) {
   throw_if_failed();  // of the last updates nobody may have waited for anything
 }
 
+void Process::end_body() {
+  if (workers_ran_ || !participation_) return;
+  make_channel(kNoWorkersChannel, {.capacity = 1});
+}
+
 void Process::run_worker(int local_id, const std::function<void(WorkerContext&)>& body) {
   const WorkerId id = members_.first_worker(members_.rank) + local_id;
   WorkerContext worker(
@@ -105,7 +112,7 @@ void Process::gather_statistics(ChannelHandle& channel) {
     }
   }
   std::uint64_t barrier = 0;
-  with_client([&](core::Outbox& outbox) { barrier = client_->arrive_at_barrier(outbox); });
+  with_client([&](core::Outbox& outbox) { barrier = client_->arrive_at_barrier(outbox, wire::kFinishedClock); });
   wait_until([&] { return barrier_passed(barrier); }, [] { return "waits for all workers of the job to end"; });
 }
 

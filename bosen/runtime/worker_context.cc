@@ -155,10 +155,11 @@ void WorkerContext::wait_at_barrier(Clock checkpoint) {
   gauge_.barriers.store(static_cast<std::int64_t>(barrier), std::memory_order_relaxed);
   wait_until(
       {.state = monitor::WorkerState::kAtBarrier}, [&] { return process_.barrier_passed(barrier); },
-      [&] { return "barrier " + std::to_string(barrier); });
+      [&] { return "barrier " + std::to_string(barrier) + " (every worker must come to it)"; });
 }
 
 void WorkerContext::finish() {
+  process_.end_worker();
   bool has_updates = false;
   const std::vector<core::ClientTable*> tables = process_.tables();
   for (core::ClientTable* table : tables) {
@@ -173,6 +174,8 @@ void WorkerContext::finish() {
   gauge_.state.store(monitor::WorkerState::kFinished, std::memory_order_relaxed);
   process_.wake_for_memory();
   process_.advance_tables(place_.local_id, tables, true);
+  gauge_.waits_with.store(WorkerGauge::kHasEnded);
+  process_.wake_workers();  // those that wait look whether they wait for this one
 }
 
 void WorkerContext::wait_until(const Wait& wait, const std::function<bool()>& ready,
@@ -183,7 +186,10 @@ void WorkerContext::wait_until(const Wait& wait, const std::function<bool()>& re
   gauge_.waiting_since_ns.store(start, std::memory_order_relaxed);
   gauge_.state.store(wait.state, std::memory_order_relaxed);
   process_.wake_for_memory();
-  process_.wait_until(ready, [&] { return "worker " + std::to_string(place_.id) + " waits for " + what(); });
+  const bool for_workers = wait.state != monitor::WorkerState::kHeldBack;
+  process_.wait_until(
+      ready, [&] { return "worker " + std::to_string(place_.id) + " waits for " + what(); },
+      for_workers ? &gauge_ : nullptr);
   times_.wait_ns += process_.platform().now() - start;
   gauge_.state.store(before, std::memory_order_relaxed);
   gauge_.wait_ns.store(times_.wait_ns, std::memory_order_relaxed);

@@ -9,8 +9,14 @@
 namespace bosen::runtime {
 
 /// What others may read of a worker while it works. Written by its own thread alone; all relaxed, as a picture of it
-/// need not be exact.
+/// need not be exact, but `waits_with`.
 struct alignas(64) WorkerGauge {
+  static constexpr std::uint64_t kGoesOn = ~std::uint64_t{0};
+  static constexpr std::uint64_t kHasEnded = kGoesOn - 1;
+  /// The waiter's ticket with which it waits for other workers, or one of these two. Sequentially consistent: of
+  /// workers that all come to wait, the last one sees it of all (Process::expect_somebody_goes_on).
+  std::atomic<std::uint64_t> waits_with{kGoesOn};
+
   std::atomic<Clock> clock{0};
   std::atomic<std::int64_t> compute_ns{0};
   std::atomic<std::int64_t> wait_ns{0};

@@ -150,7 +150,9 @@ class MessageCheck {
   }
 
   std::string operator()(const Unsubscribe& message) const { return check_row_ids(message.table, message.rows); }
-  std::string operator()(const BarrierArrive& message) const { return check_clock(message.checkpoint); }
+  std::string operator()(const BarrierArrive& message) const {
+    return message.checkpoint == kFinishedClock ? std::string() : check_clock(message.checkpoint);
+  }
   std::string operator()(const BarrierRelease&) const { return {}; }
 
   std::string operator()(const ChannelData& message) const {

@@ -99,10 +99,10 @@ struct Unsubscribe {
 };
 
 /// Client to shard: all workers of the process have arrived at this barrier. They make a checkpoint there where they
-/// name its clock, which then is theirs on every table.
+/// name its clock, which then is theirs on every table. The last one is where they have ended.
 struct BarrierArrive {
   std::uint64_t barrier = 0;
-  Clock checkpoint = 0;  ///< 0: none
+  Clock checkpoint = 0;  ///< 0: none; kFinishedClock: none, the workers have ended
 };
 
 /// Shard to client: all workers of the job have.

@@ -222,6 +222,21 @@ class MisuseTest(unittest.TestCase):
         self.assert_refused("unmade-table", "a table is used that was not made: assign it what create_table returns")
         self.assert_refused("unmade-channel", "a channel is used that was not made: assign it what create_channel returns")
 
+    def test_workers_of_one_process_that_wait_for_nobody_end(self):
+        self.assert_refused("waits-for-ever", "worker 0 waits for a message with tag 1 .*, and nobody can go on")
+
+    def test_a_barrier_to_which_not_all_workers_come_ends_the_job_on_every_rank(self):
+        lines = self.assert_refused("barrier-of-one-worker",
+                                    r"rank \d (waits at a barrier|has workers that have ended) while another rank "
+                                    r"(has workers that have ended|waits at a barrier): all workers must do so together",
+                                    processes=2)
+        self.assertEqual(len(lines), 2, lines)
+
+    def test_a_rank_that_runs_no_workers_is_refused_where_others_do(self):
+        lines = self.assert_refused("no-run-workers-on-another-rank", "bosen.end_without_run_workers.*every process must make",
+                                    processes=2)
+        self.assertEqual(len(lines), 2, lines)
+
     def test_an_error_of_one_worker_ends_the_job_on_every_rank(self):
         result = run([BOSEN, "run", "-n", "2", "--", MISUSE, "--case", "worker-throws"])
         self.assertEqual(result.returncode, 2, result.stderr)

@@ -66,6 +66,7 @@ void misuse_tables(Cluster& cluster, const std::string& name) {
 void misuse_rows(Cluster& cluster, const std::string& name) {
   const auto table = cluster.create_table<float>("weights", {.width = 4});
   const auto channel = cluster.create_channel("letters");
+  if (name == "no-run-workers-on-another-rank" && cluster.rank() == 1) return;
   cluster.run_workers([&](Worker& worker) {
     fmt::print("worker {} runs in process {}\n", worker.id(), getpid());
     std::fflush(stdout);
@@ -84,6 +85,8 @@ void misuse_rows(Cluster& cluster, const std::string& name) {
       static_cast<void>(bosen::SparseTable<float>().get(worker, 0));
     } else if (name == "unmade-channel") {
       static_cast<void>(bosen::Channel().try_receive(worker, 0));
+    } else if (name == "barrier-of-one-worker") {
+      if (worker.id() == 0) worker.barrier();
     } else if (name == "worker-throws") {
       if (worker.id() == 0) throw bosen::Error(bosen::ErrorKind::kData, "ratings.txt:12: not a number");
       for (bosen::Clock clock = 0; clock < 1000; ++clock) {

@@ -167,5 +167,24 @@ TEST(ServerShardSnapshot, WorkersThatDoNotMakeItTogetherAreAMistake) {
             "together");
 }
 
+TEST(ServerShardSnapshot, AWorkerThatHasEndedComesToNoBarrierAndMakesNoCheckpoint) {
+  const Membership members{.rank = 2, .workers = {1, 1}, .rank_of_shard = {2}};
+  const UpdaterCatalog updaters;
+  BufferPool pool;
+  ServerShard shard(members, updaters, pool);
+  Outbox outbox(NodeId::shard(0));
+  const auto arrive = [&](Rank rank, std::uint64_t barrier, Clock checkpoint) {
+    shard.step({NodeId::client(rank), NodeId::shard(0), wire::BarrierArrive{barrier, checkpoint}}, outbox);
+  };
+  arrive(0, 1, wire::kFinishedClock);
+  arrive(1, 1, wire::kFinishedClock);
+  EXPECT_EQ(outbox.envelopes().size(), 2U) << "the release of both";
+  EXPECT_FALSE(shard.take_snapshot().has_value());
+  arrive(1, 2, wire::kFinishedClock);
+  EXPECT_EQ(
+      error_message([&] { arrive(0, 2, 0); }),
+      "rank 0 waits at a barrier while another rank has workers that have ended: all workers must do so together");
+}
+
 }  // namespace
 }  // namespace bosen::core

@@ -21,6 +21,7 @@
 namespace bosen::runtime {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -153,6 +154,70 @@ TEST_F(ProcessTest, RefusesAChannelMadeTwiceOrTooLate) {
   EXPECT_THAT(make_channel("letters"), HasSubstr("channel 'letters' exists already"));
   process_.run_workers([](WorkerContext&) {});
   EXPECT_THAT(make_channel("late"), HasSubstr("channel 'late' is made too late: before run_workers"));
+}
+
+class TwoWorkersTest : public ::testing::Test {
+ protected:
+  std::string problem(const std::function<void(WorkerContext&)>& body) {
+    return error_message([&] { process_.run_workers(body); });
+  }
+
+  static ProcessSpec two_workers() {
+    ProcessSpec spec;
+    spec.options.workers = 2;
+    spec.options.consistency = Consistency::kSsp;
+    return spec;
+  }
+
+  MachinePlatform platform_;
+  Process process_{two_workers(), platform_};
+};
+
+TEST_F(TwoWorkersTest, AWorkerThatEndsIsNotWaitedForAtABarrier) {
+  EXPECT_THAT(problem([](WorkerContext& worker) {
+                if (worker.id() == 0) worker.barrier();
+              }),
+              HasSubstr("a worker has ended while another one waits for it at a barrier or a checkpoint"));
+}
+
+TEST_F(TwoWorkersTest, ThatWaitForEachOtherEndTheJob) {
+  TableHandle& table = process_.create_table("weights", kShape, {});
+  EXPECT_THAT(
+      problem([&](WorkerContext& worker) {
+        if (worker.id() == 0) return worker.barrier();
+        worker.advance();
+        table.get(worker, 7);
+      }),
+      AnyOf("worker 1 waits for row 7 of table 'weights' at clock 1, and nobody can go on: worker 0 is at a barrier",
+            "worker 0 waits for barrier 1 (every worker must come to it), and nobody can go on: worker 1 is "
+            "reading"));
+}
+
+TEST_F(TwoWorkersTest, ThatWaitForOneThatHasEndedEndTheJob) {
+  ChannelHandle& letters = process_.create_channel("letters", {});
+  EXPECT_EQ(problem([&](WorkerContext& worker) {
+              if (worker.id() == 1) letters.receive(worker, 3, 0);
+            }),
+            "worker 1 waits for a message with tag 3 on channel 'letters', and nobody can go on: worker 0 is finished");
+}
+
+TEST_F(TwoWorkersTest, ThatTakeTurnsWaitForEachOtherAndGoOn) {
+  TableHandle& table = process_.create_table("weights", kShape, {});
+  ChannelHandle& letters = process_.create_channel("letters", {.capacity = 1});
+  EXPECT_EQ(problem([&](WorkerContext& worker) {
+              const WorkerId other = 1 - worker.id();
+              for (int round = 0; round < 2000; ++round) {
+                if ((round + worker.id()) % 2 == 0) {
+                  letters.send(worker, other, round, {});
+                } else {
+                  letters.receive(worker, round, other);
+                }
+                table.get(worker, round % 5);
+                worker.advance();
+                if (round % 16 == 0) worker.barrier();
+              }
+            }),
+            "no error");
 }
 
 TEST_F(ProcessTest, RefusesTheTableBeyondTheLast) {

@@ -241,6 +241,8 @@ TEST_F(DecodeTest, ADedicatedServerIsNoClient) {
 
 TEST_F(DecodeTest, ChannelsBelongToTheFirstShardAndBarriersToAll) {
   EXPECT_EQ(problem_of(kClient, kOwnShard, BarrierArrive{1}), "");
+  EXPECT_EQ(problem_of(kClient, kOwnShard, BarrierArrive{1, kFinishedClock}), "");
+  EXPECT_THAT(problem_of(kClient, kOwnShard, BarrierArrive{1, kFinishedClock - 1}), HasSubstr("has clock"));
   EXPECT_THAT(problem_of(kClient, kOwnShard, CreateChannel{1, "x", 1}), HasSubstr("may not go to shard 1"));
   EXPECT_EQ(problem_of(kOwnShard, kPeer, BarrierRelease{1}), "");
   EXPECT_THAT(problem_of(kOwnShard, kPeer, ChannelCreated{1, ""}), HasSubstr("may not come from shard 1"));
