@@ -54,7 +54,7 @@ struct Options {
 /// Options of one table; every process must give the same.
 struct TableOptions {
   std::int64_t width = 0;                       ///< elements of a row; dense tables only
-  std::optional<Clock> staleness = {};          ///< default: the job's
+  std::optional<Clock> staleness = {};          ///< default: the job's; bsp and asp have none
   std::optional<Consistency> consistency = {};  ///< default: the job's
   UpdaterOptions updater = {};                  ///< what shards do with updates
   std::int64_t cache_rows = 0;                  ///< rows that a process keeps copies of; 0: all
