@@ -191,7 +191,6 @@ void ZmqTransport::connect(Rank peer, const std::string& address) {
   const std::lock_guard lock(mutex_);
   BOSEN_ASSERT(!connected_.contains(peer));
   connect({.peer = peer, .address = address, .ipv6 = ipv6});
-  unheard_[peer] = address;
   tell_receiver();
 }
 
@@ -260,6 +259,7 @@ bool ZmqTransport::try_send(Rank peer, const wire::EncodedFrame& encoded) {
   // From here on libzmq takes everything: should the connection break, it throws the rest away.
   send_part(ZmqMessage::copy_of(encoded.head), encoded.block ? ZMQ_SNDMORE : 0);
   if (encoded.block) send_block(peer, encoded.block);
+  if (outgoing) own->second.is_used = true;
   ++statistics_.frames_sent;
   statistics_.bytes_sent += encoded.head.size() + (encoded.block ? encoded.block->size : 0);
   return true;
@@ -399,7 +399,7 @@ bool ZmqTransport::fetch_one() {
   }
   if (const BufferRef& lent = arrival.parts.lent_block)
     statistics_.bytes_received += lent->size - sizeof(BlockReference);
-  unheard_.erase(*peer);
+  if (const auto own = connected_.find(*peer); own != connected_.end()) own->second.is_answered = true;
   arrivals_.push_back(std::move(arrival));
   return true;
 }
@@ -434,8 +434,10 @@ TransportStatistics ZmqTransport::statistics() const {
 
 std::string ZmqTransport::describe_unreached() const {
   std::vector<std::string> texts;
-  for (const auto& [peer, address] : unheard_)
-    texts.push_back(fmt::format("no answer from rank {} at {}", peer, address));
+  for (const auto& [peer, connection] : connected_) {
+    if (connection.is_used && !connection.is_answered)
+      texts.push_back(fmt::format("no answer from rank {} at {}", peer, connection.address));
+  }
   for (const auto& [peer, frames] : waiting_) {
     if (!connected_.contains(peer)) {
       texts.push_back(fmt::format("no connection from rank {} to {}", peer, fmt::join(addresses_, " or ")));

@@ -73,6 +73,8 @@ class ZmqTransport final : public Transport {
     std::string address;
     bool ipv6 = false;
     std::uint64_t secret = 0;  // in its routing id; nobody else can use it
+    bool is_used = false;      // frames have left by it
+    bool is_answered = false;  // frames have come by it
   };
   struct Arrival {
     Rank peer = 0;
@@ -127,7 +129,6 @@ class ZmqTransport final : public Transport {
   mutable std::mutex mutex_;
   // All guarded by mutex_.
   std::map<Rank, Connection> connected_;                    // to peers that this process has connected to
-  std::map<Rank, std::string> unheard_;                     // those of them that have said nothing yet, and where
   std::map<Rank, std::deque<wire::EncodedFrame>> waiting_;  // frames for peers that have not connected yet
   bool receiver_sleeps_ = false;                            // or is about to
   TransportStatistics statistics_;
