@@ -182,6 +182,7 @@ class Process {
   std::vector<store::CheckpointFolder> resumable_;  // folders that may hold what the job goes on from
   StartingPoint start_;                             // its shards' rows are theirs once they are made
   const std::unique_ptr<Waiter> waiter_;
+  std::atomic<std::uint64_t> last_look_{WorkerGauge::kGoesOn};  // the ticket with which workers look once more
 
   std::unique_ptr<core::ClientCore> client_;
   std::unique_ptr<Actor> client_actor_;

@@ -34,7 +34,7 @@ void Process::wait_until(const std::function<bool()>& ready, const std::function
 
 // In a job of one process only its workers change anything. Each has found with this ticket that it must wait, and
 // whatever changes makes a new ticket: so where it still is the latest, nothing will ever change. The last of them to
-// come here sees that all have.
+// come here sees that all have. Then they all look once more, so that a job does not end for a wake-up that was missed.
 void Process::expect_somebody_goes_on(std::uint64_t ticket, const WorkerGauge& own,
                                       const std::function<std::string()>& what) {
   if (network_) return;
@@ -47,6 +47,11 @@ void Process::expect_somebody_goes_on(std::uint64_t ticket, const WorkerGauge& o
   for (const LocalShard& shard : shards_) shard.actor->settle();
   client_actor_->settle();
   if (waiter_->ticket() != ticket) return;
+  if (last_look_.load() != ticket) {
+    waiter_->wake_all();
+    last_look_.store(waiter_->ticket());
+    return;
+  }
   constexpr std::size_t kNamed = 8;
   std::string others;
   for (std::size_t i = 0; i < std::min(gauges_.size(), kNamed); ++i) {
