@@ -128,7 +128,7 @@ class LimitCheck {
   }
   bool operator()(const wire::ReadRequest& m) const { return is_clock(m.needed, false) && are_rows(m.table, m.rows); }
   bool operator()(const wire::Unsubscribe& m) const { return are_rows(m.table, m.rows); }
-  bool operator()(const wire::BarrierArrive& m) const { return is_clock(m.checkpoint, false); }
+  bool operator()(const wire::BarrierArrive& m) const { return is_clock(m.checkpoint, true); }
   bool operator()(const wire::BarrierRelease&) const { return true; }
   bool operator()(const wire::ChannelData& m) const {
     return m.channel < limits::kChannelsMax && is_own_worker(m.from) && (m.to == 0 || m.to == 1);
