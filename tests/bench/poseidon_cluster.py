@@ -8,11 +8,11 @@ Usage: tests/bench/poseidon_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [-
        tests/bench/poseidon_cluster.py --device cpu --net alexnet --nodes 2 ...
        tests/bench/poseidon_cluster.py --draw FILE.json FIGURE.png
 
-Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes together,
-under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange nothing, while all
-of them train. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the synchronisation is hidden behind computation:
-(slow - fast) / (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later
-call with the same --json adds to them, and takes `alone` from there.
+Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes
+together, under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange
+nothing, while all of them train. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the
+synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and with
+overlap. Results are kept as they come; a later call with the same --json adds to them, and takes `alone` from there.
 """
 
 import argparse

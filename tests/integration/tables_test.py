@@ -178,40 +178,30 @@ class MisuseTest(unittest.TestCase):
                                     processes, servers)
                 self.assert_refused("updater-throws", "shard [0-9]+: the update is not mine", processes, servers)
 
-    def test_flags_that_differ_between_ranks_are_refused(self):
+    def assert_every_rank_refuses(self, flags, message):
+        """Where ranks are started with flags of their own."""
         port = free_port()
-        flags = [["--staleness", "auto"], ["--staleness", "8"]]
-        ranks = [start_rank(rank, 2, port, [CHECK, "--consistency", "essp", *flags[rank]]) for rank in range(2)]
+        ranks = [start_rank(rank, len(flags), port, [CHECK, *own]) for rank, own in enumerate(flags)]
         try:
             for rank in ranks:
                 _, errors = rank.communicate(timeout=TIMEOUT_S)
                 self.assertEqual(rank.returncode, 2, errors)
-                self.assertIn("every process must make the same channels in the same order", errors)
+                self.assertRegex(errors, message)
         finally:
             end(ranks)
 
+    def test_flags_that_differ_between_ranks_are_refused(self):
+        flags = [["--consistency", "essp", "--staleness", staleness] for staleness in ["auto", "8"]]
+        self.assert_every_rank_refuses(flags, "every process must make the same channels in the same order")
+
     def test_numbers_of_servers_that_differ_between_ranks_are_refused(self):
-        port = free_port()
-        ranks = [start_rank(rank, 3, port, [CHECK, "--servers", servers]) for rank, servers in enumerate("110")]
-        try:
-            for rank in ranks:
-                _, errors = rank.communicate(timeout=TIMEOUT_S)
-                self.assertEqual(rank.returncode, 2, errors)
-                self.assertRegex(errors, r"rank 2 \(host .*\) was started with --servers 0, but rank 0 with --servers 1")
-        finally:
-            end(ranks)
+        flags = [["--servers", servers] for servers in "110"]
+        self.assert_every_rank_refuses(flags, r"rank 2 \(host .*\) was started with --servers 0, but rank 0 with --servers 1")
 
     def test_transports_that_differ_between_ranks_are_refused_on_every_rank(self):
         """Only the rank that connects finds it."""
-        port = free_port()
-        ranks = [start_rank(rank, 3, port, [CHECK, "--transport", name]) for rank, name in enumerate(["tcp", "ipc", "tcp"])]
-        try:
-            for rank in ranks:
-                _, errors = rank.communicate(timeout=TIMEOUT_S)
-                self.assertEqual(rank.returncode, 2, errors)
-                self.assertIn("rank 0 does not listen on ipc: choose the same transport in every process", errors)
-        finally:
-            end(ranks)
+        flags = [["--transport", name] for name in ["tcp", "ipc", "tcp"]]
+        self.assert_every_rank_refuses(flags, "rank 0 does not listen on ipc: choose the same transport in every process")
 
     def test_misused_rows_and_channels(self):
         self.assert_refused("column-out-of-range", "table 'weights', row 7: column 4 is out of range: .* 4 wide")
