@@ -258,12 +258,22 @@ App& App::makes_checkpoints() {
 }
 
 App& App::updater(const std::string& name, UpdaterFactory<float> factory) {
-  float_updaters_[name] = std::move(factory);
+  std::get<UpdaterFactories<float>>(updaters_)[name] = std::move(factory);
   return *this;
 }
 
 App& App::updater(const std::string& name, UpdaterFactory<double> factory) {
-  double_updaters_[name] = std::move(factory);
+  std::get<UpdaterFactories<double>>(updaters_)[name] = std::move(factory);
+  return *this;
+}
+
+App& App::updater(const std::string& name, UpdaterFactory<std::int32_t> factory) {
+  std::get<UpdaterFactories<std::int32_t>>(updaters_)[name] = std::move(factory);
+  return *this;
+}
+
+App& App::updater(const std::string& name, UpdaterFactory<std::int64_t> factory) {
+  std::get<UpdaterFactories<std::int64_t>>(updaters_)[name] = std::move(factory);
   return *this;
 }
 

@@ -16,8 +16,8 @@
 // line wins. The common flags (--workers, --staleness, --consistency, --output ...) fill bosen::Options; --help lists
 // all.
 
+#include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,16 +52,15 @@ class App {
   /// Makes an updater known by name to this program's shards, dedicated ones included.
   App& updater(const std::string& name, UpdaterFactory<float> factory);
   App& updater(const std::string& name, UpdaterFactory<double> factory);
+  App& updater(const std::string& name, UpdaterFactory<std::int32_t> factory);
+  App& updater(const std::string& name, UpdaterFactory<std::int64_t> factory);
 
   /// Reads flags and configuration, joins the job, runs `body` (only in processes that have workers), leaves. Returns
   /// the program's exit code; every error is one line on stderr.
   int run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body);
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const std::map<std::string, UpdaterFactory<float>>& float_updaters() const { return float_updaters_; }
-  [[nodiscard]] const std::map<std::string, UpdaterFactory<double>>& double_updaters() const {
-    return double_updaters_;
-  }
+  [[nodiscard]] const AllUpdaterFactories& updaters() const { return updaters_; }
 
   /// Every flag with the value that it has in this run, for the metrics file. Known while `body` runs.
   [[nodiscard]] const std::vector<std::pair<std::string, ConfigValue>>& configuration() const { return configuration_; }
@@ -75,8 +74,7 @@ class App {
   bool makes_checkpoints_ = false;
   std::vector<AppOption> options_;
   std::function<void(const Options&)> check_;
-  std::map<std::string, UpdaterFactory<float>> float_updaters_;
-  std::map<std::string, UpdaterFactory<double>> double_updaters_;
+  AllUpdaterFactories updaters_;
   std::vector<std::pair<std::string, ConfigValue>> configuration_;
 };
 

@@ -43,8 +43,10 @@ runtime::ProcessSpec process_spec(const App& app, const Options& options) {
   runtime::ProcessSpec spec;
   spec.program = app.name();
   spec.options = options;
-  for (const auto& [name, factory] : app.float_updaters()) spec.updaters.add(name, factory);
-  for (const auto& [name, factory] : app.double_updaters()) spec.updaters.add(name, factory);
+  const auto add_all = [&](const auto& factories) {
+    for (const auto& [name, factory] : factories) spec.updaters.add(name, factory);
+  };
+  std::apply([&](const auto&... factories) { (add_all(factories), ...); }, app.updaters());
   return spec;
 }
 

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 
 namespace bosen {
 
@@ -48,5 +50,12 @@ class Updater {
 /// Makes an updater for one table on one shard.
 template <class T>
 using UpdaterFactory = std::function<std::unique_ptr<Updater<T>>(const UpdaterOptions&)>;
+
+/// By their names.
+template <class T>
+using UpdaterFactories = std::map<std::string, UpdaterFactory<T>>;
+/// For every type of elements.
+using AllUpdaterFactories = std::tuple<UpdaterFactories<float>, UpdaterFactories<double>,
+                                       UpdaterFactories<std::int32_t>, UpdaterFactories<std::int64_t>>;
 
 }  // namespace bosen

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -31,6 +30,8 @@ class UpdaterCatalog {
   /// A name that is taken throws Error(kUsage).
   void add(const std::string& name, UpdaterFactory<float> factory);
   void add(const std::string& name, UpdaterFactory<double> factory);
+  void add(const std::string& name, UpdaterFactory<std::int32_t> factory);
+  void add(const std::string& name, UpdaterFactory<std::int64_t> factory);
 
   /// Why a table of such elements can't use the updater; empty: it can.
   [[nodiscard]] std::string problem(const UpdaterOptions& options, ElementType element, RowKind kind,
@@ -40,8 +41,7 @@ class UpdaterCatalog {
   [[nodiscard]] std::unique_ptr<RowUpdater> make(const UpdaterOptions& options, ElementType element, int workers) const;
 
  private:
-  std::map<std::string, UpdaterFactory<float>> float_;
-  std::map<std::string, UpdaterFactory<double>> double_;
+  AllUpdaterFactories factories_;
 };
 
 }  // namespace bosen::core

@@ -189,6 +189,28 @@ TEST(UpdaterCatalog, AppliesWhatAnAppRegistered) {
   EXPECT_EQ(dense_values(shape, store.row(1).data)[0], 7);
 }
 
+/// Keeps the bits that any update has.
+class Union final : public Updater<std::int32_t> {
+ public:
+  [[nodiscard]] std::size_t state_per_element() const override { return 0; }
+  void apply(const RowUpdate<std::int32_t>& row) override {
+    for (std::size_t i = 0; i < row.values.size(); ++i) row.values[i] |= row.update[i];
+  }
+};
+
+TEST(UpdaterCatalog, AppliesWhatAnAppRegisteredForWholeNumbers) {
+  UpdaterCatalog catalog;
+  catalog.add("union", UpdaterFactory<std::int32_t>([](const UpdaterOptions&) { return std::make_unique<Union>(); }));
+  EXPECT_EQ(catalog.problem({.name = "union"}, ElementType::kInt32, RowKind::kDense, Consistency::kEssp), "");
+  EXPECT_THAT(catalog.problem({.name = "union"}, ElementType::kInt64, RowKind::kDense, Consistency::kEssp),
+              HasSubstr("type"));
+  BufferPool pool;
+  const wire::RowShape shape = dense_shape(ElementType::kInt32, 1);
+  RowStore store(pool, shape, catalog.make({.name = "union"}, shape.element, 1));
+  for (const double bits : {1, 5, 8}) store.apply(dense_block(pool, shape, {{1, {bits}}}), kFirstClock);
+  EXPECT_EQ(dense_values(shape, store.row(1).data)[0], 13);
+}
+
 TEST(UpdaterCatalog, RefusesANameThatIsTaken) {
   UpdaterCatalog catalog;
   const UpdaterFactory<double> factory = [](const UpdaterOptions&) { return std::make_unique<Doubler>(); };
