@@ -25,6 +25,7 @@ struct DescribeFlags {
   std::int64_t batch = 0;
   int workers = 1;
   Scheme scheme = Scheme::kAuto;
+  Codec codec = Codec::kFp32;
   bool json = false;
 };
 
@@ -42,12 +43,16 @@ void declare(bosen::OptionReader& reader, DescribeFlags& flags) {
   add("scheme", [&flags](const std::string& text) { flags.scheme = scheme_named(text); },
       "how they travel: through tables, as sufficient factors, or what costs less",
       {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"});
+  add("codec", [&flags](const std::string& text) { flags.codec = codec_named(text); },
+      "as what they travel: floats, bfloat16 or, but for factors, signs",
+      {.choices = {"fp32", "bf16", "1bit"}, .default_text = "fp32"});
   add("json", &flags.json, "print JSON", {});
 }
 
 /// How a layer's gradients travel.
 struct Travel {
   Scheme scheme = Scheme::kNone;
+  Codec codec = Codec::kFp32;
   std::int64_t bytes = 0;  ///< an iteration and process, sent and received
 };
 
@@ -56,8 +61,9 @@ Travel travel_of(const LayerDescription& layer, const DescribeFlags& flags) {
   LayerSize size{.factor_inputs = layer.factor_inputs, .factor_outputs = layer.factor_outputs, .batch = layer.batch};
   for (const std::int64_t elements : layer.exchanged) size.parameters += elements;
   const Party party{.processes = flags.workers};
+  size.codec = codec_for(flags.codec, size.parameters, party);
   const Scheme scheme = choose(flags.scheme, size, party);
-  return {.scheme = scheme, .bytes = predicted_bytes(scheme, size, party)};
+  return {.scheme = scheme, .codec = codec_by(scheme, size.codec), .bytes = predicted_bytes(scheme, size, party)};
 }
 
 std::string shapes_of(const LayerDescription& layer) {
@@ -83,6 +89,7 @@ void print_json(const NetDescription& net, const DescribeFlags& flags) {
     const Travel travel = travel_of(layer, flags);
     if (flags.workers > 1 && !layer.exchanged.empty()) {
       entry["scheme"] = name_of(travel.scheme);
+      entry["codec"] = name_of(travel.codec);
       entry["bytes"] = travel.bytes;
       bytes += travel.bytes;
     }
@@ -98,7 +105,7 @@ void print_json(const NetDescription& net, const DescribeFlags& flags) {
 void print_table(const NetDescription& net, const DescribeFlags& flags) {
   const bool travels = flags.workers > 1;
   fmt::print("{:<28} {:<18} {:<26} {:>12} {:>12}", "layer", "type", "output", "parameters", "Mflop");
-  if (travels) fmt::print("  {:<6} {:>10}", "scheme", "MB");
+  if (travels) fmt::print("  {:<6} {:<6} {:>10}", "scheme", "codec", "MB");
   fmt::print("\n");
   std::int64_t bytes = 0;
   for (const LayerDescription& layer : net.layers) {
@@ -106,7 +113,8 @@ void print_table(const NetDescription& net, const DescribeFlags& flags) {
                static_cast<double>(layer.forward_flops) / kMega);
     const Travel travel = travel_of(layer, flags);
     if (travels && !layer.exchanged.empty()) {
-      fmt::print("  {:<6} {:>10.3f}", name_of(travel.scheme), static_cast<double>(travel.bytes) / kMega);
+      fmt::print("  {:<6} {:<6} {:>10.3f}", name_of(travel.scheme), name_of(travel.codec),
+                 static_cast<double>(travel.bytes) / kMega);
       bytes += travel.bytes;
     }
     fmt::print("\n");

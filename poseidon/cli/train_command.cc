@@ -12,6 +12,7 @@
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
 #include "poseidon/solver/training.h"
+#include "poseidon/sync/coded_sum.h"
 
 namespace poseidon {
 namespace {
@@ -42,6 +43,11 @@ void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
           "scheme", [&settings](const std::string& text) { settings.scheme = scheme_named(text); },
           "how gradients travel: through tables, as sufficient factors, or as measured to be faster, layer by layer",
           {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
+      .option("codec", [&settings](const std::string& text) { settings.codec = codec_named(text); },
+              "as what gradients travel between processes under bsp: floats, bfloat16 (half the bytes) or signs (a "
+              "28th, of "
+              "factors none); what that loses is added to the next ones",
+              {.choices = {"fp32", "bf16", "1bit"}, .default_text = "fp32"})
       .option("no-overlap", &settings.no_overlap, "send gradients after the whole backward pass only")
       .option("on-nonfinite",
               [&settings](const std::string& text) { settings.on_nonfinite = nonfinite_policy_named(text); },
@@ -64,19 +70,20 @@ void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
 
 std::string layer_table(const TrainingResult& result) {
   std::string text = fmt::format("{}: megabytes an iteration that this process sends and receives\n", kName);
-  text += fmt::format("  {:<28}{:<8}{:>12}{:>12}{:>12}\n", "layer", "scheme", "predicted", "measured", "framing");
+  text += fmt::format("  {:<28}{:<8}{:<6}{:>12}{:>12}{:>12}\n", "layer", "scheme", "codec", "predicted", "measured",
+                      "framing");
   double predicted = 0;
   double measured = 0;
   double framing = 0;
   for (const LayerTraffic& layer : result.layers) {
-    text += fmt::format("  {:<28}{:<8}{:>12.4f}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme),
-                        layer.predicted_bytes / kMegabyte, layer.measured_bytes / kMegabyte,
+    text += fmt::format("  {:<28}{:<8}{:<6}{:>12.4f}{:>12.4f}{:>12.4f}\n", layer.layer, name_of(layer.scheme),
+                        name_of(layer.codec), layer.predicted_bytes / kMegabyte, layer.measured_bytes / kMegabyte,
                         layer.framing_bytes / kMegabyte);
     predicted += layer.predicted_bytes;
     measured += layer.measured_bytes;
     framing += layer.framing_bytes;
   }
-  return text + fmt::format("  {:<36}{:>12.4f}{:>12.4f}{:>12.4f}\n", "all", predicted / kMegabyte, measured / kMegabyte,
+  return text + fmt::format("  {:<42}{:>12.4f}{:>12.4f}{:>12.4f}\n", "all", predicted / kMegabyte, measured / kMegabyte,
                             framing / kMegabyte);
 }
 
@@ -86,6 +93,7 @@ bool write_layers(const TrainingResult& result, const std::string& path) {
   for (const LayerTraffic& layer : result.layers) {
     json["layers"].push_back({{"layer", layer.layer},
                               {"scheme", name_of(layer.scheme)},
+                              {"codec", name_of(layer.codec)},
                               {"predicted_bytes", layer.predicted_bytes},
                               {"measured_bytes", layer.measured_bytes},
                               {"framing_bytes", layer.framing_bytes}});
@@ -151,6 +159,7 @@ int train_command(int argc, const char* const* argv) {
   bosen::App app(kName, "Trains a net as a solver's file says");
   DeviceChoice device;
   declare(app, settings, device);
+  add_coded_sums(app);
   Conclusion conclusion;
   const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     const std::unique_ptr<BackendFactory> backends = make_backend_factory(device, cluster);

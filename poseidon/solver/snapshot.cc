@@ -53,6 +53,7 @@ std::string state_text(const TrainingState& state, const nlohmann::ordered_json&
   if (!schemes.layers.empty()) {
     nlohmann::ordered_json& written = json["schemes"];
     written = {{"processes", schemes.processes}, {"workers", schemes.workers}};
+    if (schemes.codec != Codec::kFp32) written["codec"] = name_of(schemes.codec);
     for (const auto& [layer, scheme] : schemes.layers) written["layers"][layer] = name_of(scheme);
   }
   return json.dump(2) + "\n";
@@ -98,6 +99,7 @@ SettledSchemes read_schemes(const std::string& path, const nlohmann::json& json)
   if (found == json.end()) return {};
   try {
     SettledSchemes schemes{.processes = found->at("processes").get<int>(), .workers = found->at("workers").get<int>()};
+    schemes.codec = codec_named(found->value("codec", "fp32"));
     for (const auto& [layer, name] : found->at("layers").items()) {
       const Scheme scheme = scheme_named(name.get<std::string>());
       if (scheme != Scheme::kAuto) schemes.layers.emplace(layer, scheme);

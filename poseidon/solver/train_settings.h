@@ -8,6 +8,7 @@
 
 #include "poseidon/backend.h"
 #include "poseidon/solver/nonfinite.h"
+#include "poseidon/sync/gradient_codec.h"
 #include "poseidon/sync/scheme.h"
 
 namespace poseidon {
@@ -30,6 +31,7 @@ struct TrainSettings {
   std::string weights;     ///< file or snapshot to take first weights from; empty: fillers
   bool fine_tune = false;  ///< weights may lack some of the net's tensors, and have others
   Scheme scheme = Scheme::kAuto;
+  Codec codec = Codec::kFp32;
   bool no_overlap = false;
   std::string trace;  ///< file for a timeline; empty: none
   NonfinitePolicy on_nonfinite = NonfinitePolicy::kStop;

@@ -32,6 +32,7 @@ std::vector<LayerTraffic> traffic_of(const SyncPlan& plan, const WorkerResult& w
     if (planned.has(Scheme::kSfb)) traffic += planned.channel.traffic();
     layers.push_back({.layer = planned.layer.name,
                       .scheme = worker.layers[i].scheme,
+                      .codec = codec_by(worker.layers[i].scheme, planned.layer.size.codec),
                       .predicted_bytes = each(worker.layers[i].predicted_bytes),
                       .measured_bytes = each(traffic.bytes_sent + traffic.bytes_received),
                       .framing_bytes = each(traffic.framing_bytes)});

@@ -9,6 +9,7 @@
 
 #include "bosen/cluster.h"
 #include "poseidon/solver/train_settings.h"
+#include "poseidon/sync/gradient_codec.h"
 #include "poseidon/sync/scheme.h"
 
 namespace poseidon {
@@ -17,6 +18,7 @@ namespace poseidon {
 struct LayerTraffic {
   std::string layer;
   Scheme scheme = Scheme::kNone;  ///< at the end
+  Codec codec = Codec::kFp32;     ///< at the end
   // Means over all iterations.
   double predicted_bytes = 0;  ///< sent and received, by the cost model
   double measured_bytes = 0;   ///< sent and received, framing included

@@ -169,6 +169,7 @@ std::vector<StartValue> TrainingJob::start_values() const {
           {"the checksum of the net's file", checksum(net.file)},
           {"the number of images to train with", std::to_string(feed->examples(Phase::kTrain))},
           {"the batch", std::to_string(batch)},
+          {"--codec", std::string(name_of(settings.codec))},
           {"the seed", std::to_string(seed)},
           {"the iteration to begin with", std::to_string(snapshot ? snapshot->state.iteration : 0)},
           {"the iteration to end with", std::to_string(iterations)},
@@ -199,8 +200,10 @@ void TrainingJob::make_plan() {
     refuse(bosen::ErrorKind::kConfiguration,
            fmt::format("{}: nothing learns in phase TRAIN: there is no loss, or lr_mult is 0 everywhere", net.file));
   }
-  plan = std::make_unique<SyncPlan>(cluster, std::move(layers), settings.scheme,
-                                    snapshot ? snapshot->state.schemes : SettledSchemes{});
+  plan = std::make_unique<SyncPlan>(cluster, std::move(layers),
+                                    SyncPlan::Wanted{.scheme = settings.scheme,
+                                                     .codec = settings.codec,
+                                                     .settled = snapshot ? snapshot->state.schemes : SettledSchemes{}});
 }
 
 }  // namespace poseidon

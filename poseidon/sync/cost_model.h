@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "poseidon/sync/gradient_codec.h"
 #include "poseidon/sync/scheme.h"
 
 namespace poseidon {
@@ -26,13 +27,22 @@ struct LayerSize {
   std::int64_t factor_inputs = 0;   ///< M: columns of the weight; 0 where the layer has no sufficient factors
   std::int64_t factor_outputs = 0;  ///< N: its rows
   std::int64_t batch = 0;           ///< K: examples of a worker
+  Codec codec = Codec::kFp32;       ///< as what the parameters' gradients travel
 };
 
-/// The gradients of a process go to their shards, one sum for it comes back.
+/// As what a layer's gradients travel where `wanted` is asked for: floats where there are so few that it costs nothing,
+/// or where no network lies between workers and shards.
+[[nodiscard]] Codec codec_for(Codec wanted, std::int64_t parameters, const Party& party);
+
+/// As what a layer of such a codec travels by `scheme`. Factors never as single bits: what these lose could not follow
+/// in a later clock.
+[[nodiscard]] Codec codec_by(Scheme scheme, Codec codec);
+
+/// The gradients of a process go to their shards, one sum for it comes back, as the codec has them.
 [[nodiscard]] std::int64_t ps_bytes(const LayerSize& layer, const Party& party);
 
-/// Every worker sends batch x (M + N) floats to every worker of other processes. Nothing where there are no factors, or
-/// more than 256 MiB of them, which no message carries.
+/// Every worker sends batch x (M + N) numbers to every worker of other processes. Nothing where there are no factors,
+/// or more than 256 MiB of them, which no message carries.
 [[nodiscard]] std::optional<std::int64_t> sfb_bytes(const LayerSize& layer, const Party& party);
 
 /// What `wanted` means for this layer: kNone for one worker; kPs where there are no factors; never kAuto.

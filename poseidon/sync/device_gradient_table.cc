@@ -1,25 +1,38 @@
 #include "poseidon/sync/device_gradient_table.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace poseidon {
 
-DeviceGradientTable::DeviceGradientTable(const ParameterRows& rows, bosen::Table<float> table, int processes,
-                                         Backend& backend, const std::vector<Tensor*>& gradients)
-    : table_(table),
-      processes_(processes),
+namespace {
+
+std::vector<bosen::RowId> ids_of(const ParameterRows& rows, RowRange range) {
+  const auto first = rows.ids().begin();
+  return {first + static_cast<std::ptrdiff_t>(range.begin), first + static_cast<std::ptrdiff_t>(range.end)};
+}
+
+RowRange own_share(const ParameterRows& rows, const DeviceGroup& group) {
+  return rows.share(group.place(), group.size());
+}
+
+}  // namespace
+
+DeviceGradientTable::DeviceGradientTable(const ParameterRows& rows, RowTable table, int processes, Backend& backend,
+                                         const std::vector<Tensor*>& gradients)
+    : processes_(processes),
       backend_(backend),
       group_(*backend.group()),
-      width_(static_cast<std::size_t>(rows.width())) {
+      width_(static_cast<std::size_t>(rows.width())),
+      own_rows_(std::move(table), rows.width(), ids_of(rows, own_share(rows, group_)),
+                {0, own_share(rows, group_).end - own_share(rows, group_).begin}) {
   cut(rows, gradients);
 }
 
 void DeviceGradientTable::cut(const ParameterRows& rows, const std::vector<Tensor*>& gradients) {
-  const RowRange own = rows.share(group_.place(), group_.size());
-  own_ids_.assign(rows.ids().begin() + static_cast<std::ptrdiff_t>(own.begin),
-                  rows.ids().begin() + static_cast<std::ptrdiff_t>(own.end));
   // The last row may have less to carry than its width.
-  const std::size_t own_elements = own_ids_.size() * width_;
+  const std::size_t own_elements = own_rows_.size() * width_;
   if (needs_table()) own_memory_ = backend_.allocate_host(own_elements * sizeof(float));
   std::span<float> rest;
   if (needs_table()) rest = {reinterpret_cast<float*>(own_memory_->data()), own_elements};
@@ -47,14 +60,14 @@ void DeviceGradientTable::fetch() {
 void DeviceGradientTable::start(bosen::Worker& worker) {
   if (!needs_table()) return;
   const auto* const rows = reinterpret_cast<const float*>(own_memory_->data());
-  for (std::size_t row = 0; row < own_ids_.size(); ++row) {
-    table_.inc(worker, own_ids_[row], std::span(rows + row * width_, width_));
+  for (std::size_t row = 0; row < own_rows_.size(); ++row) {
+    own_rows_.send(worker, row, std::span(rows + row * width_, width_));
   }
-  table_.advance(worker);
+  own_rows_.advance(worker);
 }
 
 void DeviceGradientTable::await(bosen::Worker& worker) {
-  if (needs_table() && !own_ids_.empty()) views_ = table_.get(worker, own_ids_);
+  if (needs_table()) own_rows_.await(worker);
 }
 
 Outcome DeviceGradientTable::finish() {
@@ -63,10 +76,11 @@ Outcome DeviceGradientTable::finish() {
     return Outcome::kGradients;
   }
   auto* const rows = reinterpret_cast<float*>(own_memory_->data());
-  for (std::size_t row = 0; row < views_.size(); ++row) {
-    std::copy(views_[row].begin(), views_[row].end(), rows + row * width_);
+  for (std::size_t row = 0; row < own_rows_.size(); ++row) {
+    const std::span<const float> sum = own_rows_.row(row);
+    std::copy(sum.begin(), sum.end(), rows + row * width_);
   }
-  views_.clear();
+  own_rows_.release();
   for (OwnPart& part : own_parts_) {
     (void)backend_.begin_upload(part.host, part.elements, UploadOrder::kAtOnce);
   }

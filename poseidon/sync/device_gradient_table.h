@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
-#include "bosen/table.h"
 #include "poseidon/backend.h"
 #include "poseidon/device_group.h"
+#include "poseidon/sync/coded_rows.h"
 #include "poseidon/sync/parameter_rows.h"
 #include "poseidon/sync/synchronizer.h"
 
@@ -17,8 +17,8 @@ namespace poseidon {
 
 class DeviceGradientTable final : public Synchronizer {
  public:
-  /// Table and backend outlive it. The backend has a group.
-  DeviceGradientTable(const ParameterRows& rows, bosen::Table<float> table, int processes, Backend& backend,
+  /// The backend outlives it, and has a group.
+  DeviceGradientTable(const ParameterRows& rows, RowTable table, int processes, Backend& backend,
                       const std::vector<Tensor*>& gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
@@ -41,17 +41,15 @@ class DeviceGradientTable final : public Synchronizer {
   [[nodiscard]] bool needs_table() const { return processes_ > 1; }
   void cut(const ParameterRows& rows, const std::vector<Tensor*>& gradients);
 
-  const bosen::Table<float> table_;
   const int processes_;
   Backend& backend_;
   DeviceGroup& group_;
-  std::vector<GroupPart> parts_;  ///< of all workers
-  const std::size_t width_;       ///< of a row
-  std::vector<bosen::RowId> own_ids_;
+  std::vector<GroupPart> parts_;        ///< of all workers
+  const std::size_t width_;             ///< of a row
+  CodedRows own_rows_;                  ///< of this worker, between processes
   std::shared_ptr<Memory> own_memory_;  ///< the rows, one after another
   std::vector<OwnPart> own_parts_;
-  std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
-  Ticket fetched_;                            ///< or, without a table, the sum over all devices
+  Ticket fetched_;  ///< or, without a table, the sum over all devices
 };
 
 }  // namespace poseidon

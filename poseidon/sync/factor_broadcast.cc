@@ -9,8 +9,8 @@
 
 namespace poseidon {
 
-FactorBroadcast::FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers)
-    : channel_(channel), backend_(backend), layer_(layer), workers_(workers) {
+FactorBroadcast::FactorBroadcast(bosen::Channel channel, Codec codec, Backend& backend, Layer& layer, int workers)
+    : channel_(channel), codec_(codec), backend_(backend), layer_(layer), workers_(workers) {
   layer_.leave_parameter_gradients(true);
 }
 
@@ -46,28 +46,48 @@ std::span<const float> FactorBroadcast::factors() const {
   return {own_->host.data()[0], static_cast<std::size_t>(own_->both.count())};
 }
 
-std::span<const std::byte> FactorBroadcast::own_bytes() const { return std::as_bytes(factors()); }
+std::span<const std::byte> FactorBroadcast::own_bytes() const {
+  return codec_ == Codec::kFp32 ? std::as_bytes(factors()) : std::as_bytes(std::span(coded_));
+}
+
+void FactorBroadcast::encode_own() {
+  const auto inputs = static_cast<std::size_t>(own_->input.count());
+  const auto input_words = static_cast<std::size_t>(coded_words(codec_, own_->input.count()));
+  coded_.resize(input_words + static_cast<std::size_t>(coded_words(codec_, own_->gradient.count())));
+  lost_.resize(factors().size());
+  encode(codec_, factors().first(inputs), std::span(coded_).first(input_words), std::span(lost_).first(inputs));
+  encode(codec_, factors().subspan(inputs), std::span(coded_).subspan(input_words), std::span(lost_).subspan(inputs));
+}
 
 void FactorBroadcast::start(bosen::Worker& worker) {
   clock_ = worker.clock();
+  if (codec_ != Codec::kFp32) encode_own();
   for (int to = 0; to < workers_; ++to) {
     if (to != worker.id()) channel_.send(worker, to, clock_, own_bytes());
   }
 }
 
+void FactorBroadcast::lay(int from, std::span<const std::byte> bytes) {
+  const auto input_words = static_cast<std::size_t>(coded_words(codec_, own_->input.count()));
+  const auto put = [&](std::span<const std::byte> part, float* all, std::int64_t count) {
+    float* const to = all + from * count;
+    if (codec_ == Codec::kFp32) {
+      std::memcpy(to, part.data(), part.size());
+      return;
+    }
+    const std::span words(reinterpret_cast<const std::int32_t*>(part.data()), part.size() / sizeof(std::int32_t));
+    decode(codec_, words, {to, static_cast<std::size_t>(count)});
+  };
+  put(bytes.first(input_words * sizeof(std::int32_t)), all_->host.data()[0], own_->input.count());
+  put(bytes.subspan(input_words * sizeof(std::int32_t)), all_->host.data()[0] + all_->gradient_offset,
+      own_->gradient.count());
+}
+
 void FactorBroadcast::await(bosen::Worker& worker) {
   const std::size_t message_bytes = own_bytes().size();
-  const auto input_bytes = static_cast<std::size_t>(own_->input.count()) * sizeof(float);
-  auto* const inputs = reinterpret_cast<std::byte*>(all_->host.data()[0]);
-  auto* const gradients = reinterpret_cast<std::byte*>(all_->host.data()[0] + all_->gradient_offset);
   for (int from = 0; from < workers_; ++from) {
-    const auto lay = [&](const std::byte* bytes) {
-      const auto place = static_cast<std::size_t>(from);
-      std::memcpy(inputs + place * input_bytes, bytes, input_bytes);
-      std::memcpy(gradients + place * (message_bytes - input_bytes), bytes + input_bytes, message_bytes - input_bytes);
-    };
     if (from == worker.id()) {
-      lay(own_bytes().data());
+      lay(from, own_bytes());
       continue;
     }
     const bosen::ChannelMessage message = channel_.receive(worker, clock_, from);
@@ -77,7 +97,7 @@ void FactorBroadcast::await(bosen::Worker& worker) {
                              std::to_string(message.bytes.size()) + " bytes, not " + std::to_string(message_bytes) +
                              ": give every worker the same batch");
     }
-    lay(message.bytes.data());
+    lay(from, message.bytes);
   }
 }
 

@@ -6,11 +6,14 @@
 // sum. Backward itself makes no gradient of the layer's parameters then.
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "bosen/channel.h"
 #include "poseidon/layer.h"
+#include "poseidon/sync/gradient_codec.h"
 #include "poseidon/sync/host_tensors.h"
 #include "poseidon/sync/synchronizer.h"
 
@@ -19,7 +22,7 @@ namespace poseidon {
 class FactorBroadcast final : public Synchronizer {
  public:
   /// The layer has sufficient factors: a weight, and at most a bias.
-  FactorBroadcast(bosen::Channel channel, Backend& backend, Layer& layer, int workers);
+  FactorBroadcast(bosen::Channel channel, Codec codec, Backend& backend, Layer& layer, int workers);
   ~FactorBroadcast() override;
   FactorBroadcast(const FactorBroadcast&) = delete;
   FactorBroadcast& operator=(const FactorBroadcast&) = delete;
@@ -48,16 +51,22 @@ class FactorBroadcast final : public Synchronizer {
     HostTensors host;
   };
   void make_room(const SufficientFactors& factors);
+  void encode_own();
   [[nodiscard]] std::span<const std::byte> own_bytes() const;
+  /// Lays what worker `from` sent where its factors belong.
+  void lay(int from, std::span<const std::byte> bytes);
 
   const bosen::Channel channel_;
+  const Codec codec_;
   Backend& backend_;
   Layer& layer_;
   const int workers_;
   std::int64_t clock_ = 0;  ///< of the last start; tags its messages
   // Made when the first gradients are ready.
-  std::optional<Factors> own_;  ///< this worker's, which leave
-  std::optional<Factors> all_;  ///< of all workers, in their order
+  std::optional<Factors> own_;       ///< this worker's, which leave
+  std::optional<Factors> all_;       ///< of all workers, in their order
+  std::vector<std::int32_t> coded_;  ///< this worker's, inputs and then gradients; none of kFp32
+  std::vector<float> lost_;          ///< by that; nothing follows that could make up for it
 };
 
 }  // namespace poseidon

@@ -5,12 +5,12 @@
 
 namespace poseidon {
 
-GradientTable::GradientTable(const ParameterRows& rows, bosen::Table<float> table, LocalGradients& local,
-                             bosen::Worker& worker, Backend& backend, std::vector<Tensor*> gradients)
+GradientTable::GradientTable(const ParameterRows& rows, RowTable table, LocalGradients& local, bosen::Worker& worker,
+                             Backend& backend, std::vector<Tensor*> gradients)
     : rows_(rows),
-      table_(table),
       gradients_(backend, std::move(gradients)),
-      sum_(rows, local, worker, gradients_.data()) {}
+      sum_(rows, local, worker, gradients_.data()),
+      sums_(std::move(table), rows.width(), rows.ids(), sum_.share()) {}
 
 bool GradientTable::is_fetched() {
   if (!gradients_.is_fetched()) return false;
@@ -26,20 +26,20 @@ void GradientTable::await_fetch() {
 
 void GradientTable::start(bosen::Worker& worker) {
   for (std::size_t row = sum_.share().begin; row < sum_.share().end; ++row) {
-    table_.inc(worker, rows_.ids()[row], sum_.row(row));
+    sums_.send(worker, row, sum_.row(row));
   }
-  table_.advance(worker);
+  sums_.advance(worker);
 }
 
-void GradientTable::await(bosen::Worker& worker) { views_ = table_.get(worker, rows_.ids()); }
+void GradientTable::await(bosen::Worker& worker) { sums_.await(worker); }
 
 Outcome GradientTable::finish() {
-  for (std::size_t row = 0; row < views_.size(); ++row) {
-    rows_.scatter(row, views_[row], [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
+  for (std::size_t row = 0; row < sums_.size(); ++row) {
+    rows_.scatter(row, sums_.row(row), [&](std::size_t tensor, std::int64_t offset, std::span<const float> part) {
       std::copy(part.begin(), part.end(), gradients_.data()[tensor] + offset);
     });
   }
-  views_.clear();
+  sums_.release();
   gradients_.put();
   return Outcome::kGradients;
 }

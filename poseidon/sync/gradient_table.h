@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "bosen/table.h"
+#include "poseidon/sync/coded_rows.h"
 #include "poseidon/sync/host_tensors.h"
 #include "poseidon/sync/local_sum.h"
 #include "poseidon/sync/parameter_rows.h"
@@ -17,7 +17,7 @@ namespace poseidon {
 class GradientTable final : public Synchronizer {
  public:
   /// All outlive it.
-  GradientTable(const ParameterRows& rows, bosen::Table<float> table, LocalGradients& local, bosen::Worker& worker,
+  GradientTable(const ParameterRows& rows, RowTable table, LocalGradients& local, bosen::Worker& worker,
                 Backend& backend, std::vector<Tensor*> gradients);
 
   [[nodiscard]] Scheme scheme() const override { return Scheme::kPs; }
@@ -31,10 +31,9 @@ class GradientTable final : public Synchronizer {
 
  private:
   const ParameterRows& rows_;
-  const bosen::Table<float> table_;
   HostTensors gradients_;
   LocalSum sum_;
-  std::vector<bosen::RowView<float>> views_;  ///< from `await` to `finish`
+  CodedRows sums_;  ///< of all processes
 };
 
 }  // namespace poseidon

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bosen/cluster.h"
+#include "poseidon/sync/coded_rows.h"
 #include "poseidon/sync/cost_model.h"
 #include "poseidon/sync/local_sum.h"
 #include "poseidon/sync/parameter_rows.h"
@@ -28,6 +29,7 @@ struct SyncLayer {
 struct SettledSchemes {
   int processes = 0;                          ///< for which it is
   int workers = 0;                            ///< of all of them
+  Codec codec = Codec::kFp32;                 ///< with which it was asked for
   std::map<std::string, Scheme> layers = {};  ///< by name: ps or sfb
 };
 
@@ -38,7 +40,7 @@ struct PlannedLayer {
   std::optional<Scheme> other;    ///< to which it may change, as measured (SchemeTuner)
   bool is_settled = false;        ///< by an earlier run's measuring
   std::optional<ParameterRows> rows;
-  bosen::Table<float> table;              ///< ps
+  RowTable table;                         ///< ps
   std::unique_ptr<LocalGradients> local;  ///< ps under bsp
   bosen::Channel channel;                 ///< sfb
 
@@ -47,13 +49,19 @@ struct PlannedLayer {
 
 class SyncPlan {
  public:
-  /// Every process makes the same plan. `batch` and workers are alike in all. Throws bosen::Error(kUsage) where sfb is
-  /// asked for with another model than bsp.
-  /// `settled` is of an earlier run, and counts for kAuto where it is for as many processes and workers.
-  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled = {});
+  /// What is asked for, of every layer.
+  struct Wanted {
+    Scheme scheme = Scheme::kAuto;
+    Codec codec = Codec::kFp32;
+    /// Of an earlier run; counts for kAuto where it is for as many processes and workers and the same codec.
+    SettledSchemes settled = {};
+  };
+
+  /// Every process makes the same plan. `batch` and workers are alike in all. Throws bosen::Error(kUsage) where sfb or
+  /// a codec is asked for with another model than bsp.
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, const Wanted& wanted);
   /// The same for processes other than the cluster has, but as many workers.
-  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, Scheme wanted, const SettledSchemes& settled,
-           const Party& party);
+  SyncPlan(bosen::Cluster& cluster, std::vector<SyncLayer> layers, const Wanted& wanted, const Party& party);
   SyncPlan(const SyncPlan&) = delete;
   SyncPlan& operator=(const SyncPlan&) = delete;
 
@@ -62,6 +70,7 @@ class SyncPlan {
   [[nodiscard]] bool exchanges_gradients() const { return exchanges_gradients_; }
   [[nodiscard]] int workers() const { return party_.workers(); }
   [[nodiscard]] const Party& party() const { return party_; }
+  [[nodiscard]] Codec codec() const { return wanted_.codec; }
 
   /// Bytes of an iteration that a process sends and receives, by the cost model.
   [[nodiscard]] std::int64_t bytes(const PlannedLayer& planned, Scheme scheme) const;
@@ -71,10 +80,13 @@ class SyncPlan {
   [[nodiscard]] const bosen::Channel& tuning() const { return tuning_; }
 
  private:
-  void choose_for(PlannedLayer& planned, Scheme wanted, const SettledSchemes& settled) const;
+  void check(const bosen::Cluster& cluster) const;
+  void choose_for(PlannedLayer& planned) const;
   void open(bosen::Cluster& cluster, PlannedLayer& planned, Scheme scheme) const;
+  void open_table(bosen::Cluster& cluster, PlannedLayer& planned, int priority) const;
   void open_local(bosen::Cluster& cluster, PlannedLayer& planned) const;
 
+  const Wanted wanted_;
   const Party party_;
   const bool exchanges_gradients_;
   std::vector<PlannedLayer> layers_;

@@ -62,7 +62,8 @@ std::unique_ptr<Synchronizer> WaitFreeBackprop::make_synchronizer(const LayerSta
   Layer& layer = *net_.layers()[static_cast<std::size_t>(state.layer)];
   if (scheme == Scheme::kNone) return std::make_unique<Alone>();
   if (scheme == Scheme::kSfb) {
-    return std::make_unique<FactorBroadcast>(planned.channel, backend_, layer, plan_.workers());
+    return std::make_unique<FactorBroadcast>(planned.channel, codec_by(scheme, planned.layer.size.codec), backend_,
+                                             layer, plan_.workers());
   }
   std::vector<Tensor*> values;
   std::vector<Tensor*> gradients;
@@ -79,7 +80,7 @@ std::unique_ptr<Synchronizer> WaitFreeBackprop::make_synchronizer(const LayerSta
     return std::make_unique<GradientTable>(*planned.rows, planned.table, *planned.local, worker_, backend_,
                                            std::move(gradients));
   }
-  return std::make_unique<ParameterTable>(*planned.rows, planned.table, backend_, std::move(values), updater_,
+  return std::make_unique<ParameterTable>(*planned.rows, planned.table.floats, backend_, std::move(values), updater_,
                                           state.layer);
 }
 
@@ -102,7 +103,7 @@ void WaitFreeBackprop::tune() {
 }
 
 SettledSchemes WaitFreeBackprop::settled() const {
-  SettledSchemes settled{.processes = plan_.party().processes, .workers = plan_.workers()};
+  SettledSchemes settled{.processes = plan_.party().processes, .workers = plan_.workers(), .codec = plan_.codec()};
   for (const LayerState& state : layers_) {
     if (tuner_ || !(state.planned->other || state.planned->is_settled)) continue;
     settled.layers.emplace(state.planned->layer.name, state.synchronizer->scheme());

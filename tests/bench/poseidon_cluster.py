@@ -4,13 +4,13 @@
 
 Usage: tests/bench/poseidon_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [--rates 1gbit,10gbit,40gbit]
                                        [--device cuda] [--precision tf32] [--plan-cache DIR] [--threads 1] [--iterations 10]
-                                       [--schemes ...] [--no-ddp] [--timeout S] [--trace PREFIX] [--json FILE]
+                                       [--schemes ...] [--ddp ...] [--timeout S] [--trace PREFIX] [--json FILE]
        tests/bench/poseidon_cluster.py --device cpu --net alexnet --nodes 2 ...
        tests/bench/poseidon_cluster.py --draw FILE.json FIGURE.png
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes
 together, under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange
-nothing, while all of them train. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the
+nothing, while all of them train. `DDP, fp16` has PyTorch's hook that exchanges halves of floats. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the
 synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and with
 overlap. Results are kept as they come; a later call with the same --json adds to them, and takes `alone` from there.
 """
@@ -33,6 +33,9 @@ from shaped_nodes import Nodes, bits_a_second  # noqa: E402
 POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", "bin")), "poseidon")
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
+WITHOUT_CODEC = list(SCHEMES)
+SCHEMES |= {f"{scheme}, {codec}": ["--scheme", scheme, "--codec", codec] for scheme in ("ps", "auto") for codec in ("bf16", "1bit")}
+DDP_HOOKS = {"DDP": "none", "DDP, fp16": "fp16"}
 START_UP_S = 120  # until all processes train, plans being looked for
 ITERATION_S = {"cuda": 2, "cpu": 60}  # an iteration's computation, generously
 WARM_UP = 3  # iterations; reports come after the first one and then after every so many
@@ -179,7 +182,7 @@ class Jobs:
         except JobFailed as failure:
             return self.tell(name, failure)
 
-    def ddp(self, nodes, iterations):
+    def ddp(self, nodes, name, iterations):
         self.port += 1
         result = os.path.join(self.folder, f"ddp{self.port}.json")
         environment = [f"MASTER_ADDR={nodes.addresses[0]}", f"MASTER_PORT={self.port}", f"WORLD_SIZE={self.arguments.nodes}",
@@ -187,19 +190,19 @@ class Jobs:
         a = self.arguments
         environment += [f"OMP_NUM_THREADS={a.threads}"] if a.device == "cpu" else []
         worker = [sys.executable, "-B", os.path.abspath(__file__), "--ddp-worker", a.net, str(a.batch), a.device, a.precision,
-                  str(iterations), result]
+                  str(iterations), DDP_HOOKS[name], result]
         commands = [["ip", "netns", "exec", nodes.names[rank], "env", *environment, f"RANK={rank}", *worker]
                     for rank in range(a.nodes)]
         try:
             with Processes(commands, self.folder) as processes:
                 processes.wait(self.limit_s(iterations, nodes.rate))
         except JobFailed as failure:
-            return self.tell("DDP", failure)
+            return self.tell(name, failure)
         with open(result, encoding="utf-8") as file:
             return json.load(file)["images_per_second"]
 
 
-def ddp_worker(net, batch, device, precision, iterations, result):
+def ddp_worker(net, batch, device, precision, iterations, hook, result):
     import contextlib
     import warnings
 
@@ -219,6 +222,9 @@ def ddp_worker(net, batch, device, precision, iterations, result):
     memory_format = torch.contiguous_format if row_major else torch.channels_last
     module, images = module.to(memory_format=memory_format), images.to(memory_format=memory_format)
     model = torch.nn.parallel.DistributedDataParallel(module.train())
+    if hook == "fp16":
+        from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
+        model.register_comm_hook(None, fp16_compress_hook)
     solver = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
     def step():
@@ -275,7 +281,9 @@ def draw(results, path):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    colours = {"DDP": "#bbbbbb", "ps, no overlap": "#56b4e9", "ps": "#0072b2", "auto, no overlap": "#8fd3bd", "auto": "#009e73"}
+    colours = {"DDP": "#bbbbbb", "DDP, fp16": "#999999", "ps, no overlap": "#56b4e9", "ps": "#0072b2", "ps, bf16": "#004c7a",
+               "ps, 1bit": "#002a44", "auto, no overlap": "#8fd3bd", "auto": "#009e73", "auto, bf16": "#006b4f",
+               "auto, 1bit": "#003d2d"}
     figure, axes = pyplot.subplots(figsize=(7, 3.4), layout="constrained")
     at, ticks = 0, {}
     for rate, row in results.items():
@@ -283,7 +291,7 @@ def draw(results, path):
         ticks[at + (len(names) - 1) / 2] = rate.replace("gbit", " Gb/s")
         for name in names:
             axes.barh(at, row[name], 0.9, color=colours[name])
-            axes.text(row[name], at, f" {row[name]:.0f}  {name if name != 'DDP' else 'PyTorch DDP'}", va="center", fontsize=8)
+            axes.text(row[name], at, f" {row[name]:.0f}  {'PyTorch ' if name in DDP_HOOKS else ''}{name}", va="center", fontsize=8)
             at += 1
         at += 0.7
     axes.set_yticks(list(ticks), ticks.values())
@@ -296,8 +304,8 @@ def draw(results, path):
 
 def main():
     if sys.argv[1:2] == ["--ddp-worker"]:
-        net, batch, device, precision, iterations, result = sys.argv[2:]
-        ddp_worker(net, int(batch), device, precision, int(iterations), result)
+        net, batch, device, precision, iterations, hook, result = sys.argv[2:]
+        ddp_worker(net, int(batch), device, precision, int(iterations), hook, result)
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--net", default="vgg19", help="one of config/nets")
@@ -309,8 +317,9 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="that compute on each node's processor")
     parser.add_argument("--plan-cache", default="")
     parser.add_argument("--iterations", type=int, default=1 + 3 * WARM_UP, help="1 + a multiple of 3, and at least 7")
-    parser.add_argument("--schemes", default=";".join(SCHEMES), help="separated by semicolons")
-    parser.add_argument("--no-ddp", action="store_true")
+    parser.add_argument("--schemes", default=";".join(WITHOUT_CODEC),
+                        help=f"separated by semicolons, of: {'; '.join(SCHEMES)}")
+    parser.add_argument("--ddp", default="DDP", help=f"none, or separated by semicolons, of: {'; '.join(DDP_HOOKS)}")
     parser.add_argument("--timeout", type=float, default=0, help="seconds of a job; 0: by its bytes and iterations")
     parser.add_argument("--trace", default="", help="where to keep timelines of auto: PREFIX-RATE.json.RANK")
     parser.add_argument("--json", default="", help="where to keep the results, and where earlier ones are")
@@ -321,8 +330,10 @@ def main():
             draw(json.load(file), arguments.draw[1])
         return
     schemes = arguments.schemes.split(";")
-    if unknown := [name for name in schemes if name not in SCHEMES]:
-        parser.error(f"--schemes: there is no '{unknown[0]}'; there are {'; '.join(SCHEMES)}")
+    theirs = [] if arguments.ddp == "none" else arguments.ddp.split(";")
+    for option, names, known in (("--schemes", schemes, SCHEMES), ("--ddp", theirs, DDP_HOOKS)):
+        if unknown := [name for name in names if name not in known]:
+            parser.error(f"{option}: there is no '{unknown[0]}'; there are {'; '.join(known)}")
     if arguments.iterations < 1 + 2 * WARM_UP or (arguments.iterations - 1) % WARM_UP:
         parser.error("--iterations: must be 1 + a multiple of 3, and at least 7")
     results = Results(arguments.json)
@@ -337,9 +348,9 @@ def main():
                     row = results.add(rate, name, jobs.scheme(nodes, name, arguments.iterations))
                     print(f"  {rate:<9}{name:<18}{row[name] or 0:>9.1f} images/s  "
                           f"{hidden_share(row, name, alone, arguments.batch * arguments.nodes)}", flush=True)
-                if not arguments.no_ddp:
-                    row = results.add(rate, "DDP", jobs.ddp(nodes, arguments.iterations))
-                    print(f"  {rate:<9}{'PyTorch DDP':<18}{row['DDP'] or 0:>9.1f} images/s", flush=True)
+                for name in theirs:
+                    row = results.add(rate, name, jobs.ddp(nodes, name, arguments.iterations))
+                    print(f"  {rate:<9}{'PyTorch ' + name:<18}{row[name] or 0:>9.1f} images/s", flush=True)
 
 
 if __name__ == "__main__":

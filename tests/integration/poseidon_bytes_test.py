@@ -13,12 +13,12 @@ SCHEMES = {"ps": ["ps", "ps", "ps", "ps"], "sfb": ["ps", "ps", "sfb", "sfb"]}
 
 
 class BytesTest(PoseidonTest):
-    def layers(self, scheme, processes, workers=1):
-        output = self.folder / f"{scheme}-{processes}-{workers}"
+    def layers(self, scheme, processes, workers=1, codec="fp32"):
+        output = self.folder / f"{scheme}-{codec}-{processes}-{workers}"
         self.solver.write_text(f"net: {SOURCE}/config/nets/lenet.yaml\nbase_lr: 0.001\nmax_iter: 10\ntest_iter: 1\n"
                                "display: 0\nsnapshot_after_train: false\n")
-        self.succeed("train", self.solver, "--data", "synthetic", "--batch", 8, "--scheme", scheme, "--output", output,
-                     "--workers", workers, processes=processes)
+        self.succeed("train", self.solver, "--data", "synthetic", "--batch", 8, "--scheme", scheme, "--codec", codec,
+                     "--output", output, "--workers", workers, processes=processes)
         return json.loads((output / "layers.json").read_text())["layers"]
 
     def expect_what_the_model_predicts(self, layers):
@@ -39,6 +39,16 @@ class BytesTest(PoseidonTest):
                     if scheme != "auto":
                         self.assertEqual([layer["scheme"] for layer in layers], SCHEMES[scheme])
 
+    def test_every_codec_costs_what_the_model_predicts(self):
+        floats = {scheme: self.layers(scheme, processes=2) for scheme in ("ps", "sfb")}
+        for codec, scheme, share in (("bf16", "ps", 1 / 2), ("bf16", "sfb", 1 / 2), ("1bit", "ps", 9 / 256)):
+            with self.subTest(codec=codec, scheme=scheme):
+                layers = self.layers(scheme, processes=2, codec=codec)
+                self.expect_what_the_model_predicts(layers)
+                self.assertEqual([layer["codec"] for layer in layers], ["fp32", codec, codec, codec])  # conv1 is small
+                for layer, whole in zip(layers[1:], floats[scheme][1:]):
+                    self.assertAlmostEqual(layer["predicted_bytes"] / whole["predicted_bytes"], share, delta=0.002)
+
     def test_a_process_sends_the_sum_of_its_workers_gradients(self):
         alone = self.layers("ps", processes=2)
         three = self.layers("ps", processes=2, workers=3)
@@ -47,7 +57,7 @@ class BytesTest(PoseidonTest):
 
     def test_the_table_tells_framing_apart(self):
         run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, processes=2)
-        self.assertRegex(run.stderr, "layer +scheme +predicted +measured +framing\n")
+        self.assertRegex(run.stderr, "layer +scheme +codec +predicted +measured +framing\n")
 
     def test_there_is_no_table_where_nothing_travels(self):
         run = self.succeed("train", self.solver, "--data", "synthetic", "--clocks", 2, "--workers", 2)

@@ -48,6 +48,19 @@ class DescribeTest(PoseidonTest):
         forced = json.loads(self.succeed("describe", NETS / "vgg19.yaml", *flags, "--scheme", "ps").stdout)
         self.assertGreater(forced["bytes"], 3 * net["bytes"])
 
+    def test_counts_what_a_codec_leaves(self):
+        def layers(*flags):
+            net = json.loads(self.succeed("describe", NETS / "vgg19.yaml", "--workers", 4, "--json", *flags).stdout)
+            return {layer["layer"]: layer for layer in net["layers"]}
+        floats, halves, bits = layers(), layers("--codec", "bf16"), layers("--codec", "1bit")
+        self.assertEqual([floats[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32"] * 3)
+        # So few parameters as conv1_1's stay floats, and factors are never single bits.
+        self.assertEqual([halves[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32", "bf16", "bf16"])
+        self.assertEqual([bits[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32", "1bit", "fp32"])
+        for name in ("conv4_1", "fc6"):
+            self.assertAlmostEqual(floats[name]["bytes"] / halves[name]["bytes"], 2, delta=0.001)
+        self.assertAlmostEqual(floats["conv4_1"]["bytes"] / bits["conv4_1"]["bytes"], 256 / 9, delta=0.01)
+
     def test_sends_no_factors_of_several_batches(self):
         self.solver.write_text(SOLVER + "iter_size: 2\n")
         described = json.loads(self.succeed("describe", self.solver, "--workers", 2, "--scheme", "sfb", "--json").stdout)
@@ -204,6 +217,8 @@ layer:
         self.refuse(["train"], "--solver SOLVER.yaml is required")
         self.refuse([*train, "--shceme", "ps"], "did you mean '--scheme'?")
         self.refuse([*train, "--scheme", "ring"], "ps, sfb or auto")
+        self.refuse([*train, "--codec", "2bit"], "fp32, bf16 or 1bit")
+        self.refuse([*train, "--codec", "bf16", "--consistency", "essp", "--workers", 2], "--codec bf16 needs --consistency bsp")
         self.refuse([*train, "--on-nonfinite", "hope"], "stop, skip or clip")
         self.refuse([*train, "--scheme", "sfb", "--consistency", "ssp", "--workers", 2], "bsp")
         self.refuse([*train, "--resume", "a", "--weights", "b"], "exclude each other")

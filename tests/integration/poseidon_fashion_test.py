@@ -14,7 +14,7 @@ FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 @unittest.skipUnless(FASHION_MNIST.exists(), "Debian's dataset-fashion-mnist is not installed")
 @unittest.skipIf(SANITIZED, "takes minutes under a sanitizer")
 class FashionMnistTest(PoseidonTest):
-    def test_lenet_learns_on_two_processes(self):
+    def test_lenet_learns_on_two_processes_whatever_travels(self):
         data = self.folder / "fashion"
         self.succeed("data", "--from", "idx", "--images", FASHION_MNIST, "--output", data)
         # As the quickstart does, on a course of less than half the length.
@@ -23,10 +23,11 @@ class FashionMnistTest(PoseidonTest):
             self.assertIn(f"{key}: {theirs}", solver)
             solver = solver.replace(f"{key}: {theirs}", f"{key}: {ours}")
         self.solver.write_text(solver.replace("../nets/", f"{SOURCE}/config/nets/"))
-        run = self.succeed("train", self.solver, "--data", data, processes=2)
-        last = run.last("eval")
-        self.assertGreaterEqual(last["accuracy"], 0.85)
-        self.assertGreater(run.last("end")["images_per_second"], 0)
+        for codec in ("fp32", "1bit"):
+            with self.subTest(codec=codec):
+                run = self.succeed("train", self.solver, "--data", data, "--codec", codec, processes=2)
+                self.assertGreaterEqual(run.last("eval")["accuracy"], 0.85)
+                self.assertGreater(run.last("end")["images_per_second"], 0)
 
 
 if __name__ == "__main__":

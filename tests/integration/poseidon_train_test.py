@@ -106,6 +106,12 @@ class TrainTest(PoseidonTest):
         self.assertEqual(run.returncode, 2, run.stderr)
         self.assertRegex(run.stderr, "the checksum of the solver's file is [0-9a-f]{8} at worker 1 and [0-9a-f]{8} at "
                                      "worker 0: start every process with the same files and flags")
+        codecs = "$([ $BOSEN_RANK = 0 ] && echo bf16 || echo 1bit)"
+        run = subprocess.run([BOSEN, "run", "-n", "2", "--", "/bin/sh", "-c",
+                              f"exec {POSEIDON} train {self.solver} --data synthetic --codec {codecs}"],
+                             capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        self.assertEqual(run.returncode, 2, run.stderr)
+        self.assertIn("--codec is 1bit at worker 1 and bf16 at worker 0", run.stderr)
 
     def test_refuses_more_classes_than_are_told_apart(self):
         data = self.make_data()
@@ -379,6 +385,17 @@ class NonfiniteTest(PoseidonTest):
                     self.assertNotIn("-nan", run.stderr)
                     ended = re.search(r"the last \d+ iterations changed nothing", run.stderr.splitlines()[-1])
                     self.assertEqual(ended is not None, policy == "skip", run.stderr)
+
+    def test_skip_goes_on_whatever_travels(self):
+        # So that there is a layer whose gradients are encoded.
+        self.net.write_text(PLAIN_NET.replace("num_output: 16", "num_output: 64"))
+        for codec in ("bf16", "1bit"):
+            with self.subTest(codec=codec):
+                run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", "skip", "--codec", codec,
+                                   "--scheme", "ps", processes=2)
+                self.assertEqual(run.last("end")["clocks"], 40)
+                self.assertRegex(run.stderr, r"ip1 +ps +" + codec)
+                self.assertRegex(run.stderr, r"\d+ of 40 iterations changed nothing, as their gradients were not finite")
 
     def test_statistics_outlive_a_batch_that_is_too_large_for_them(self):
         # The variance of such images is no float; normalised by it they are zeros, and loss and gradients are finite.

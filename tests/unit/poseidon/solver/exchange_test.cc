@@ -13,6 +13,7 @@
 #include "bosen/app.h"
 #include "poseidon/net_description.h"
 #include "poseidon/solver/parameter_updater.h"
+#include "poseidon/sync/coded_sum.h"
 #include "poseidon/sync/wait_free_backprop.h"
 #include "tests/unit/poseidon/backend/backend_under_test.h"
 
@@ -56,22 +57,24 @@ FixedSource images_of(int first, int count, float scale) {
   return {std::move(images), std::move(labels)};
 }
 
-NetSpec two_layers() {
+NetSpec two_layers(int hidden) {
   return parse_net_spec(
       "name: Two\nlayer:\n"
       "  - {name: images, type: Data, top: [data, label], data_param: {batch_size: 2, shape: [6, 1, 1], classes: 3}}\n"
       "  - {name: ip1, type: InnerProduct, bottom: data, top: ip1, inner_product_param: "
-      "{num_output: 4, weight_filler: {type: xavier}, bias_filler: {type: constant, value: 0.1}}}\n"
-      "  - {name: relu1, type: ReLU, bottom: ip1, top: ip1}\n"
-      "  - {name: ip2, type: InnerProduct, bottom: ip1, top: ip2, inner_product_param: "
-      "{num_output: 3, weight_filler: {type: xavier}}}\n"
-      "  - {name: loss, type: SoftmaxWithLoss, bottom: [ip2, label], top: loss}\n",
+      "{num_output: " +
+          std::to_string(hidden) +
+          ", weight_filler: {type: xavier}, bias_filler: {type: constant, value: 0.1}}}\n"
+          "  - {name: relu1, type: ReLU, bottom: ip1, top: ip1}\n"
+          "  - {name: ip2, type: InnerProduct, bottom: ip1, top: ip2, inner_product_param: "
+          "{num_output: 3, weight_filler: {type: xavier}}}\n"
+          "  - {name: loss, type: SoftmaxWithLoss, bottom: [ip2, label], top: loss}\n",
       "net.yaml");
 }
 
-std::vector<SyncLayer> layers_to_exchange() {
+std::vector<SyncLayer> layers_to_exchange(int hidden) {
   std::vector<SyncLayer> layers;
-  for (const LayerDescription& layer : describe_net(two_layers(), {}).layers) {
+  for (const LayerDescription& layer : describe_net(two_layers(hidden), {}).layers) {
     if (layer.exchanged.empty()) continue;
     layers.push_back(
         {.layer = layer.layer,
@@ -90,6 +93,8 @@ struct Course {
   int workers_per_process = 1;  ///< as far as they know; they are all in one
   std::string consistency = "bsp";
   Scheme scheme = Scheme::kPs;
+  Codec codec = Codec::kFp32;
+  int hidden = 4;  ///< outputs of the first layer
   int iterations = 1;
   bool overlap = true;
   bool same_images = false;  ///< of worker 0, for all
@@ -119,7 +124,7 @@ struct Desk {
        test::BackendUnderTest backend = test::make_backend_under_test())
       : under_test(std::move(backend)),
         source(images_of(first_worker, workers, course.image_scale)),
-        net(two_layers(), {.batch = workers * kBatch}, *under_test.backend, &source),
+        net(two_layers(course.hidden), {.batch = workers * kBatch}, *under_test.backend, &source),
         updater(net.layers(), *under_test.backend, course.solver) {}
 
   [[nodiscard]] Weights weights() const { return weights_of(net, *under_test.backend); }
@@ -148,6 +153,7 @@ class ExchangeTest : public testing::Test {
 
   void run(const Course& course, const Body& body) {
     bosen::App app("test", "Trains");
+    add_coded_sums(app);
     const std::string workers = std::to_string(course.workers);
     const std::vector<const char*> argv{"test", "--workers",     workers.c_str(),           "--staleness",
                                         "2",    "--consistency", course.consistency.c_str()};
@@ -158,7 +164,7 @@ class ExchangeTest : public testing::Test {
     testing::internal::CaptureStderr();
     const int code = app.run(argc, argv.data(), [&](bosen::Cluster& cluster) {
       // As if workers were in several processes, so that there is a choice.
-      const SyncPlan plan(cluster, layers_to_exchange(), course.scheme, {},
+      const SyncPlan plan(cluster, layers_to_exchange(course.hidden), {.scheme = course.scheme, .codec = course.codec},
                           {.processes = cluster.workers() / course.workers_per_process,
                            .workers_per_process = course.workers_per_process});
       cluster.run_workers([&](bosen::Worker& worker) {
@@ -199,8 +205,8 @@ class ExchangeTest : public testing::Test {
 };
 
 /// What one worker makes of the images of all.
-Weights alone(int workers, int iterations, const ParameterUpdater::Options& solver) {
-  Desk desk(0, workers, {.solver = solver});
+Weights alone(int workers, int iterations, const ParameterUpdater::Options& solver, int hidden = 4) {
+  Desk desk(0, workers, {.hidden = hidden, .solver = solver});
   std::vector<int> learned;  // a device that folds the ReLU has a layer less
   for (int layer = 0; layer < static_cast<int>(desk.net.layers().size()); ++layer) {
     if (desk.updater.learns(layer)) learned.push_back(layer);
@@ -260,6 +266,41 @@ TEST_F(ExchangeTest, LearnsTheSameWhereDevicesOfAProcessAddUp) {
                                                .solver = solver});
       EXPECT_THAT(ours[0], Pointwise(FloatNear(near(1e-6)), expected));
       EXPECT_THAT(ours, Each(ours[0]));
+    }
+  }
+}
+
+/// So many that a codec is used.
+constexpr int kManyHidden = 1500;
+
+float largest_difference(const Weights& a, const Weights& b) {
+  float largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+TEST_F(ExchangeTest, LearnsNearlyTheSameFromFewerBitsAndTheSameEverywhere) {
+  const ParameterUpdater::Options solver{.rate = {.base = 0.02}};
+  constexpr int kIterations = 20;
+  const Weights exact = alone(4, kIterations, solver, kManyHidden);
+  const float moved = largest_difference(exact, alone(4, 0, solver, kManyHidden));
+  for (const bool devices_add_up : {false, true}) {
+    if (devices_add_up && groups_of(4, 2).empty()) continue;
+    for (const auto& [codec, scheme, share] :
+         {std::tuple(Codec::kBf16, Scheme::kPs, 0.02F), std::tuple(Codec::kBf16, Scheme::kSfb, 0.05F),
+          std::tuple(Codec::kOneBit, Scheme::kPs, 0.5F)}) {
+      if (devices_add_up && scheme == Scheme::kSfb) continue;
+      const std::vector<Weights> ours = train({.workers = 4,
+                                               .workers_per_process = 2,
+                                               .scheme = scheme,
+                                               .codec = codec,
+                                               .hidden = kManyHidden,
+                                               .iterations = kIterations,
+                                               .devices_add_up = devices_add_up,
+                                               .solver = solver});
+      EXPECT_THAT(ours, Each(ours[0]));
+      EXPECT_NE(ours[0], exact) << name_of(codec);
+      EXPECT_LT(largest_difference(ours[0], exact), share * moved + near(1e-6)) << name_of(codec) << name_of(scheme);
     }
   }
 }

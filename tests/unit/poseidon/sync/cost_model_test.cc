@@ -60,5 +60,30 @@ TEST(CostModelTest, CountsEveryWorkerOfAProcess) {
   EXPECT_EQ(ps_bytes(layer, {.processes = 4, .dedicated_servers = true}), 2 * 4000);
 }
 
+TEST(CostModelTest, CountsWhatACodecLeaves) {
+  const Party four{.processes = 4};
+  LayerSize layer = fully_connected(4096, 4096, 32);
+  const double ps = static_cast<double>(ps_bytes(layer, four));
+  const double sfb = static_cast<double>(*sfb_bytes(layer, four));
+  layer.codec = Codec::kBf16;
+  EXPECT_DOUBLE_EQ(static_cast<double>(ps_bytes(layer, four)), ps / 2);
+  EXPECT_DOUBLE_EQ(static_cast<double>(*sfb_bytes(layer, four)), sfb / 2);
+  layer.codec = Codec::kOneBit;
+  EXPECT_NEAR(static_cast<double>(ps_bytes(layer, four)), ps * 9 / 256, ps * 1e-5);
+  EXPECT_DOUBLE_EQ(static_cast<double>(*sfb_bytes(layer, four)), sfb);
+  // Then gradients are the smaller ones.
+  layer.batch = 128;
+  EXPECT_EQ(choose(Scheme::kAuto, layer, four), Scheme::kPs);
+  layer.codec = Codec::kFp32;
+  EXPECT_EQ(choose(Scheme::kAuto, layer, four), Scheme::kSfb);
+}
+
+TEST(CostModelTest, LeavesFloatsWhereACodecGivesNothing) {
+  EXPECT_EQ(codec_for(Codec::kOneBit, 5000, {.processes = 2}), Codec::kOneBit);
+  EXPECT_EQ(codec_for(Codec::kOneBit, 4095, {.processes = 2}), Codec::kFp32);
+  EXPECT_EQ(codec_for(Codec::kBf16, 5000, {.workers_per_process = 4}), Codec::kFp32);
+  EXPECT_EQ(codec_for(Codec::kBf16, 5000, {.workers_per_process = 4, .dedicated_servers = true}), Codec::kBf16);
+}
+
 }  // namespace
 }  // namespace poseidon

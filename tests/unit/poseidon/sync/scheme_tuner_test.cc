@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bosen/bosen.h"
+#include "poseidon/sync/coded_sum.h"
 
 namespace poseidon {
 namespace {
@@ -40,7 +41,7 @@ class SchemeTunerTest : public testing::Test {
     bosen::App app("test", "Tunes");
     const std::vector<const char*> argv{"test", "--workers", "2", "--consistency", "bsp"};
     const int code = app.run(static_cast<int>(argv.size()), argv.data(), [&](bosen::Cluster& cluster) {
-      const SyncPlan plan(cluster, layers(), Scheme::kAuto, {}, {.processes = 2});
+      const SyncPlan plan(cluster, layers(), {}, {.processes = 2});
       cluster.run_workers([&](bosen::Worker& worker) {
         courses[static_cast<std::size_t>(worker.id())] = run(plan, worker, work, track);
       });
@@ -159,16 +160,36 @@ TEST_F(SchemeTunerTest, HasNothingToDoWithinOneProcessOrWhereItWasSettled) {
                           .name = "ip",
                           .sizes = {10'000},
                           .size = {.parameters = 10'000, .factor_inputs = 100, .factor_outputs = 100, .batch = 10}};
-    EXPECT_FALSE(SyncPlan(cluster, {layer}, Scheme::kAuto).may_change());
+    EXPECT_FALSE(SyncPlan(cluster, {layer}, {}).may_change());
     SyncLayer other = layer;
     other.name = "ip2";
     const SettledSchemes settled{.processes = 2, .workers = 2, .layers = {{"ip2", Scheme::kPs}}};
-    const SyncPlan plan(cluster, {other}, Scheme::kAuto, settled, {.processes = 2});
+    const SyncPlan plan(cluster, {other}, {.settled = settled}, {.processes = 2});
     EXPECT_FALSE(plan.may_change());
     EXPECT_EQ(plan.layers()[0].scheme, Scheme::kPs);
     other.name = "ip3";  // for other processes it would not count
     const SettledSchemes elsewhere{.processes = 4, .workers = 4, .layers = {{"ip3", Scheme::kPs}}};
-    EXPECT_TRUE(SyncPlan(cluster, {other}, Scheme::kAuto, elsewhere, {.processes = 2}).may_change());
+    EXPECT_TRUE(SyncPlan(cluster, {other}, {.settled = elsewhere}, {.processes = 2}).may_change());
+  });
+  EXPECT_EQ(code, 0);
+}
+
+TEST_F(SchemeTunerTest, SettlesSchemesForOneCodec) {
+  bosen::App app("test", "Tunes");
+  add_coded_sums(app);
+  const std::vector<const char*> argv{"test", "--workers", "2", "--consistency", "bsp"};
+  const int code = app.run(static_cast<int>(argv.size()), argv.data(), [&](bosen::Cluster& cluster) {
+    SyncLayer layer{.layer = 0,
+                    .name = "ip1",
+                    .sizes = {10'000},
+                    .size = {.parameters = 10'000, .factor_inputs = 100, .factor_outputs = 100, .batch = 10}};
+    SettledSchemes settled{.processes = 2, .workers = 2, .codec = Codec::kBf16, .layers = {{"ip1", Scheme::kPs}}};
+    EXPECT_FALSE(
+        SyncPlan(cluster, {layer}, {.codec = Codec::kBf16, .settled = settled}, {.processes = 2}).may_change());
+    layer.name = "ip2";
+    settled.layers = {{"ip2", Scheme::kPs}};
+    EXPECT_TRUE(
+        SyncPlan(cluster, {layer}, {.codec = Codec::kOneBit, .settled = settled}, {.processes = 2}).may_change());
   });
   EXPECT_EQ(code, 0);
 }
