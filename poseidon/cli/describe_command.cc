@@ -44,8 +44,8 @@ void declare(bosen::OptionReader& reader, DescribeFlags& flags) {
       "how they travel: through tables, as sufficient factors, or what costs less",
       {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"});
   add("codec", [&flags](const std::string& text) { flags.codec = codec_named(text); },
-      "as what they travel: floats, bfloat16 or, but for factors, signs",
-      {.choices = {"fp32", "bf16", "1bit"}, .default_text = "fp32"});
+      "as what they travel: floats, bfloat16, or so many bits each (bfloat16 where they are factors)",
+      {.choices = {"fp32", "bf16", "4bit", "1bit"}, .default_text = "fp32"});
   add("json", &flags.json, "print JSON", {});
 }
 

@@ -44,10 +44,10 @@ void declare(bosen::App& app, TrainSettings& settings, DeviceChoice& device) {
           "how gradients travel: through tables, as sufficient factors, or as measured to be faster, layer by layer",
           {.choices = {"ps", "sfb", "auto"}, .default_text = "auto"})
       .option("codec", [&settings](const std::string& text) { settings.codec = codec_named(text); },
-              "as what gradients travel between processes under bsp: floats, bfloat16 (half the bytes) or signs (a "
-              "28th, of "
-              "factors none); what that loses is added to the next ones",
-              {.choices = {"fp32", "bf16", "1bit"}, .default_text = "fp32"})
+              "as what gradients travel between processes under bsp: floats, bfloat16, or so many bits each (factors "
+              "at least "
+              "bfloat16); what that loses is added to the next ones",
+              {.choices = {"fp32", "bf16", "4bit", "1bit"}, .default_text = "fp32"})
       .option("no-overlap", &settings.no_overlap, "send gradients after the whole backward pass only")
       .option("on-nonfinite",
               [&settings](const std::string& text) { settings.on_nonfinite = nonfinite_policy_named(text); },

@@ -55,7 +55,8 @@ std::string sum_of(Codec codec) { return "sum_of_" + std::string(name_of(codec))
 std::unique_ptr<bosen::Updater<std::int32_t>> make_coded_sum(Codec codec) { return std::make_unique<CodedSum>(codec); }
 
 void add_coded_sums(bosen::App& app) {
-  for (const Codec codec : {Codec::kBf16, Codec::kOneBit}) {
+  for (const Codec codec : kCodecs) {
+    if (codec == Codec::kFp32) continue;
     app.updater(sum_of(codec), [codec](const bosen::UpdaterOptions&) { return make_coded_sum(codec); });
   }
 }

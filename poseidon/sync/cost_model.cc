@@ -20,7 +20,7 @@ Codec codec_for(Codec wanted, std::int64_t parameters, const Party& party) {
 
 Codec codec_by(Scheme scheme, Codec codec) {
   if (scheme == Scheme::kPs) return codec;
-  return scheme == Scheme::kSfb && codec == Codec::kBf16 ? codec : Codec::kFp32;
+  return scheme == Scheme::kSfb && codec != Codec::kFp32 ? Codec::kBf16 : Codec::kFp32;
 }
 
 std::int64_t ps_bytes(const LayerSize& layer, const Party& party) {

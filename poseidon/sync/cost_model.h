@@ -34,8 +34,8 @@ struct LayerSize {
 /// or where no network lies between workers and shards.
 [[nodiscard]] Codec codec_for(Codec wanted, std::int64_t parameters, const Party& party);
 
-/// As what a layer of such a codec travels by `scheme`. Factors never as single bits: what these lose could not follow
-/// in a later clock.
+/// As what a layer of such a codec travels by `scheme`. Factors as no less than bf16: what they lose cannot follow in a
+/// later clock.
 [[nodiscard]] Codec codec_by(Scheme scheme, Codec codec);
 
 /// The gradients of a process go to their shards, one sum for it comes back, as the codec has them.

@@ -3,6 +3,7 @@
 // What of a gradient travels: its floats, or fewer bits, as 32-bit words. Whoever encodes keeps what got lost and adds
 // it to the next gradient (error feedback), so that it is late instead of lost.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -11,12 +12,15 @@
 namespace poseidon {
 
 enum class Codec {
-  kFp32,    ///< floats, as they are
-  kBf16,    ///< bfloat16: the upper halves of floats, rounded to the nearest, ties to even
-  kOneBit,  ///< signs, and for each 256 of them the mean of the absolute values (Karimireddy et al., ICML'19)
+  kFp32,     ///< floats, as they are
+  kBf16,     ///< bfloat16: the upper halves of floats, rounded to the nearest, ties to even
+  kFourBit,  ///< of each 256, the largest absolute value, and sevenths of it, rounded to the nearest
+  kOneBit,   ///< signs, and for each 256 of them the mean of the absolute values (Karimireddy et al., ICML'19)
 };
 
-/// "fp32", "bf16", "1bit".
+inline constexpr std::array kCodecs{Codec::kFp32, Codec::kBf16, Codec::kFourBit, Codec::kOneBit};
+
+/// "fp32", "bf16", "4bit", "1bit".
 std::string_view name_of(Codec codec);
 /// Throws bosen::Error(kUsage) with the reason alone.
 Codec codec_named(const std::string& name);

@@ -48,6 +48,7 @@ void encode_row(benchmark::State& state, Codec codec) {
   count_elements(state);
 }
 BENCHMARK_CAPTURE(encode_row, bf16, Codec::kBf16);
+BENCHMARK_CAPTURE(encode_row, 4bit, Codec::kFourBit);
 BENCHMARK_CAPTURE(encode_row, 1bit, Codec::kOneBit);
 
 void decode_row(benchmark::State& state, Codec codec) {
@@ -61,6 +62,7 @@ void decode_row(benchmark::State& state, Codec codec) {
   count_elements(state);
 }
 BENCHMARK_CAPTURE(decode_row, bf16, Codec::kBf16);
+BENCHMARK_CAPTURE(decode_row, 4bit, Codec::kFourBit);
 BENCHMARK_CAPTURE(decode_row, 1bit, Codec::kOneBit);
 
 /// By one update of two in a clock.
@@ -84,6 +86,7 @@ void sum_rows(benchmark::State& state, Codec codec) {
   count_elements(state);
 }
 BENCHMARK_CAPTURE(sum_rows, bf16, Codec::kBf16);
+BENCHMARK_CAPTURE(sum_rows, 4bit, Codec::kFourBit);
 BENCHMARK_CAPTURE(sum_rows, 1bit, Codec::kOneBit);
 
 }  // namespace

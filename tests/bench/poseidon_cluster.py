@@ -10,9 +10,10 @@ Usage: tests/bench/poseidon_cluster.py [--net vgg19] [--nodes 4] [--batch 32] [-
 
 Needs root, iproute2, build/bin/poseidon and, for DDP, PyTorch (backend gloo, the same net). Images/s are of all nodes
 together, under bsp, on synthetic data, without the first four iterations. `alone` are as many processes that exchange
-nothing, while all of them train. `DDP, fp16` has PyTorch's hook that exchanges halves of floats. On a GPU DDP has cudnn.benchmark and, but at fp32, channels last. What of the
-synchronisation is hidden behind computation: (slow - fast) / (slow - alone), of the times an iteration takes without and with
-overlap. Results are kept as they come; a later call with the same --json adds to them, and takes `alone` from there.
+nothing, while all of them train. `DDP, fp16` has PyTorch's hook that exchanges halves of floats. On a GPU DDP has
+cudnn.benchmark and, but at fp32, channels last. What of the synchronisation is hidden behind computation: (slow - fast)
+/ (slow - alone), of the times an iteration takes without and with overlap. Results are kept as they come; a later call
+with the same --json adds to them, and takes `alone` from there.
 """
 
 import argparse
@@ -34,7 +35,8 @@ POSEIDON = os.path.join(os.environ.get("BOSEN_BIN", os.path.join(ROOT, "build", 
 SCHEMES = {"ps, no overlap": ["--scheme", "ps", "--no-overlap"], "ps": ["--scheme", "ps"],
            "auto, no overlap": ["--scheme", "auto", "--no-overlap"], "auto": ["--scheme", "auto"]}
 WITHOUT_CODEC = list(SCHEMES)
-SCHEMES |= {f"{scheme}, {codec}": ["--scheme", scheme, "--codec", codec] for scheme in ("ps", "auto") for codec in ("bf16", "1bit")}
+SCHEMES |= {f"{scheme}, {codec}": ["--scheme", scheme, "--codec", codec]
+            for scheme in ("ps", "auto") for codec in ("bf16", "4bit", "1bit")}
 DDP_HOOKS = {"DDP": "none", "DDP, fp16": "fp16"}
 START_UP_S = 120  # until all processes train, plans being looked for
 ITERATION_S = {"cuda": 2, "cpu": 60}  # an iteration's computation, generously

@@ -54,9 +54,9 @@ class DescribeTest(PoseidonTest):
             return {layer["layer"]: layer for layer in net["layers"]}
         floats, halves, bits = layers(), layers("--codec", "bf16"), layers("--codec", "1bit")
         self.assertEqual([floats[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32"] * 3)
-        # So few parameters as conv1_1's stay floats, and factors are never single bits.
+        # So few parameters as conv1_1's stay floats, and factors are no less than bf16.
         self.assertEqual([halves[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32", "bf16", "bf16"])
-        self.assertEqual([bits[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32", "1bit", "fp32"])
+        self.assertEqual([bits[name]["codec"] for name in ("conv1_1", "conv4_1", "fc6")], ["fp32", "1bit", "bf16"])
         for name in ("conv4_1", "fc6"):
             self.assertAlmostEqual(floats[name]["bytes"] / halves[name]["bytes"], 2, delta=0.001)
         self.assertAlmostEqual(floats["conv4_1"]["bytes"] / bits["conv4_1"]["bytes"], 256 / 9, delta=0.01)
@@ -217,7 +217,7 @@ layer:
         self.refuse(["train"], "--solver SOLVER.yaml is required")
         self.refuse([*train, "--shceme", "ps"], "did you mean '--scheme'?")
         self.refuse([*train, "--scheme", "ring"], "ps, sfb or auto")
-        self.refuse([*train, "--codec", "2bit"], "fp32, bf16 or 1bit")
+        self.refuse([*train, "--codec", "2bit"], "fp32, bf16, 4bit or 1bit")
         self.refuse([*train, "--codec", "bf16", "--consistency", "essp", "--workers", 2], "--codec bf16 needs --consistency bsp")
         self.refuse([*train, "--on-nonfinite", "hope"], "stop, skip or clip")
         self.refuse([*train, "--scheme", "sfb", "--consistency", "ssp", "--workers", 2], "bsp")

@@ -389,7 +389,7 @@ class NonfiniteTest(PoseidonTest):
     def test_skip_goes_on_whatever_travels(self):
         # So that there is a layer whose gradients are encoded.
         self.net.write_text(PLAIN_NET.replace("num_output: 16", "num_output: 64"))
-        for codec in ("bf16", "1bit"):
+        for codec in ("bf16", "4bit", "1bit"):
             with self.subTest(codec=codec):
                 run = self.succeed("train", self.solver, "--data", "synthetic", "--on-nonfinite", "skip", "--codec", codec,
                                    "--scheme", "ps", processes=2)

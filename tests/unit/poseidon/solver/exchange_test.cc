@@ -288,7 +288,7 @@ TEST_F(ExchangeTest, LearnsNearlyTheSameFromFewerBitsAndTheSameEverywhere) {
     if (devices_add_up && groups_of(4, 2).empty()) continue;
     for (const auto& [codec, scheme, share] :
          {std::tuple(Codec::kBf16, Scheme::kPs, 0.02F), std::tuple(Codec::kBf16, Scheme::kSfb, 0.05F),
-          std::tuple(Codec::kOneBit, Scheme::kPs, 0.5F)}) {
+          std::tuple(Codec::kFourBit, Scheme::kPs, 0.1F), std::tuple(Codec::kOneBit, Scheme::kPs, 0.5F)}) {
       if (devices_add_up && scheme == Scheme::kSfb) continue;
       const std::vector<Weights> ours = train({.workers = 4,
                                                .workers_per_process = 2,

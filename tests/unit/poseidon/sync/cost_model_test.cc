@@ -68,11 +68,13 @@ TEST(CostModelTest, CountsWhatACodecLeaves) {
   layer.codec = Codec::kBf16;
   EXPECT_DOUBLE_EQ(static_cast<double>(ps_bytes(layer, four)), ps / 2);
   EXPECT_DOUBLE_EQ(static_cast<double>(*sfb_bytes(layer, four)), sfb / 2);
+  layer.codec = Codec::kFourBit;
+  EXPECT_DOUBLE_EQ(static_cast<double>(ps_bytes(layer, four)), ps * 33 / 256);
   layer.codec = Codec::kOneBit;
   EXPECT_NEAR(static_cast<double>(ps_bytes(layer, four)), ps * 9 / 256, ps * 1e-5);
-  EXPECT_DOUBLE_EQ(static_cast<double>(*sfb_bytes(layer, four)), sfb);
+  EXPECT_DOUBLE_EQ(static_cast<double>(*sfb_bytes(layer, four)), sfb / 2);
   // Then gradients are the smaller ones.
-  layer.batch = 128;
+  layer.batch = 256;
   EXPECT_EQ(choose(Scheme::kAuto, layer, four), Scheme::kPs);
   layer.codec = Codec::kFp32;
   EXPECT_EQ(choose(Scheme::kAuto, layer, four), Scheme::kSfb);

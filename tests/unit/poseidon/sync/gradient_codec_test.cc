@@ -20,6 +20,7 @@ using testing::ElementsAre;
 
 constexpr float kInfinite = std::numeric_limits<float>::infinity();
 constexpr float kNoNumber = std::numeric_limits<float>::quiet_NaN();
+constexpr Codec kBitCodecs[] = {Codec::kBf16, Codec::kFourBit, Codec::kOneBit};
 /// Less than a block, blocks and their neighbours, several.
 constexpr int kCounts[] = {1, 2, 7, 255, 256, 257, 258, 511, 512, 1000, 4097};
 
@@ -48,7 +49,7 @@ Coded coded(Codec codec, const std::vector<float>& values) {
 }
 
 TEST(GradientCodec, HasNames) {
-  for (const Codec codec : {Codec::kFp32, Codec::kBf16, Codec::kOneBit}) {
+  for (const Codec codec : kCodecs) {
     EXPECT_EQ(codec_named(std::string(name_of(codec))), codec);
   }
   EXPECT_THROW((void)codec_named("bf17"), bosen::Error);
@@ -58,9 +59,11 @@ TEST(GradientCodec, TakesFewerWords) {
   EXPECT_EQ(coded_words(Codec::kFp32, 1000), 1000);
   EXPECT_EQ(coded_words(Codec::kBf16, 1000), 500);
   EXPECT_EQ(coded_words(Codec::kBf16, 1001), 501);
+  EXPECT_EQ(coded_words(Codec::kFourBit, 1024), 4 * 33);
+  EXPECT_EQ(coded_words(Codec::kFourBit, 1025), 5 * 33);
   EXPECT_EQ(coded_words(Codec::kOneBit, 1024), 1 + 4 * 9);
   EXPECT_EQ(coded_words(Codec::kOneBit, 1025), 1 + 5 * 9);
-  for (const Codec codec : {Codec::kFp32, Codec::kBf16, Codec::kOneBit}) {
+  for (const Codec codec : kCodecs) {
     for (const int count : kCounts) {
       const std::int64_t words = coded_words(codec, count);
       EXPECT_GE(coded_floats_max(codec, words), count);
@@ -104,8 +107,33 @@ TEST(GradientCodec, SendsSignsAndTheMeanOfABlock) {
   }
 }
 
+TEST(GradientCodec, SendsSeventhsOfTheLargestOfABlock) {
+  for (const int count : kCounts) {
+    const std::vector<float> values = some_values(count);
+    const Coded result = coded(Codec::kFourBit, values);
+    for (std::size_t first = 0; first < values.size(); first += 256) {
+      const std::size_t end = std::min(values.size(), first + 256);
+      float largest = 0;
+      for (std::size_t i = first; i < end; ++i) largest = std::max(largest, std::abs(values[i]));
+      for (std::size_t i = first; i < end; ++i) {
+        const float steps = result.shown[i] * 7 / largest;
+        EXPECT_NEAR(steps, std::round(steps), 1e-5F);
+        EXPECT_LE(std::abs(values[i] - result.shown[i]), largest / 14 * 1.00001F);
+        EXPECT_NEAR(result.lost[i], values[i] - result.shown[i], largest * 1e-6F);
+      }
+    }
+  }
+}
+
+TEST(GradientCodec, SendsNothingOfWhatIsTooSmallForSteps) {
+  const std::vector<float> values{1e-31F, -2e-40F, 0};
+  const Coded result = coded(Codec::kFourBit, values);
+  EXPECT_THAT(result.shown, Each(0));
+  EXPECT_EQ(result.lost, values);
+}
+
 TEST(GradientCodec, MayKeepWhatIsLostWhereTheValuesAre) {
-  for (const Codec codec : {Codec::kBf16, Codec::kOneBit}) {
+  for (const Codec codec : kBitCodecs) {
     for (const int count : kCounts) {
       std::vector<float> values = some_values(count);
       const Coded apart = coded(codec, values);
@@ -118,7 +146,7 @@ TEST(GradientCodec, MayKeepWhatIsLostWhereTheValuesAre) {
 }
 
 TEST(GradientCodec, ShowsWhatIsNotFiniteOnceAndKeepsNothingOfIt) {
-  for (const Codec codec : {Codec::kBf16, Codec::kOneBit}) {
+  for (const Codec codec : kBitCodecs) {
     for (const float bad : {kInfinite, -kInfinite, kNoNumber, std::bit_cast<float>(0x7f800001U)}) {
       for (const std::size_t place : {0U, 3U, 299U}) {
         std::vector<float> values = some_values(300);
