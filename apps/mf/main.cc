@@ -347,8 +347,11 @@ std::string conclude(const Training& training, const bosen::Cluster& cluster) {
   if (options.output.empty()) return text + "mf: next, keep the model: add --output results\n";
   // A job that makes checkpoints, or goes on from some, needs other flags next time.
   const bool has_checkpoints = options.checkpoint_every > 0 || !options.resume.empty();
-  if (cluster.is_simulated() || has_checkpoints) return text;
-  return text + "mf: next, on two processes: bosen run -n 2 -- before the same command\n";
+  const bool was_alone = cluster.size() == 1 && options.servers == 0 && !cluster.is_simulated();
+  if (was_alone && !has_checkpoints) {
+    return text + "mf: next, on two processes: bosen run -n 2 -- before the same command\n";
+  }
+  return text + fmt::format("mf: next, look: numpy.load('{}/users.npy')\n", options.output);
 }
 
 int run(int argc, char** argv) {

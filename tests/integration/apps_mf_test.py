@@ -86,6 +86,12 @@ class MetricsTest(AppTest):
         self.assertNotIn("rmse", run.last("eval"))
         self.assertIn("next, on two processes: bosen run -n 2", run.stderr.splitlines()[-1])
 
+    def test_proposes_several_processes_only_where_there_is_one(self):
+        output = self.folder / "results"
+        for processes, servers in [(2, 0), (1, 1)]:
+            run = self.train("mf", *GENERATED, "--epochs", 1, "--output", output, processes=processes, servers=servers)
+            self.assertEqual(run.stderr.splitlines()[-1], f"[0] mf: next, look: numpy.load('{output}/users.npy')")
+
     def test_says_how_to_keep_the_model(self):
         run = self.train("mf", *GENERATED, "--epochs", 1)
         self.assertEqual(run.stderr.splitlines()[-1], "mf: next, keep the model: add --output results")

@@ -101,6 +101,12 @@ class MetricsTest(AppTest):
         self.assertIn(f"wrote {output}/weights.npy", run.stderr)
         self.assertIn("next, on two processes: bosen run -n 2", run.stderr.splitlines()[-1])
 
+    def test_proposes_several_processes_only_where_there_is_one(self):
+        output = self.folder / "results"
+        run = self.train("mlr", "--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--epochs", 1,
+                         "--output", output, processes=2)
+        self.assertEqual(run.stderr.splitlines()[-1], f"[0] mlr: next, look: numpy.load('{output}/weights.npy')")
+
     def test_flags_have_their_effect(self):
         data = ["--data", self.write("train", TRAIN), "--test", self.write("test", TEST), "--batch", 10, "--consistency", "bsp"]
 
