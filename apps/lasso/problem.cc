@@ -100,7 +100,9 @@ GeneratorOptions parse_generator(const std::string& text) {
   if (options.entries_per_example > options.columns || options.true_columns > options.columns) {
     throw bosen::Error(
         bosen::ErrorKind::kUsage,
-        fmt::format("{} columns hold no more entries of an example, and no more true ones", options.columns));
+        fmt::format("'{}': neither ENTRIES, those of a row, nor TRUE, columns that matter, can be more than the {} "
+                    "COLUMNS",
+                    text, options.columns));
   }
   return options;
 }
