@@ -381,33 +381,32 @@ void declare(bosen::App& app, Settings& settings) {
       .check([&settings](const bosen::Options& options) { check(settings, options); });
 }
 
-/// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the result is kept.
-void conclude(const Solving& solving, const bosen::Options& options) {
+/// Writes what --output asks for; returns what to tell the user.
+std::string conclude(const Solving& solving, const bosen::Options& options) {
+  const std::string path = options.output + "/coefficients.npy";
   if (!options.output.empty()) {
-    apps::write_npy<double>(options.output + "/coefficients.npy", solving.coefficients(),
-                            {static_cast<std::int64_t>(solving.coefficients().size())});
+    apps::write_npy<double>(path, solving.coefficients(), {static_cast<std::int64_t>(solving.coefficients().size())});
   }
-  bosen::say(fmt::format("lasso: objective {:.9g}, at most {:.2g} above the minimum; {} not zero; {}\n",
-                         solving.objective().value, solving.objective().gap,
-                         bosen::counted(solving.objective().nonzeros, "coefficient is", "coefficients are"),
-                         bosen::counted(solving.updates(), "update")));
-  if (options.output.empty()) {
-    bosen::say("lasso: next, keep the coefficients: add --output DIR\n");
-    return;
-  }
-  bosen::say(fmt::format("lasso: wrote {}/coefficients.npy; next: numpy.load('{}/coefficients.npy')\n", options.output,
-                         options.output));
+  const std::string text = fmt::format(
+      "lasso: objective {:.9g}, at most {:.2g} above the minimum; {} not zero; {}\n", solving.objective().value,
+      solving.objective().gap, bosen::counted(solving.objective().nonzeros, "coefficient is", "coefficients are"),
+      bosen::counted(solving.updates(), "update"));
+  if (options.output.empty()) return text + "lasso: next, keep the coefficients: add --output results\n";
+  return text + fmt::format("lasso: wrote {0}\nlasso: next, look: numpy.load('{0}')\n", path);
 }
 
 int run(int argc, char** argv) {
   Settings settings;
   bosen::App app("lasso", "The lasso by scheduled coordinate descent");
   declare(app, settings);
-  return app.run(argc, argv, [&](bosen::Cluster& cluster) {
+  std::string conclusion;
+  const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Solving solving(cluster, settings);
     cluster.run_workers([&](bosen::Worker& worker) { solving.run(worker); });
-    if (cluster.rank() == 0) conclude(solving, cluster.options());
+    if (cluster.rank() == 0) conclusion = conclude(solving, cluster.options());
   });
+  if (code == 0) bosen::say(conclusion);
+  return code;
 }
 
 }  // namespace

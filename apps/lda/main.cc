@@ -296,20 +296,18 @@ void declare(bosen::App& app, Settings& settings) {
       .check(apps::expect_clocks_to_learn);
 }
 
-/// Writes what --output asks for before it says anything: where stderr is a file on a full disk, the model is kept.
-void conclude(const Model& model, const bosen::Options& options) {
+/// Writes what --output asks for; returns what to tell the user.
+std::string conclude(const Model& model, const bosen::Options& options) {
   if (!options.output.empty()) write_model(options.output, model);
+  std::string text;
   const std::vector<TopicSummary> topics = summarize(model, kWordsShown);
   for (std::size_t i = 0; i < std::min(kTopicsShown, topics.size()); ++i) {
-    bosen::say(fmt::format("lda: topic {}, {:.1f}%: {}\n", topics[i].topic, 100 * topics[i].share,
-                           fmt::join(topics[i].words, " ")));
+    text += fmt::format("lda: topic {}, {:.1f}%: {}\n", topics[i].topic, 100 * topics[i].share,
+                        fmt::join(topics[i].words, " "));
   }
-  if (options.output.empty()) {
-    bosen::say("lda: next, keep the model: add --output results\n");
-    return;
-  }
-  bosen::say(fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output));
-  bosen::say(fmt::format("lda: next, all topics: lda topics --model {}\n", bosen::shell_word(options.output)));
+  if (options.output.empty()) return text + "lda: next, keep the model: add --output results\n";
+  text += fmt::format("lda: wrote {}/counts.npy, vocabulary.txt and model.yaml\n", options.output);
+  return text + fmt::format("lda: next, all topics: lda topics --model {}\n", bosen::shell_word(options.output));
 }
 
 int run(int argc, char** argv) {
@@ -326,11 +324,14 @@ int run(int argc, char** argv) {
                  "Latent Dirichlet allocation by collapsed Gibbs sampling. With a model: lda topics --help, lda infer "
                  "--help");
   declare(app, settings);
-  return app.run(argc, argv, [&](bosen::Cluster& cluster) {
+  std::string conclusion;
+  const int code = app.run(argc, argv, [&](bosen::Cluster& cluster) {
     Training training(cluster, settings);
     cluster.run_workers([&](bosen::Worker& worker) { training.run(worker); });
-    if (cluster.rank() == 0) conclude(training.model(), cluster.options());
+    if (cluster.rank() == 0) conclusion = conclude(training.model(), cluster.options());
   });
+  if (code == 0) bosen::say(conclusion);
+  return code;
 }
 
 }  // namespace

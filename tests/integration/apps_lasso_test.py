@@ -96,6 +96,14 @@ class LassoTest(AppTest):
         self.assertIn("lasso: 1 example, 1 column, 1 entry, lambda ", run.stderr)
         self.assertIn("; 1 coefficient is not zero; ", run.stderr)
 
+    def test_ends_with_what_to_do_next(self):
+        run = self.train("lasso", *GENERATED)
+        self.assertEqual(run.stderr.splitlines()[-1], "lasso: next, keep the coefficients: add --output results")
+        output = self.folder / "result"
+        run = self.train("lasso", *GENERATED, "--output", output)
+        self.assertEqual(run.stderr.splitlines()[-2:], [f"lasso: wrote {output}/coefficients.npy",
+                                                        f"lasso: next, look: numpy.load('{output}/coefficients.npy')"])
+
     def test_writes_before_it_concludes(self):
         (self.folder / "result/coefficients.npy/in the way").mkdir(parents=True)
         run = self.run_app("lasso", *GENERATED, "--output", self.folder / "result")
@@ -121,6 +129,7 @@ class LassoTest(AppTest):
         large = self.write("large.svm", "1e308 1:1e10 2:1\n2 1:2 2:1\n")
         self.assert_refuses("lasso", ["--data", large, "--lambda", 1], "the targets are too large", "scale the data")
         self.assert_refuses("lasso", ["--generate", "1,2,3"], "--generate", "ROWS,COLUMNS,ENTRIES,TRUE")
+        self.assert_refuses("lasso", ["--generate", "9,20,30,4"], "--generate: '9,20,30,4'", "ENTRIES", "the 20 COLUMNS")
 
 
 if __name__ == "__main__":

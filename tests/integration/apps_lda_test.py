@@ -93,7 +93,14 @@ class LdaTest(AppTest):
 
     def test_says_how_to_keep_the_model(self):
         run = self.run_app("lda", "--data", self.data, "--topics", 4, "--sweeps", 2)
-        self.assertIn("lda: next, keep the model: add --output results", run.stderr.splitlines())
+        self.assertEqual(run.stderr.splitlines()[-1], "lda: next, keep the model: add --output results")
+
+    def test_ends_with_what_to_do_next(self):
+        run = self.train("lda", "--data", self.data, "--topics", 4, "--sweeps", 2, "--output", self.model)
+        lines = run.stderr.splitlines()
+        self.assertEqual(lines[-1], f"lda: next, all topics: lda topics --model {self.model}")
+        self.assertEqual(lines[-2], f"lda: wrote {self.model}/counts.npy, vocabulary.txt and model.yaml")
+        self.assertEqual([line for line in lines if "lda: topic" in line], lines[-6:-2])
 
     def test_infers_the_topics_of_unseen_documents(self):
         self.learn("--consistency", "bsp")
