@@ -51,10 +51,12 @@ int simulate_job(const App& app, const Options& options, const std::string& spec
     process.host = fmt::format("node{}", rank);
     run_process(app, options, std::move(process), platform, body);
   });
-  if (!options.output.empty()) write_summary(options.output + "/simulation.json", spec, result);
+  const std::string summary = options.output + "/simulation.json";
+  if (!options.output.empty()) write_summary(summary, spec, result);
   say(fmt::format("{}: simulated {:.3f} s of {} nodes: {} frames, {:.1f} MB\n", app.name(),
                   static_cast<double>(result.time) / 1e9, spec.processes(), result.frames,
                   static_cast<double>(result.bytes) / 1e6));
+  if (!options.output.empty()) say(fmt::format("{}: wrote {} (the same as numbers)\n", app.name(), summary));
   return 0;
 }
 

@@ -42,6 +42,7 @@ class SimTest(unittest.TestCase):
         run = self.sim(text, "--output", output, *arguments)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertIn("mf: simulated", run.stderr)
+        self.assertIn(f"mf: wrote {output}/simulation.json", run.stderr)
         return output
 
     def events(self, output, kind):
