@@ -52,10 +52,12 @@ std::optional<Target> read_target(const SpecNode& node) {
   SpecFields fields(node, "target");
   Target target;
   target.measure = fields.text("measure", {});
+  const double at_least = fields.number("at_least", 0.0);
+  const double at_most = fields.number("at_most", 0.0);
+  fields.finish();  // where one of the two is mistyped, that is what is wrong
   target.at_least = fields.has("at_least");
   if (target.at_least == fields.has("at_most")) fields.fail("measure", "needs either at_most or at_least beside it");
-  target.value = fields.number(target.at_least ? "at_least" : "at_most", {});
-  fields.finish();
+  target.value = target.at_least ? at_least : at_most;
   return target;
 }
 

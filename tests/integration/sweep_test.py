@@ -281,7 +281,7 @@ class SweepTest(unittest.TestCase):
         refused("program: mf\n", "spec.yaml:1:1: grid: must name what is varied")
         refused("program: mf\nnodes: 2\n", "spec.yaml:2:1: unknown key 'nodes': this looks like a file for bosen sim;")
         refused("program: poseidon\ngrid: {staleness: [1]}\n", "spec.yaml:1:10: the program 'poseidon' does nothing without a command")
-        refused(REAL + "target: {measure: rmse, at_mots: 3}\n", "either at_most or at_least")
+        refused(REAL + "target: {measure: rmse, at_mots: 3}\n", "unknown key 'target.at_mots'; did you mean 'at_most'")
         refused(SIMULATED.replace("nodes: 3,", "nodes: 3, network: {bandwith_mbps: 10},"),
                 r"spec.yaml:4:31: unknown key 'network.bandwith_mbps'; did you mean 'bandwidth_mbps'")
         refused(SIMULATED.replace("nodes: 3,", "nodes: 3, flags: {rank: 3},"), "spec.yaml:4:28: cluster.flags: stands beside")
