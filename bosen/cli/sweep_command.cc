@@ -26,7 +26,6 @@ namespace bosen::cli {
 namespace {
 
 constexpr const char* kPython = "/usr/bin/python3";  // the one that Debian's matplotlib belongs to
-constexpr int kStopped = 130;
 
 struct SweepFlags {
   std::string spec;
@@ -155,9 +154,9 @@ int run_sweep(const SweepFlags& flags) {
   }
   tell_of_other_builds(spec, runs);
   lab::SweepRunner runner(std::move(runs), spec.parallel);
-  if (!runner.run(show)) {
+  if (const int signal = runner.run(show); signal != 0) {
     say("\nbosen sweep: stopped; the same call again goes on where it was\n");
-    return kStopped;
+    return 128 + signal;
   }
   return conclude(spec, runner, output);
 }
@@ -180,8 +179,8 @@ int sweep_command(int argc, const char* const* argv) {
   reader.set_footer(
       "Example: bosen sweep config/sweeps/mf-staleness.yaml --output staleness\n\n"
       "Runs that are done are not repeated, unless the app was built anew or a profile changed: call it again after "
-      "an interruption. Exit code: 0; 1 where a run failed, or none reports the target's measure; 130 where it was "
-      "stopped.");
+      "an interruption. Exit code: 0; 1 where a run failed, or none reports the target's measure; 128+n where "
+      "signal n stopped it.");
   return read_flags(reader, argc, argv) ? run_sweep(flags) : 0;
 }
 

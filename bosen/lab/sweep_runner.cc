@@ -137,7 +137,7 @@ void check_output(const std::string& output, const std::vector<SweepRun>& runs) 
                                              output, *std::min_element(others.begin(), others.end())));
 }
 
-bool SweepRunner::run(const OnProgress& on_progress) {
+int SweepRunner::run(const OnProgress& on_progress) {
   outcomes_.assign(runs_.size(), {});
   std::vector<std::size_t> pending;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
@@ -150,9 +150,9 @@ bool SweepRunner::run(const OnProgress& on_progress) {
   const auto begin = SteadyClock::now();
   launch::Signals signals;
   std::map<pid_t, std::size_t> running;
-  bool stopped = false;
-  while (!running.empty() || (!pending.empty() && !stopped)) {
-    while (!stopped && !pending.empty() && std::cmp_less(running.size(), parallel_)) {
+  int stopped_by = 0;
+  while (!running.empty() || (!pending.empty() && stopped_by == 0)) {
+    while (stopped_by == 0 && !pending.empty() && std::cmp_less(running.size(), parallel_)) {
       running[start(runs_[pending.back()])] = pending.back();
       pending.pop_back();
     }
@@ -161,8 +161,8 @@ bool SweepRunner::run(const OnProgress& on_progress) {
     for (const int signal : signals.take()) {
       if (signal == SIGCHLD) continue;
       // Who stops it twice does not want to wait for a program that takes no notice.
-      for (const auto& [pid, index] : running) ::kill(-pid, stopped ? SIGKILL : signal);
-      stopped = true;
+      for (const auto& [pid, index] : running) ::kill(-pid, stopped_by == 0 ? signal : SIGKILL);
+      if (stopped_by == 0) stopped_by = signal;
     }
     for (auto child = running.begin(); child != running.end();) {
       int status = 0;
@@ -173,7 +173,7 @@ bool SweepRunner::run(const OnProgress& on_progress) {
       const SweepRun& run = runs_[child->second];
       RunOutcome& outcome = outcomes_[child->second];
       child = running.erase(child);
-      if (stopped) continue;
+      if (stopped_by != 0) continue;
       outcome = outcome_of(run, status);
       if (outcome.status != RunStatus::kFailed) {
         write_record(run, {outcome.status == RunStatus::kDone ? "done" : "diverged", versions(run), fingerprint(run)});
@@ -184,7 +184,7 @@ bool SweepRunner::run(const OnProgress& on_progress) {
       on_progress(progress, run, outcome);
     }
   }
-  return !stopped;
+  return stopped_by;
 }
 
 }  // namespace bosen::lab

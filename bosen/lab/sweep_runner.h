@@ -39,8 +39,8 @@ class SweepRunner {
 
   SweepRunner(std::vector<SweepRun> runs, int parallel) : runs_(std::move(runs)), parallel_(parallel) {}
 
-  /// Returns false where a signal stopped it.
-  bool run(const OnProgress& on_progress);
+  /// Returns the signal that stopped it; 0: none did.
+  int run(const OnProgress& on_progress);
 
   [[nodiscard]] const std::vector<SweepRun>& runs() const { return runs_; }
   /// By run.

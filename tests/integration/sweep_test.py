@@ -228,10 +228,10 @@ class SweepTest(unittest.TestCase):
         with subprocess.Popen(self.command(slow, "--parallel", "1"), stderr=subprocess.PIPE, text=True) as job:
             for line in job.stderr:
                 if "2/8" in line:
-                    job.send_signal(signal.SIGINT)
+                    job.send_signal(signal.SIGTERM)
                     break
             rest = job.stderr.read()
-            self.assertEqual(job.wait(timeout=TIMEOUT_S), 130)
+            self.assertEqual(job.wait(timeout=TIMEOUT_S), 128 + signal.SIGTERM)
         self.assertIn("goes on where it was", rest)
         finished = {run: time for run, time in self.written().items() if self.has_ended(run)}
         self.assertGreaterEqual(len(finished), 2)
@@ -258,16 +258,16 @@ class SweepTest(unittest.TestCase):
             self.assertEqual(says.readline(), "up\n")
             job.send_signal(signal.SIGINT)
             self.assertEqual(says.readline(), "no\n")
-            job.send_signal(signal.SIGINT)
+            job.send_signal(signal.SIGTERM)
             try:
-                self.assertEqual(job.wait(timeout=TIMEOUT_S), 130)
+                self.assertEqual(job.wait(timeout=TIMEOUT_S), 128 + signal.SIGINT, "the first one stopped it")
             finally:
                 job.kill()
 
     def test_help_names_its_exit_codes(self):
         run = subprocess.run([BOSEN, "sweep", "--help"], capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("Exit code: 0; 1 where a run failed, or none reports the target's measure; 130 where it was stopped.",
+        self.assertIn("Exit code: 0; 1 where a run failed, or none reports the target's measure; 128+n where signal n stopped it.",
                       " ".join(run.stdout.split()))
 
     def test_mistakes(self):

@@ -212,7 +212,7 @@ class SweepResultsTest : public SweepTest {
   /// The program copies script/STALENESS-SEED.jsonl, and fails where there is none. With staleness 9 it diverges.
   SweepRunner run(const SweepSpec& spec) const {
     SweepRunner runner(plan_runs(spec, (folder_ / "out").string(), "/nowhere"), 2);
-    EXPECT_TRUE(runner.run([](const auto&...) {}));
+    EXPECT_EQ(runner.run([](const auto&...) {}), 0);
     return runner;
   }
   SweepSpec spec(const std::string& further) const {
@@ -357,7 +357,7 @@ TEST_F(SweepResultsTest, WhatIsDoneIsNotRepeated) {
   script("0-2", 20, 30);
   int repeated = 0;
   SweepRunner second(first.runs(), 1);
-  EXPECT_TRUE(second.run([&](const auto&...) { ++repeated; }));
+  EXPECT_EQ(second.run([&](const auto&...) { ++repeated; }), 0);
   EXPECT_EQ(repeated, 1);
   EXPECT_EQ(second.outcomes()[1].status, RunStatus::kDone);
   EXPECT_EQ(recorded_outcome(first.runs()[0]).status, RunStatus::kDone);
@@ -423,7 +423,7 @@ TEST_F(SweepResultsTest, WhatWasDoneWithAnotherProfileIsRepeated) {
       "program: mf\ncluster: {nodes: 2, compute: {distribution: profile, profile: run.jsonl}}\ngrid: {staleness: 1}\n");
   const auto plan = [&] { return plan_runs(sweep, (folder_ / "out").string(), folder_.string()); };
   SweepRunner runner(plan(), 1);
-  EXPECT_TRUE(runner.run([](const auto&...) {}));
+  EXPECT_EQ(runner.run([](const auto&...) {}), 0);
   EXPECT_EQ(recorded_outcome(plan()[0]).status, RunStatus::kDone);
   write_profile("0.3");
   EXPECT_EQ(recorded_outcome(plan()[0]).status, RunStatus::kPending);
