@@ -36,7 +36,7 @@ class App {
 
   /// Adds a flag; its default is the value that `target` holds now. A target is a pointer to bool, int, std::int64_t,
   /// std::uint64_t, double, std::string or std::vector<std::string>, or a function that reads the text itself and
-  /// throws Error(kUsage) with the reason alone. Throws Error(kUsage) where the name is taken.
+  /// throws Error(kUsage) with the reason alone. A name that is taken is refused by run().
   App& option(std::string name, OptionTarget target, std::string help, OptionRule rule = {});
 
   /// Adds a check of flags that depend on each other, made before anything starts, in every process that has workers.

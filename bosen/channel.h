@@ -24,8 +24,12 @@ struct ChannelMessage {
 
 /// Messages from worker to worker: tagged, in order between any two workers, exactly once, bounded. A handle, like
 /// Table.
+///
+/// A worker that the job doesn't have, or a message of more than 256 MiB, throws Error(kUsage). So does, in a job of
+/// one process, a wait that nobody can end.
 class Channel {
  public:
+  /// None yet: using it throws Error(kUsage).
   Channel() = default;
   explicit Channel(runtime::ChannelHandle& handle) : handle_(&handle) {}
 
