@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "bosen/counted.h"
 #include "bosen/error.h"
 #include "bosen/say.h"
 
@@ -137,6 +138,12 @@ void WorkerTraining::load() {
 
 WorkerResult WorkerTraining::run() {
   if (!job_.start.empty()) expect_same_start(job_.starts, worker_, job_.start);
+  // At the end of a long training that would be too late to know.
+  const std::int64_t every = job_.solver.snapshot;
+  if (worker_.id() == 0 && job_.snapshots.empty() && every > 0 && every < job_.iterations) {
+    say(fmt::format("nothing names a folder for the snapshots of every {}, so none is kept: add --output results",
+                    bosen::counted(every, "iteration")));
+  }
   const std::int64_t first = iteration_;
   while (iteration_ < job_.iterations) {
     if (test_is_due()) test();

@@ -62,6 +62,14 @@ class OutputTest(PoseidonTest):
         self.assertIn("iter_25 (snapshot)", run.stderr)
         self.assertEqual(sorted(each.name for each in self.snapshots("out").iterdir()), ["iter_20", "iter_25"])
 
+    def test_snapshots_without_a_folder_are_missed_before_training(self):
+        command = ["train", self.solver, "--data", "synthetic"]
+        said = "nothing names a folder for the snapshots of every 20 iterations, so none is kept: add --output results"
+        run = self.succeed(*command)
+        self.assertEqual(run.stderr.splitlines()[0], f"poseidon train: {said}")
+        for enough in (["--clocks", 20], ["--output", self.folder / "out"]):
+            self.assertNotIn("nothing names a folder", self.succeed(*command, *enough).stderr)
+
     def test_what_cannot_be_written_is_known_before_training(self):
         for flags, solver, path, mend in (
                 ([], SOLVER + "snapshot_prefix: /proc/snapshots\n", "/proc/snapshots", "snapshot_prefix"),

@@ -359,7 +359,7 @@ class NonfiniteTest(PoseidonTest):
 
     def test_stop_names_worker_clock_and_layer(self):
         for flags in ([], ["--workers", 2], ["--workers", 2, "--scheme", "sfb"]):
-            self.refuse(["train", self.solver, "--data", "synthetic", *flags], "worker ", "clock 1", "layer '",
+            self.refuse(["train", self.solver, "--data", "synthetic", "--clocks", 20, *flags], "worker ", "clock 1", "layer '",
                         "--on-nonfinite skip")
 
     def test_stop_loses_no_snapshot(self):
