@@ -19,6 +19,7 @@
 #include "bosen/app_internal.h"
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
+#include "bosen/base/first_process.h"
 #include "bosen/base/folder_lock.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/streams.h"
@@ -279,6 +280,7 @@ App& App::updater(const std::string& name, UpdaterFactory<std::int64_t> factory)
 
 int App::run(int argc, const char* const* argv, const std::function<void(Cluster&)>& body) {
   open_standard_streams();
+  end_at_signals_as_first_process();
   const auto fail = [&](const std::string& message, int code) {
     say(fmt::format("{}: {}\n", name_, internal::one_line(message)));
     return code;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "bosen/base/error.h"
+#include "bosen/base/first_process.h"
 #include "bosen/base/streams.h"
 #include "bosen/base/suggestion.h"
 #include "bosen/base/version.h"
@@ -59,6 +60,7 @@ int run_command(const std::string& name, const Command& command, int argc, const
 
 int run_program(const Program& program, int argc, const char* const* argv) {
   open_standard_streams();
+  end_at_signals_as_first_process();
   const int usage = exit_code(ErrorKind::kUsage);
   if (argc < 2) return fail(program.name, fmt::format("needs a command; see {} --help", program.name), usage);
   const std::string_view name = argv[1];

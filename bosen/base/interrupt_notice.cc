@@ -7,6 +7,8 @@
 #include <csignal>
 #include <utility>
 
+#include "bosen/base/first_process.h"
+
 namespace bosen {
 namespace {
 
@@ -20,11 +22,10 @@ extern "C" void tell_and_end(int signal) {
   if (const std::string* const text = interrupt_text.load(std::memory_order_acquire)) {
     static_cast<void>(::write(STDERR_FILENO, text->data(), text->size()) == 0);
   }
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);  // comes when the handler has returned
+  end_by_signal(signal);
 }
 
-void handle_by(void (*handler)(int)) {
+void handle_by(SignalHandler handler) {
   for (const int signal : kSignals) {
     if (std::signal(signal, handler) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
@@ -38,7 +39,7 @@ InterruptNotice::InterruptNotice(std::string text) {
 }
 
 InterruptNotice::~InterruptNotice() {
-  handle_by(SIG_DFL);
+  handle_by(default_signal_handler());
   interrupt_text.store(nullptr, std::memory_order_release);
 }
 

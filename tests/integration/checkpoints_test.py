@@ -21,6 +21,7 @@ CHECK = os.path.join(PROGRAMS, "consistency_check")
 MISUSE = os.path.join(PROGRAMS, "misuse")
 SANITIZED = bool(os.environ.get("BOSEN_SANITIZE"))
 TIMEOUT_S = 90  # less than ctest's, so that what a run has said is shown
+CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]  # whose process 1 it makes a command
 RATINGS = ["--generate", "60,40,3,1200", "--rank", "4"]
 
 
@@ -201,6 +202,26 @@ class LossTest(CheckpointTest):
             said = job.communicate(timeout=TIMEOUT_S)[1]
         self.assertEqual(job.returncode, -signal.SIGTERM)
         self.assertIn("mf: stopped before its first checkpoint, so nothing is kept: ", said)
+
+    @unittest.skipIf(subprocess.run([*CONTAINER, "true"], stderr=subprocess.DEVNULL).returncode, "needs namespaces")
+    def test_the_first_process_of_a_container_is_stopped_too(self):
+        """The kernel keeps signals from it that it doesn't handle."""
+        for kind, flags, said in [(signal.SIGTERM, [], ""), (signal.SIGINT, [], ""),
+                                  (signal.SIGTERM, ["--output", self.path("out"), "--checkpoint-every", "1000000000"],
+                                   "mf: stopped before its first checkpoint")]:
+            with self.subTest(kind=kind, flags=flags):
+                with subprocess.Popen([*CONTAINER, MF, *RATINGS, "--clocks", "1000000000", *flags],
+                                      stderr=subprocess.PIPE, text=True) as job:
+                    self.assertIn("clock 1/", job.stderr.readline())
+                    with open(f"/proc/{job.pid}/task/{job.pid}/children", encoding="ascii") as children:
+                        first = int(children.read())
+                    os.kill(first, kind)
+                    try:
+                        rest = job.communicate(timeout=TIMEOUT_S)[1]
+                    finally:
+                        job.kill()
+                self.assertEqual(job.returncode, 128 + kind, rest)
+                self.assertIn(said, rest)
 
     def test_one_job_at_a_time_writes_to_a_folder(self):
         output = self.path("out")
