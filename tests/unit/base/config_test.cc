@@ -214,7 +214,7 @@ TEST_F(ConfigTest, RefusesValuesOfTheWrongTypeOrRange) {
   EXPECT_EQ(flag_error({"--data", "x", "--workers", "99999999999"}), "--workers: 99999999999 is too large a number");
   EXPECT_EQ(flag_error({"--data", "x", "--clocks", "-1"}), "--clocks: must be at least 0, not -1");
   EXPECT_EQ(flag_error({"--data", "x", "--rate", "nan"}), "--rate: 'nan' is not a number");
-  EXPECT_EQ(flag_error({"--data", "x", "--seed", "-3"}), "--seed: '-3' is not a whole number");
+  EXPECT_EQ(flag_error({"--data", "x", "--seed", "-3"}), "--seed: must be at least 0, not -3");
   EXPECT_EQ(flag_error({"--data", "x", "--json=maybe"}), "--json: 'maybe' is neither true nor false");
   EXPECT_EQ(flag_error({"--data", "x", "--model", "asp"}), "--model: 'asp' is not known: use bsp or ssp");
   EXPECT_EQ(flag_error({"--data", "x", "--slow", "never"}), "--slow: must be a number");
