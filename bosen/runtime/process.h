@@ -171,6 +171,8 @@ class Process {
   void hear_status(const std::string& text);
   void expect_somebody_goes_on(std::uint64_t ticket, const WorkerGauge& own, const std::function<std::string()>& what);
   [[nodiscard]] std::string describe_network_trouble() const;
+  /// Throws Error(kTimeout) where another process was never heard from in all the time that starting may take.
+  void expect_peers_reached(core::TimeNs waited, const std::function<std::string()>& what) const;
   void run_worker(int local_id, const std::function<void(WorkerContext&)>& body);
   void gather_statistics(ChannelHandle& channel);
 

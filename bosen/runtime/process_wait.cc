@@ -25,11 +25,25 @@ void Process::wait_until(const std::function<bool()>& ready, const std::function
     waiter_->wait(ticket, next_word);
     const core::TimeNs now = platform_.now();
     if (now < next_word) continue;
+    if (!workers_ran_) expect_peers_reached(now - start, what);
     std::fprintf(stderr, "rank %d: %s since %lld s%s\n", members_.rank, what().c_str(),
                  static_cast<long long>((now - start) / 1'000'000'000), describe_network_trouble().c_str());
     next_word = now + limits::kQuietWaitNs;
   }
   if (worker != nullptr) worker->waits_with.store(WorkerGauge::kGoesOn);
+}
+
+// While tables are made. Who has joined answers at once, whatever its app does: its network's thread does. Workers need
+// no such bound, as their tables were made over the same connections; and later on one may be broken for a moment.
+void Process::expect_peers_reached(core::TimeNs waited, const std::function<std::string()>& what) const {
+  if (static_cast<double>(waited) / 1e9 < spec_.options.timeout_s) return;
+  const std::string unreached = network_statistics().unreached;
+  if (unreached.empty()) return;
+  throw Error(ErrorKind::kTimeout,
+              "rank " + std::to_string(members_.rank) + " " + what() + " since " +
+                  std::to_string(waited / 1'000'000'000) + " s: " + unreached +
+                  "; let firewalls pass TCP between the hosts, all ports, or set BOSEN_HOST on each to a name by which "
+                  "the others reach it");
 }
 
 // In a job of one process only its workers change anything. Each has found with this ticket that it must wait, and

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 BIN = os.environ.get("BOSEN_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 PROGRAMS = os.environ.get("BOSEN_TEST_PROGRAMS", os.path.join(BIN, "..", "test-programs"))
@@ -351,6 +352,20 @@ class JoinTest(unittest.TestCase):
             self.assertRegex(errors, r"ranks 1 and 2 did not join the job within 1 s \(1 of 3 processes are here\)")
         finally:
             end([rank])
+
+    def test_ranks_that_cannot_reach_each_other_end(self):
+        """They join, but the name by which one is to be reached is nobody's. What they wait for is looked at each 10 s."""
+        port = free_port()
+        with unittest.mock.patch.dict(os.environ, BOSEN_HOST="nowhere.invalid"):
+            ranks = [start_rank(rank, 2, port, [CHECK, "--timeout", "5", "--transport", "tcp"]) for rank in (0, 1)]
+        try:
+            outputs = [rank.communicate(timeout=TIMEOUT_S) for rank in ranks]
+            self.assertEqual([rank.returncode for rank in ranks], [110, 110], outputs)
+            for _, errors in outputs:
+                self.assertRegex(errors, r"rank [01] waits for every process to make table '.*' since 1\d s: no (answer|connection) "
+                                         r"from rank [01] .*tcp://nowhere.invalid:\d+; .*BOSEN_HOST")
+        finally:
+            end(ranks)
 
 
 def free_port():
