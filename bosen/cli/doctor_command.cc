@@ -4,6 +4,7 @@
 
 #include "bosen/base/commands.h"
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 #include "bosen/base/version.h"
 #include "bosen/cli/cli.h"
 #include "bosen/launch/environment.h"
@@ -32,7 +33,7 @@ int print_placement() {
                                        {"servers", placement.servers},
                                        {"timeout_s", placement.timeout_s},
                                        {"source", placement.source}};
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", dump_json(json));
   return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "bosen/base/counted.h"
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 
 namespace bosen::cli {
 namespace {
@@ -163,9 +164,11 @@ void show_job(const Json& job, Screen& screen) {
 }  // namespace
 
 std::string render_top(std::string_view status, const TopStyle& style) {
+  const Json job = parse_json(status);
+  if (job.is_discarded()) throw Error(ErrorKind::kData, "the answer is no status of a bosen job (it is no JSON)");
   Screen screen(style);
   try {
-    show_job(Json::parse(status), screen);
+    show_job(job, screen);
   } catch (const Json::exception& error) {
     throw Error(ErrorKind::kData, fmt::format("the answer is no status of a bosen job ({})", error.what()));
   }

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 
 namespace bosen::lab {
 namespace {
@@ -69,7 +70,7 @@ std::vector<Evaluation> read_evaluations_until_end(const std::string& path) {
   std::ifstream file(path);
   try {
     for (std::string line; std::getline(file, line);) {
-      const Json event = Json::parse(line);
+      const Json event = parse_ordered_json(line);
       if (event.value("event", "") == "eval") evaluations.push_back(read_evaluation(event));
     }
   } catch (const Json::exception&) {
@@ -84,7 +85,7 @@ std::optional<RunResult> read_events(std::istream& file, const std::optional<Tar
   RunResult result;
   bool ended = false;
   for (std::string line; std::getline(file, line);) {
-    const Json event = Json::parse(line);
+    const Json event = parse_ordered_json(line);
     const std::string kind = event.value("event", "");
     if (kind == "end") {
       read_end(event, result);
@@ -404,7 +405,7 @@ std::string SweepResults::json() const {
                             {"staleness_histogram", histogram}});
   }
   // A program's last words may be anything.
-  return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+  return dump_json(json, 1) + "\n";
 }
 
 }  // namespace bosen::lab

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 #include "bosen/base/limits.h"
 #include "bosen/launch/app_flags.h"
 #include "bosen/launch/child_process.h"
@@ -230,7 +231,7 @@ std::vector<SweepRun> plan_runs(const SweepSpec& spec, const std::string& output
         cluster["program"] = program;
         cluster["flags"] = point.flags.json();
         cluster["seed"] = std::to_string(seed);
-        run.cluster = cluster.dump(2) + "\n";
+        run.cluster = dump_json(cluster, 2) + "\n";
         run.command = {programs + "/bosen", "sim", run.folder + "/cluster.yaml", "--output", run.folder};
       } else {
         run.command = real_command(point, program, run, programs);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 #include "bosen/monitor/json_text.h"
 
 namespace bosen::monitor {
@@ -47,7 +48,7 @@ std::string to_json(const StartEvent& event) {
   json["workers"] = event.workers;
   json["host"] = event.host;
   json["configuration"] = to_object(event.configuration);
-  return dump(json);
+  return dump_json(json);
 }
 
 std::string to_json(const EvalEvent& event) {
@@ -56,7 +57,7 @@ std::string to_json(const EvalEvent& event) {
   json["clock"] = event.clock;
   json["time_s"] = rounded(event.time_s);
   for (const auto& [name, value] : event.measures) json[name] = value;
-  return dump(json);
+  return dump_json(json);
 }
 
 std::string to_json(const ClockEvent& event) {
@@ -70,7 +71,7 @@ std::string to_json(const ClockEvent& event) {
   json["bytes_sent"] = event.bytes_sent;
   json["bytes_received"] = event.bytes_received;
   if (event.staleness) json["staleness"] = *event.staleness;
-  return dump(json);
+  return dump_json(json);
 }
 
 std::string to_json(const EndEvent& event) {
@@ -96,7 +97,7 @@ std::string to_json(const EndEvent& event) {
                        {"times_median", rounded(event.slowest->times_median)},
                        {"others_wait_s", rounded(event.slowest->others_wait_s)}};
   }
-  return dump(json);
+  return dump_json(json);
 }
 
 EventLog::EventLog(const std::string& path, OpenMode mode, LostFile lost)

@@ -1,9 +1,11 @@
 #include "bosen/monitor/job_status.h"
-#include "bosen/monitor/json_text.h"
 
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "bosen/base/json.h"
+#include "bosen/monitor/json_text.h"
 
 namespace bosen::monitor {
 namespace {
@@ -94,7 +96,7 @@ std::string to_json(const JobStatus& status) {
   for (const ProcessView& process : status.processes) json["processes"].push_back(to_object(process));
   json["evaluations"] = Json::array();
   for (const Evaluation& evaluation : status.evaluations) json["evaluations"].push_back(to_object(evaluation));
-  return dump(json);
+  return dump_json(json);
 }
 
 }  // namespace bosen::monitor

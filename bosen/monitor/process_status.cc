@@ -1,8 +1,9 @@
 #include "bosen/monitor/process_status.h"
-#include "bosen/monitor/json_text.h"
 
 #include <array>
 #include <nlohmann/json.hpp>
+
+#include "bosen/base/json.h"
 
 namespace bosen::monitor {
 namespace {
@@ -72,7 +73,7 @@ std::size_t too_many(const std::vector<Evaluation>& evaluations) {
   std::size_t bytes = 0;
   std::size_t first = evaluations.size();
   while (first > 0) {
-    bytes += dump(to_array(evaluations[first - 1])).size() + 1;
+    bytes += dump_json(to_array(evaluations[first - 1])).size() + 1;
     if (bytes > kEvaluationBytesMax) break;
     --first;
   }
@@ -115,11 +116,11 @@ std::string encode(const ProcessStatus& status) {
   for (std::size_t i = skipped; i < status.evaluations.size(); ++i) {
     json["evaluations"].push_back(to_array(status.evaluations[i]));
   }
-  return dump(json);
+  return dump_json(json);
 }
 
 std::optional<ProcessStatus> decode_process_status(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_ordered_json(text);
   if (!json.is_object()) return std::nullopt;
   try {
     return status_of(json);

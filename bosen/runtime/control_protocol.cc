@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bosen/base/json.h"
 #include "bosen/base/limits.h"
 
 namespace bosen::runtime {
@@ -229,12 +230,12 @@ std::optional<ControlMessage> decode_failure(const Json& object) {
 std::string encode(const ControlMessage& message) {
   Json object = Json::object();
   std::visit(Encoder{object}, message);
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return dump_json(object) + '\n';
 }
 
 std::optional<ControlMessage> decode(std::string_view line) {
   if (line.size() >= kControlLineBytesMax) return std::nullopt;
-  const Json object = Json::parse(line, nullptr, false);
+  const Json object = parse_json(line);
   if (!object.is_object()) return std::nullopt;
   const auto type = object.find("type");
   if (type == object.end() || !type->is_string()) return std::nullopt;

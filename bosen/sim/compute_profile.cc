@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bosen/base/error.h"
+#include "bosen/base/json.h"
 
 namespace bosen::sim {
 namespace {
@@ -30,7 +31,7 @@ class EventReader {
     std::string text;
     if (!std::getline(file_, text)) return false;
     ++line_;
-    event_ = nlohmann::json::parse(text, nullptr, false);
+    event_ = parse_json(text);
     if (!event_.is_object()) refuse("is no JSON object");
     return true;
   }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bosen/base/json.h"
 #include "bosen/base/limits.h"
 #include "bosen/base/version.h"
 
@@ -66,12 +67,12 @@ std::string encode(const CheckpointHead& head) {
             {"processes", head.processes}, {"workers", head.workers}, {"rank_of_shard", head.rank_of_shard},
             {"tables", Json::array()}};
   for (const wire::TableSpec& table : head.tables) json["tables"].push_back(encode(table));
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump_json(json);
 }
 
 std::optional<CheckpointHead> decode_head(const std::string& text) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     if (json.at("format").get<int>() != kFormat) return std::nullopt;
     CheckpointHead head;
     head.program = json.at("program").get<std::string>();

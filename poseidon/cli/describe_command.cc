@@ -11,6 +11,7 @@
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/net_file.h"
 #include "poseidon/net_description.h"
+#include "poseidon/spec/json.h"
 #include "poseidon/sync/cost_model.h"
 
 namespace poseidon {
@@ -99,7 +100,7 @@ void print_json(const NetDescription& net, const DescribeFlags& flags) {
     json["workers"] = flags.workers;
     json["bytes"] = bytes;
   }
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", dump_json(json));
 }
 
 void print_table(const NetDescription& net, const DescribeFlags& flags) {

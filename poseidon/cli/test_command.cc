@@ -14,6 +14,7 @@
 #include "poseidon/cli/net_file.h"
 #include "poseidon/solver/evaluation.h"
 #include "poseidon/solver/snapshot.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -87,7 +88,7 @@ void test(const TestFlags& flags) {
     line += fmt::format(", {} {:.4f}", evaluation.names()[i], sums.measures[i] / images);
   }
   if (flags.json) {
-    fmt::print("{}\n", json.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", dump_json(json));
   } else {
     fmt::print("{}\n", line);
   }

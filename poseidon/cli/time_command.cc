@@ -17,6 +17,7 @@
 #include "poseidon/net.h"
 #include "poseidon/solver/data_feed.h"
 #include "poseidon/solver/parameter_updater.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -196,7 +197,7 @@ void print_json(const Result& result) {
                               {"forward_ms", result.ms(result.layers.forward_s()[i])},
                               {"backward_ms", result.ms(result.layers.backward_s()[i])}});
   }
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", dump_json(json));
 }
 
 void print_table(const Result& result) {

@@ -12,6 +12,7 @@
 #include "poseidon/cli/command.h"
 #include "poseidon/cli/device_choice.h"
 #include "poseidon/solver/training.h"
+#include "poseidon/spec/json.h"
 #include "poseidon/sync/coded_sum.h"
 
 namespace poseidon {
@@ -99,7 +100,7 @@ bool write_layers(const TrainingResult& result, const std::string& path) {
                               {"framing_bytes", layer.framing_bytes}});
   }
   std::ofstream file(path);
-  file << json.dump(2) << "\n";
+  file << dump_json(json, 2) << "\n";
   file.close();
   return !file.fail();
 }

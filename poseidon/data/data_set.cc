@@ -9,6 +9,7 @@
 
 #include "bosen/error.h"
 #include "poseidon/data/read_only_env.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -65,7 +66,7 @@ void DataSet::read_meta() {
   if (!database_->Get(checked(), "meta", &text).ok() || !database_->Get(checked(), "mean", &mean).ok()) {
     refuse("is no data set of poseidon, or was not finished: make it again with 'poseidon data'");
   }
-  const nlohmann::json meta = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json meta = parse_json(text);
   try {
     if (meta.at("format") != "poseidon data set" || meta.at("version") != 1)
       refuse("is of another version: make it again");

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bosen/error.h"
+#include "poseidon/spec/json.h"
 #include "poseidon/spec/utf8.h"
 
 namespace poseidon {
@@ -37,8 +38,8 @@ void DataSetWriter::check(bool ok, const std::string& why) const {
 // Better known before all images are read.
 void DataSetWriter::check_name(const std::string& name) const {
   if (is_utf8(name)) return;
-  const std::string shown = nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  throw bosen::Error(bosen::ErrorKind::kData, fmt::format("the name of the class {} is not UTF-8: rename it", shown));
+  throw bosen::Error(bosen::ErrorKind::kData,
+                     fmt::format("the name of the class {} is not UTF-8: rename it", quoted_json(name)));
 }
 
 void DataSetWriter::put(const std::string& key, const std::string& value) {
@@ -67,7 +68,7 @@ DataSetInfo DataSetWriter::finish() {
   const nlohmann::json meta{{"format", "poseidon data set"}, {"version", 1},         {"channels", info_.channels},
                             {"height", info_.height},        {"width", info_.width}, {"examples", info_.examples},
                             {"classes", info_.classes}};
-  put("meta", meta.dump());
+  put("meta", dump_json(meta));
   // Readers need an empty log (read_only_env.h).
   database_->CompactRange(nullptr, nullptr);
   database_.reset();

@@ -14,6 +14,7 @@
 
 #include "bosen/error.h"
 #include "poseidon/solver/durable_file.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -56,7 +57,7 @@ std::string state_text(const TrainingState& state, const nlohmann::ordered_json&
     if (schemes.codec != Codec::kFp32) written["codec"] = name_of(schemes.codec);
     for (const auto& [layer, scheme] : schemes.layers) written["layers"][layer] = name_of(scheme);
   }
-  return json.dump(2) + "\n";
+  return dump_json(json, 2) + "\n";
 }
 
 std::string read_text(const fs::path& path) {
@@ -142,7 +143,7 @@ void expect_undamaged(const Snapshot& snapshot, const char* name) {
 
 Snapshot read_snapshot(const fs::path& folder) {
   const std::string path = (folder / kStateFile).string();
-  const nlohmann::json json = nlohmann::json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = parse_json(read_text(path));
   if (!json.is_object()) refuse(path, "is no JSON: the snapshot is damaged, or was cut short");
   if (const auto format = field<std::int64_t>(path, json, "format"); format != kFormat) {
     refuse(path, fmt::format("has format {}, this program reads {}: use the version that wrote it", format, kFormat));

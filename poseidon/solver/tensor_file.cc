@@ -14,6 +14,7 @@
 
 #include "bosen/error.h"
 #include "poseidon/solver/durable_file.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -41,7 +42,7 @@ std::string header_of(std::span<const TensorSource> tensors, const std::map<std:
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape.extents()}, {"data_offsets", {begin, end}}};
     begin = end;
   }
-  std::string text = header.dump();
+  std::string text = dump_json(header);
   text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
   return text;
 }
@@ -70,7 +71,8 @@ Extent extent_of(const std::string& path, const std::string& name, const nlohman
   if (!json.is_object() || !json.contains("dtype") || !json.contains("shape") || !json.contains("data_offsets")) {
     bad("has no dtype, shape and data_offsets: this is no safetensors file");
   }
-  if (json["dtype"] != "F32") bad(fmt::format("has elements of type {}, not F32: convert it", json["dtype"].dump()));
+  if (json["dtype"] != "F32")
+    bad(fmt::format("has elements of type {}, not F32: convert it", dump_json(json["dtype"])));
   const nlohmann::json& shape = json["shape"];
   const nlohmann::json& offsets = json["data_offsets"];
   if (!shape.is_array() || shape.size() > kRankMax || !std::all_of(shape.begin(), shape.end(), whole)) {

@@ -2,12 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "poseidon/spec/json.h"
+
 namespace poseidon {
 
 bool is_utf8(const std::string& text) {
   // Other bytes are replaced, so that the text is another one.
-  const std::string json = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return nlohmann::json::parse(json) == text;
+  const std::string json = quoted_json(text);
+  return parse_json(json) == text;
 }
 
 }  // namespace poseidon

@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "bosen/error.h"
+#include "poseidon/spec/json.h"
 
 namespace poseidon {
 namespace {
@@ -22,8 +22,6 @@ constexpr double kMicrosecondNs = 1000;
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-
-std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
 constexpr std::array kTracks{Timeline::Track::kHost, Timeline::Track::kDevice, Timeline::Track::kToHost,
                              Timeline::Track::kToDevice};
@@ -58,7 +56,7 @@ void write_event(std::FILE* file, int rank, const Timeline& timeline, const Time
       file,
       ",\n"
       R"({{"ph":"X","pid":{},"tid":{},"name":{},"cat":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"iteration":{}{}}}}})",
-      rank, thread_of(timeline, event.track), quoted(name), name_of(event.activity),
+      rank, thread_of(timeline, event.track), quoted_json(name), name_of(event.activity),
       static_cast<double>(event.begin_ns) / kMicrosecondNs,
       static_cast<double>(event.end_ns - event.begin_ns) / kMicrosecondNs, event.iteration, bytes);
 }
