@@ -39,8 +39,11 @@ if(BOSEN_SANITIZE MATCHES "undefined")
   target_compile_options(bosen_fewer_checks INTERFACE -fno-sanitize=null,alignment)
 endif()
 
-# Compiles `target` as C++20 with our warnings, the chosen sanitizers and, where there is one, ccache.
+# bosen_compile_options(<target> [PRECOMPILED <target>])
+#
+# Compiles `target` as C++20 with our warnings, the chosen sanitizers, precompiled headers and, where there is one, ccache.
 function(bosen_compile_options target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PRECOMPILED" "")
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:bosen_warnings> $<BUILD_INTERFACE:bosen_code_generation>)
   # Both checks stay where bytes become values. Elsewhere they would double the time to compile; what uses a null pointer
   # ends in the address sanitizer anyway.
@@ -53,7 +56,16 @@ function(bosen_compile_options target)
   if(target MATCHES "^(poseidon|poseidon_(data|solver)|unit_(monitor|net|sim|poseidon_net)|test_(support|emulated_cuda))$")
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   endif()
+  if(NOT arg_PRECOMPILED)
+    set(arg_PRECOMPILED bosen_precompiled)
+  endif()
+  # The exceptions have options of their own, with which it would not be valid.
+  if(TARGET ${arg_PRECOMPILED} AND NOT target MATCHES "^(${arg_PRECOMPILED}|poseidon_cpu|bench_gemm)$")
+    target_precompile_headers(${target} REUSE_FROM ${arg_PRECOMPILED})
+  endif()
   if(BOSEN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "${BOSEN_CCACHE}")
+    # Without these it caches nothing that has a precompiled header.
+    set_target_properties(${target} PROPERTIES
+      CXX_COMPILER_LAUNCHER "env;CCACHE_SLOPPINESS=pch_defines,time_macros;${BOSEN_CCACHE}")
   endif()
 endfunction()

@@ -15,8 +15,8 @@ endfunction()
 # bosen_library(<target> [EXPORT_NAME <name>] [DEPENDS <folder>...] [LIBRARIES <target>...]
 #               [PRIVATE_LIBRARIES <target>...] [SOURCES <file>...] [HEADERS <file>...])
 #
-# The same for given files. With EXPORT_NAME it is installed as bosen::<name>. Headers without a source are compiled on
-# their own by the target all_verify_interface_header_sets.
+# The same for given files. With EXPORT_NAME it is installed as bosen::<name>. Headers are compiled on their own by the target
+# all_verify_interface_header_sets: those that a source includes first too, as it has read a precompiled header before.
 function(bosen_library target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXPORT_NAME" "DEPENDS;LIBRARIES;PRIVATE_LIBRARIES;SOURCES;HEADERS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -48,17 +48,11 @@ function(bosen_library target)
     set_property(GLOBAL APPEND PROPERTY BOSEN_INSTALLED_LIBRARIES ${target})
   endif()
 
-  # A header whose source includes it first is compiled on its own already.
-  foreach(header IN LISTS arg_HEADERS)
-    cmake_path(REPLACE_EXTENSION header LAST_ONLY .cc OUTPUT_VARIABLE source)
-    if(source IN_LIST arg_SOURCES)
-      list(REMOVE_ITEM arg_HEADERS "${header}")
-    endif()
-  endforeach()
   # Its own target, because an installed target has to install all headers of its sets, and most of ours are internal.
   if(arg_HEADERS)
     add_library(${target}_headers INTERFACE)
-    target_link_libraries(${target}_headers INTERFACE ${target} bosen_warnings bosen_code_generation)
+    target_link_libraries(${target}_headers INTERFACE ${target} ${arg_PRIVATE_LIBRARIES} bosen_warnings
+      bosen_code_generation)
     target_sources(${target}_headers INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${arg_HEADERS})
     set_target_properties(${target}_headers PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
