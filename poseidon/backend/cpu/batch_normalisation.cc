@@ -1,119 +1,208 @@
-// Batch normalisation by oneDNN.
+// Batch normalisation, block of channels by block. oneDNN's own makes its threads meet at barriers at which they wait
+// in a loop, several times for each block: where a core is somebody else's for a moment all of them stand still.
 
-#include <optional>
-#include <unordered_map>
+#include <cmath>
+#include <utility>
+#include <vector>
 
+#include "poseidon/backend/cpu/channels.h"
 #include "poseidon/backend/cpu/operations.h"
+#include "poseidon/backend/cpu/parallel.h"
 
 namespace poseidon::cpu {
 namespace {
 
-using dnnl::batch_normalization_backward;
-using dnnl::batch_normalization_forward;
 using dnnl::memory;
-using dnnl::normalization_flags;
-using dnnl::prop_kind;
+
+/// The arrangement to work in: the input's own, where its channels lie together.
+memory::desc working_desc(const TensorDescription& input) {
+  const memory::desc desc = desc_of(input);
+  return ChannelGrid::of(input.shape, desc) ? desc : channels_last_desc(input.shape);
+}
 
 class CpuBatchNormalisation final : public BatchNormalisationOperation {
  public:
-  CpuBatchNormalisation(const Device& device, double epsilon, const TensorDescription& input)
+  CpuBatchNormalisation(const Device& device, const BatchNormalisationOptions& options, const TensorDescription& input)
       : device_(device),
-        epsilon_(static_cast<float>(epsilon)),
-        desc_(desc_of(input)),
+        epsilon_(options.epsilon),
+        followed_(options.relu ? Followed::kByRelu : Followed::kByNothing),
         output_(input),
-        input_(device, desc_),
-        result_(device, desc_),
-        input_gradient_(device, desc_),
-        output_gradient_(device, desc_) {
-    const memory::desc channels = plain_desc({input.shape[1]});
-    for (Slot* slot : {&scale_, &shift_, &mean_, &variance_, &scale_gradient_, &shift_gradient_})
-      *slot = Slot(device, channels);
-    unused_scale_gradient_ = memory(channels, device.engine);
-    unused_shift_gradient_ = memory(channels, device.engine);
+        grid_(*ChannelGrid::of(input.shape, working_desc(input))),
+        normalisers_(static_cast<std::size_t>(grid_.blocks)),
+        rules_(normalisers_.size()),
+        moments_(static_cast<std::size_t>(grid_.blocks * grid_.images)),
+        sums_(moments_.size()) {
+    const memory::desc own = desc_of(input);
+    const memory::desc working = working_desc(input);
+    for (Argument* argument : {&input_, &result_, &output_gradient_, &input_gradient_})
+      *argument = Argument(device, own, working);
   }
 
   [[nodiscard]] const TensorDescription& output() const override { return output_; }
 
   void forward_train(const Tensor& input, const Tensor* scale, const Tensor* shift, Tensor& mean, Tensor& variance,
                      Tensor& output) override {
-    run_forward(train_, prop_kind::forward_training, {}, input, scale, shift, mean, variance, output);
+    const float* const x = data_of(input_.input(device_, input));
+    float* const y = data_of(result_.output(output));
+    in_two_passes(
+        [&](std::int64_t image, std::int64_t block) {
+          moments_[place(image, block)] = moments_of(x + grid_.offset(image, block), grid_.rows(block));
+        },
+        [&](std::int64_t block) {
+          gather_moments(block, mean.data(), variance.data());
+          set_normaliser(block, scale, shift, mean, variance);
+        },
+        [&](std::int64_t image, std::int64_t block) { normalise_one(x, y, image, block); });
+    result_.deliver(device_, output);
   }
 
   void forward_test(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
                     const Tensor& variance, Tensor& output) override {
-    run_forward(test_, prop_kind::forward_inference, normalization_flags::use_global_stats, input, scale, shift, mean,
-                variance, output);
+    const float* const x = data_of(input_.input(device_, input));
+    float* const y = data_of(result_.output(output));
+    for (std::int64_t block = 0; block < grid_.blocks; ++block) set_normaliser(block, scale, shift, mean, variance);
+    over_blocks_and_images([&](std::int64_t image, std::int64_t block) { normalise_one(x, y, image, block); });
+    result_.deliver(device_, output);
   }
 
-  void backward(const Tensor& input, const Tensor* scale, const Tensor* /*shift*/, const Tensor& mean,
+  void backward(const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
                 const Tensor& variance, const Tensor& output_gradient, Tensor& input_gradient, Tensor* scale_gradient,
                 Tensor* shift_gradient) override {
-    if (!backward_) {
-      const normalization_flags flags = flags_of(scale);
-      const auto hint = forward_descriptor(prop_kind::forward_training, flags);
-      const prop_kind kind = scale != nullptr ? prop_kind::backward : prop_kind::backward_data;
-      backward_.emplace(
-          batch_normalization_backward::primitive_desc({kind, desc_, desc_, epsilon_, flags}, device_.engine, hint));
-    }
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, input_.at(input)},
-                                              {DNNL_ARG_MEAN, mean_.at(mean)},
-                                              {DNNL_ARG_VARIANCE, variance_.at(variance)},
-                                              {DNNL_ARG_DIFF_DST, output_gradient_.at(output_gradient)},
-                                              {DNNL_ARG_DIFF_SRC, input_gradient_.at(input_gradient)}};
-    if (scale != nullptr) {
-      arguments.emplace(DNNL_ARG_SCALE, scale_.at(*scale));
-      arguments.emplace(DNNL_ARG_SHIFT, unused_shift_gradient_);  // oneDNN 2.6 wants one, and does not read it
-      arguments.emplace(DNNL_ARG_DIFF_SCALE,
-                        scale_gradient != nullptr ? scale_gradient_.at(*scale_gradient) : unused_scale_gradient_);
-      arguments.emplace(DNNL_ARG_DIFF_SHIFT,
-                        shift_gradient != nullptr ? shift_gradient_.at(*shift_gradient) : unused_shift_gradient_);
-    }
-    backward_->execute(device_.stream, arguments);
+    const float* const x = data_of(input_.input(device_, input));
+    const float* const dy = data_of(output_gradient_.input(device_, output_gradient));
+    float* const dx = data_of(input_gradient_.output(input_gradient));
+    for (std::int64_t block = 0; block < grid_.blocks; ++block) set_normaliser(block, scale, shift, mean, variance);
+    in_two_passes(
+        [&](std::int64_t image, std::int64_t block) {
+          const std::int64_t offset = grid_.offset(image, block);
+          sums_[place(image, block)] =
+              gradient_sums_of(x + offset, dy + offset, grid_.rows(block), normaliser(block), followed_);
+        },
+        [&](std::int64_t block) {
+          gather_gradients(block, variance.data(), scale_gradient == nullptr ? nullptr : scale_gradient->data(),
+                           shift_gradient == nullptr ? nullptr : shift_gradient->data());
+        },
+        [&](std::int64_t image, std::int64_t block) {
+          const std::int64_t offset = grid_.offset(image, block);
+          differentiate(x + offset, dy + offset, dx + offset, grid_.rows(block), normaliser(block),
+                        rules_[static_cast<std::size_t>(block)], followed_);
+        });
+    input_gradient_.deliver(device_, input_gradient);
   }
 
  private:
-  /// Scale and shift come together, or not at all.
-  static normalization_flags flags_of(const Tensor* scale) {
-    return scale != nullptr ? normalization_flags::use_scale | normalization_flags::use_shift
-                            : normalization_flags::none;
+  static float* data_of(const memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
+
+  [[nodiscard]] std::size_t place(std::int64_t image, std::int64_t block) const {
+    return static_cast<std::size_t>(block * grid_.images + image);
+  }
+  [[nodiscard]] Normaliser& normaliser(std::int64_t block) { return normalisers_[static_cast<std::size_t>(block)]; }
+  [[nodiscard]] bool is_small() const {
+    return static_cast<std::size_t>(grid_.images * grid_.image_stride) < kParallelElements;
   }
 
-  [[nodiscard]] batch_normalization_forward::primitive_desc forward_descriptor(prop_kind kind,
-                                                                               normalization_flags flags) const {
-    return {{kind, desc_, epsilon_, flags}, device_.engine};
+  void normalise_one(const float* x, float* y, std::int64_t image, std::int64_t block) {
+    const std::int64_t offset = grid_.offset(image, block);
+    normalise(x + offset, y + offset, grid_.rows(block), normaliser(block), followed_);
   }
 
-  void run_forward(std::optional<batch_normalization_forward>& primitive, prop_kind kind, normalization_flags flags,
-                   const Tensor& input, const Tensor* scale, const Tensor* shift, const Tensor& mean,
-                   const Tensor& variance, Tensor& output) {
-    if (!primitive) primitive.emplace(forward_descriptor(kind, flags | flags_of(scale)));
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, input_.at(input)},
-                                              {DNNL_ARG_MEAN, mean_.at(mean)},
-                                              {DNNL_ARG_VARIANCE, variance_.at(variance)},
-                                              {DNNL_ARG_DST, result_.at(output)}};
-    if (scale != nullptr) {
-      arguments.emplace(DNNL_ARG_SCALE, scale_.at(*scale));
-      arguments.emplace(DNNL_ARG_SHIFT, shift_.at(*shift));
+  template <class Work>
+  void over_blocks_and_images(const Work& work) const {
+#pragma omp parallel for schedule(dynamic) if (!is_small())
+    for (std::int64_t i = 0; i < grid_.blocks * grid_.images; ++i) work(i % grid_.images, i / grid_.images);
+  }
+
+  /// `first` for all images of a block, then `gather` once, then `second` for all images. A thread does all of a block,
+  /// which finds it in a cache the second time, where there are blocks for all threads. The order in which images are
+  /// gathered is always the same, and so are the sums.
+  template <class First, class Gather, class Second>
+  void in_two_passes(const First& first, const Gather& gather, const Second& second) const {
+    if (grid_.blocks >= omp_get_max_threads() || is_small()) {
+#pragma omp parallel for schedule(dynamic) if (!is_small())
+      for (std::int64_t block = 0; block < grid_.blocks; ++block) {
+        for (std::int64_t image = 0; image < grid_.images; ++image) first(image, block);
+        gather(block);
+        for (std::int64_t image = grid_.images - 1; image >= 0; --image) second(image, block);
+      }
+      return;
     }
-    primitive->execute(device_.stream, arguments);
+    over_blocks_and_images(first);
+    for (std::int64_t block = 0; block < grid_.blocks; ++block) gather(block);
+    over_blocks_and_images(second);
+  }
+
+  /// A channel's mean and variance from those of its part of each image.
+  void gather_moments(std::int64_t block, float* mean, float* variance) const {
+    const std::int64_t channels = grid_.channels_of(block);
+    const auto images = static_cast<double>(grid_.images);
+    const auto places = static_cast<double>(grid_.places);
+    for (std::int64_t i = 0; i < channels; ++i) {
+      const auto lane = static_cast<std::size_t>(i);
+      double sum = 0, squares = 0;
+      for (std::int64_t image = 0; image < grid_.images; ++image) sum += moments_[place(image, block)].mean[lane];
+      const double middle = sum / images;
+      for (std::int64_t image = 0; image < grid_.images; ++image) {
+        const Moments& part = moments_[place(image, block)];
+        const double difference = part.mean[lane] - middle;
+        squares += part.squares[lane] + difference * difference * places;
+      }
+      const std::int64_t channel = block * grid_.block_channels + i;
+      mean[channel] = static_cast<float>(middle);
+      variance[channel] = static_cast<float>(squares / (images * places));
+    }
+  }
+
+  void set_normaliser(std::int64_t block, const Tensor* scale, const Tensor* shift, const Tensor& mean,
+                      const Tensor& variance) {
+    for (std::int64_t i = 0; i < grid_.channels_of(block); ++i) {
+      const auto lane = static_cast<std::size_t>(i);
+      const std::int64_t channel = block * grid_.block_channels + i;
+      const double factor = 1 / std::sqrt(variance.data()[channel] + epsilon_);
+      normaliser(block).mean[lane] = mean.data()[channel];
+      normaliser(block).factor[lane] = static_cast<float>(factor) * (scale == nullptr ? 1 : scale->data()[channel]);
+      normaliser(block).shift[lane] = shift == nullptr ? 0 : shift->data()[channel];
+    }
+  }
+
+  /// Gradients of scale and shift, where they are wanted, and the rule for the input's.
+  void gather_gradients(std::int64_t block, const float* variance, float* scale_gradient, float* shift_gradient) {
+    const double count = static_cast<double>(grid_.images) * static_cast<double>(grid_.places);
+    for (std::int64_t i = 0; i < grid_.channels_of(block); ++i) {
+      const auto lane = static_cast<std::size_t>(i);
+      const std::int64_t channel = block * grid_.block_channels + i;
+      double gradient = 0, weighted = 0;
+      for (std::int64_t image = 0; image < grid_.images; ++image) {
+        gradient += sums_[place(image, block)].gradient[lane];
+        weighted += sums_[place(image, block)].weighted[lane];
+      }
+      const double inverse = 1 / (variance[channel] + epsilon_);
+      const auto factor = static_cast<double>(normaliser(block).factor[lane]);
+      GradientRule& rule = rules_[static_cast<std::size_t>(block)];
+      rule.slope[lane] = static_cast<float>(-factor * inverse * weighted / count);
+      rule.offset[lane] = static_cast<float>(-factor * gradient / count);
+      if (scale_gradient != nullptr) scale_gradient[channel] = static_cast<float>(weighted * std::sqrt(inverse));
+      if (shift_gradient != nullptr) shift_gradient[channel] = static_cast<float>(gradient);
+    }
   }
 
   const Device& device_;
-  const float epsilon_;
-  const memory::desc desc_;
+  const double epsilon_;
+  const Followed followed_;
   const TensorDescription output_;
-  std::optional<batch_normalization_forward> train_, test_;
-  std::optional<batch_normalization_backward> backward_;
-  Slot input_, result_, input_gradient_, output_gradient_;
-  Slot scale_, shift_, mean_, variance_, scale_gradient_, shift_gradient_;
-  memory unused_scale_gradient_, unused_shift_gradient_;
+  const ChannelGrid grid_;
+  std::vector<Normaliser> normalisers_;  ///< of each block
+  std::vector<GradientRule> rules_;      ///< of each block
+  std::vector<Moments> moments_;         ///< of each block and image
+  std::vector<GradientSums> sums_;       ///< of each block and image
+  Argument input_, result_, output_gradient_, input_gradient_;
 };
 
 }  // namespace
 
-std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Device& device, double epsilon,
+std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Device& device,
+                                                                      const BatchNormalisationOptions& options,
                                                                       const TensorDescription& input) {
-  return std::make_unique<CpuBatchNormalisation>(device, epsilon, input);
+  return std::make_unique<CpuBatchNormalisation>(device, options, input);
 }
 
 }  // namespace poseidon::cpu

@@ -184,7 +184,7 @@ std::unique_ptr<UnaryOperation> CpuBackend::softmax(const TensorDescription& inp
 
 std::unique_ptr<BatchNormalisationOperation> CpuBackend::batch_normalisation(const BatchNormalisationOptions& options,
                                                                              const TensorDescription& input) {
-  return made([&] { return cpu::make_batch_normalisation(device_, options.epsilon, input); });
+  return made([&] { return cpu::make_batch_normalisation(device_, options, input); });
 }
 
 std::unique_ptr<SoftmaxLossOperation> CpuBackend::softmax_loss(const SoftmaxLossOptions& options,

@@ -21,7 +21,8 @@ std::unique_ptr<UnaryOperation> make_activation(const Device& device, const Acti
 std::unique_ptr<UnaryOperation> make_lrn(const Device& device, const LrnOptions& options,
                                          const TensorDescription& input);
 std::unique_ptr<UnaryOperation> make_softmax(const Device& device, const TensorDescription& input);
-std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Device& device, double epsilon,
+std::unique_ptr<BatchNormalisationOperation> make_batch_normalisation(const Device& device,
+                                                                      const BatchNormalisationOptions& options,
                                                                       const TensorDescription& input);
 std::unique_ptr<SoftmaxLossOperation> make_softmax_loss(const Device& device, const SoftmaxLossOptions& options,
                                                         const TensorDescription& input);
