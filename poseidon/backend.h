@@ -369,6 +369,8 @@ class Backend {
 
   /// Whether convolutions, inner products, batch normalisations and sums can end with a ReLU, which then costs little.
   [[nodiscard]] virtual bool fuses_relu() const { return false; }
+  /// Whether batch normalisations and sums can, which only go through memory.
+  [[nodiscard]] virtual bool fuses_relu_into_passes() const { return fuses_relu(); }
 
   virtual std::unique_ptr<ConvolutionOperation> convolution(const ConvolutionOptions& options,
                                                             const TensorDescription& input) = 0;

@@ -89,9 +89,11 @@ class Net::Impl {
 };
 
 Net::Impl::Impl(const NetSpec& spec, const NetOptions& options, Backend& backend, BatchSource* source)
-    : graph_(make_graph(
-          spec,
-          {.phase = options.phase, .batch = options.batch, .source = source, .folds_relu = backend.fuses_relu()})),
+    : graph_(make_graph(spec, {.phase = options.phase,
+                               .batch = options.batch,
+                               .source = source,
+                               .folds_relu = backend.fuses_relu(),
+                               .folds_relu_into_passes = backend.fuses_relu_into_passes()})),
       options_(options),
       backend_(backend) {
   for (GraphLayer& layer : graph_.layers) layers_.push_back(std::move(layer.layer));

@@ -16,7 +16,7 @@ namespace {
 
 /// Whether the layer is a plain ReLU that changes in place what the one before it has written, and that one can do it
 /// itself.
-bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
+bool folds_into(const LayerSpec& relu, const LayerSpec& before, const LayerContext& context) {
   if (relu.type != "ReLU" || relu.bottoms != before.tops || relu.tops != before.tops || before.tops.size() != 1) {
     return false;
   }
@@ -24,12 +24,14 @@ bool folds_into(const LayerSpec& relu, const LayerSpec& before) {
     const Node* const slope = parameters->find("negative_slope");
     if (slope != nullptr && slope->text() != "0") return false;
   }
+  const bool into_passes = context.folds_relu || context.folds_relu_into_passes;
+  if (before.type == "BatchNorm") return into_passes;
   if (before.type == "Eltwise") {
     const Node* const parameters = before.node.find("eltwise_param");
     const Node* const operation = parameters == nullptr ? nullptr : parameters->find("operation");
-    return operation == nullptr || operation->text() == "SUM";
+    return into_passes && (operation == nullptr || operation->text() == "SUM");
   }
-  return before.type == "Convolution" || before.type == "InnerProduct" || before.type == "BatchNorm";
+  return context.folds_relu && (before.type == "Convolution" || before.type == "InnerProduct");
 }
 
 /// Refuses a Scale whose BatchNorm's output one of the layers after it reads: there is no such output.
@@ -107,7 +109,7 @@ std::vector<LayerSpec> layers_of_phase(const NetSpec& spec, const LayerContext& 
   std::vector<LayerSpec> layers;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const LayerSpec& layer = all[i];
-    if (context.folds_relu && !layers.empty() && !layers.back().relu && folds_into(layer, layers.back())) {
+    if (!layers.empty() && !layers.back().relu && folds_into(layer, layers.back(), context)) {
       static_cast<void>(make_layer(layer, context));  // which refuses what it does not know
       layers.back().relu = true;
       continue;

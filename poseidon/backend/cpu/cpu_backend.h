@@ -13,6 +13,7 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(int threads);
 
   [[nodiscard]] std::string name() const override { return "cpu"; }
+  [[nodiscard]] bool fuses_relu_into_passes() const override { return true; }
   [[nodiscard]] std::shared_ptr<Memory> allocate(std::size_t bytes) override;
   void upload(std::span<const float> from, Tensor& to) override;
   void download(const Tensor& from, std::span<float> to) override;

@@ -21,6 +21,12 @@ POSEIDON_VECTORISED void multiply_by(const float* x, float* y, std::size_t count
 POSEIDON_VECTORISED void maximum_with(const float* x, float* y, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) y[i] = x[i] > y[i] || x[i] != x[i] ? x[i] : y[i];  // what is no number stays
 }
+POSEIDON_VECTORISED void rectify(float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = y[i] < 0 ? 0 : y[i];  // what is no number stays
+}
+POSEIDON_VECTORISED void scale_where_above_0(float a, const float* seen, const float* x, float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = seen[i] > 0 ? a * x[i] : 0;
+}
 /// Where x was the maximum it gets the gradient.
 POSEIDON_VECTORISED void pass_where_equal(const float* x, const float* maximum, const float* from, float* to,
                                           std::size_t count) {
@@ -42,26 +48,40 @@ class CpuEltwise final : public MergeOperation {
       out_.emplace_back(device, target, desc_of(input));
       arranged_.emplace_back(in_.back().is_needed() ? count_ : 0);
     }
+    gradients_.resize(inputs.size());
   }
 
   [[nodiscard]] const TensorDescription& output() const override { return output_; }
 
   void forward(std::span<const Tensor* const> inputs, Tensor& output) override {
-    for (std::size_t i = 0; i < inputs.size(); ++i) combine(i, arrange(i, *inputs[i]), output.data());
+    arrange(inputs);
+    float* const y = output.data();
+    in_parts([&](std::size_t first, std::size_t count) {
+      for (std::size_t i = 0; i < values_.size(); ++i) combine(i, values_[i] + first, y + first, count);
+      if (options_.relu) rectify(y + first, count);
+    });
   }
 
   void backward(std::span<const Tensor* const> inputs, const Tensor& output, const Tensor& output_gradient,
                 std::span<Tensor* const> input_gradients) override {
-    values_.clear();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      values_.push_back(options_.operation == EltwiseOptions::Operation::kSum ? nullptr : arrange(i, *inputs[i]));
-    }
+    if (options_.operation != EltwiseOptions::Operation::kSum) arrange(inputs);
+    targets_.clear();
     for (std::size_t i = 0; i < input_gradients.size(); ++i) {
-      if (input_gradients[i] == nullptr) continue;
-      if (in_[i].is_needed()) gradient_.resize(count_);
-      float* const target = in_[i].is_needed() ? gradient_.data() : input_gradients[i]->data();
-      differentiate(i, output.data(), output_gradient.data(), target);
-      if (in_[i].is_needed()) out_[i].run(device_, target, input_gradients[i]->data());
+      float* target = input_gradients[i] == nullptr ? nullptr : input_gradients[i]->data();
+      if (target != nullptr && in_[i].is_needed()) {
+        gradients_[i].resize(count_);
+        target = gradients_[i].data();
+      }
+      targets_.push_back(target);
+    }
+    in_parts([&](std::size_t first, std::size_t count) {
+      for (std::size_t i = 0; i < targets_.size(); ++i) {
+        if (targets_[i] == nullptr) continue;
+        differentiate(i, first, output.data() + first, output_gradient.data() + first, targets_[i] + first, count);
+      }
+    });
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      if (targets_[i] != nullptr && in_[i].is_needed()) out_[i].run(device_, targets_[i], input_gradients[i]->data());
     }
   }
 
@@ -70,56 +90,65 @@ class CpuEltwise final : public MergeOperation {
     return options_.coefficients.empty() ? 1.0F : static_cast<float>(options_.coefficients[input]);
   }
 
-  const float* arrange(std::size_t input, const Tensor& tensor) {
-    if (!in_[input].is_needed()) return tensor.data();
-    in_[input].run(device_, tensor.data(), arranged_[input].data());
-    return arranged_[input].data();
+  /// Fills values_.
+  void arrange(std::span<const Tensor* const> inputs) {
+    values_.clear();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (in_[i].is_needed()) in_[i].run(device_, inputs[i]->data(), arranged_[i].data());
+      values_.push_back(in_[i].is_needed() ? arranged_[i].data() : inputs[i]->data());
+    }
   }
 
-  void combine(std::size_t input, const float* x, float* y) {
-    const float a = coefficient(input);
+  /// Calls work(first, count) for parts that stay in the nearest cache, so that memory is gone through once.
+  template <class Work>
+  void in_parts(const Work& work) const {
+    constexpr std::size_t kPart = 2048;
     parallel(count_, [&](std::size_t first, std::size_t end) {
-      const std::size_t count = end - first;
-      if (input == 0) {
-        scale(a, x + first, y + first, count);
-      } else if (options_.operation == EltwiseOptions::Operation::kSum) {
-        add_scaled(a, x + first, y + first, count);
-      } else if (options_.operation == EltwiseOptions::Operation::kProduct) {
-        multiply_by(x + first, y + first, count);
-      } else {
-        maximum_with(x + first, y + first, count);
-      }
+      for (; first < end; first += kPart) work(first, std::min(kPart, end - first));
     });
   }
 
-  void differentiate(std::size_t input, const float* output, const float* from, float* to) {
-    parallel(count_, [&](std::size_t first, std::size_t end) {
-      const std::size_t count = end - first;
-      if (options_.operation == EltwiseOptions::Operation::kSum) {
-        scale(coefficient(input), from + first, to + first, count);
-      } else if (options_.operation == EltwiseOptions::Operation::kProduct) {
-        std::copy_n(from + first, count, to + first);
-        for (std::size_t other = 0; other < values_.size(); ++other) {
-          if (other != input) multiply_by(values_[other] + first, to + first, count);
-        }
-      } else {
-        pass_where_equal(values_[input] + first, output + first, from + first, to + first, count);
-        for (std::size_t place = 0; maximum_order(place, values_.size()) != input; ++place) {
-          const float* const before = values_[maximum_order(place, values_.size())];
-          clear_where_equal(before + first, output + first, to + first, count);
-        }
+  void combine(std::size_t input, const float* x, float* y, std::size_t count) const {
+    if (input == 0) {
+      scale(coefficient(input), x, y, count);
+    } else if (options_.operation == EltwiseOptions::Operation::kSum) {
+      add_scaled(coefficient(input), x, y, count);
+    } else if (options_.operation == EltwiseOptions::Operation::kProduct) {
+      multiply_by(x, y, count);
+    } else {
+      maximum_with(x, y, count);
+    }
+  }
+
+  /// Elements from `first` of the inputs' values, at `output`, `from` and `to` already.
+  void differentiate(std::size_t input, std::size_t first, const float* output, const float* from, float* to,
+                     std::size_t count) const {
+    if (options_.operation == EltwiseOptions::Operation::kSum) {
+      if (options_.relu) return scale_where_above_0(coefficient(input), output, from, to, count);
+      return scale(coefficient(input), from, to, count);
+    }
+    if (options_.operation == EltwiseOptions::Operation::kProduct) {
+      std::copy_n(from, count, to);
+      for (std::size_t other = 0; other < values_.size(); ++other) {
+        if (other != input) multiply_by(values_[other] + first, to, count);
       }
-    });
+      return;
+    }
+    pass_where_equal(values_[input] + first, output, from, to, count);
+    for (std::size_t place = 0; maximum_order(place, values_.size()) != input; ++place) {
+      clear_where_equal(values_[maximum_order(place, values_.size())] + first, output, to, count);
+    }
   }
 
   const Device& device_;
   const EltwiseOptions options_;
   const TensorDescription output_;
   const std::size_t count_;
-  std::vector<Rearranger> in_, out_;          ///< to and from the output's arrangement
-  std::vector<std::vector<float>> arranged_;  ///< inputs in it, where they are not
-  std::vector<float> gradient_;
-  std::vector<const float*> values_;
+  std::vector<Rearranger> in_, out_;           ///< to and from the output's arrangement
+  std::vector<std::vector<float>> arranged_;   ///< inputs in it, where they are not
+  std::vector<std::vector<float>> gradients_;  ///< of inputs that are arranged otherwise, in the output's arrangement
+  std::vector<const float*> values_;           ///< the inputs of the last call, so arranged
+  std::vector<float*> targets_;                ///< their gradients; null where nobody needs one
 };
 
 }  // namespace

@@ -245,6 +245,26 @@ TEST(NetGraphTest, RefusesAParamListOfALayerThatHasNoParameters) {
   }
 }
 
+TEST(NetGraphTest, FoldsRelusIntoTheLayersThatCanEndWithOne) {
+  const std::string text =
+      net_of({kConv, "name: r1, type: ReLU, bottom: conv, top: conv",
+              "name: bn, type: BatchNorm, bottom: conv, top: bn", "name: r2, type: ReLU, bottom: bn, top: bn",
+              "name: sum, type: Eltwise, bottom: [bn, bn], top: sum", "name: r3, type: ReLU, bottom: sum, top: sum",
+              "name: max, type: Eltwise, bottom: [sum, sum], top: max, "
+              "eltwise_param: {operation: MAX}",
+              "name: r4, type: ReLU, bottom: max, top: max"});
+  const auto names = [&](const LayerContext& context) {
+    std::vector<std::string> kept;
+    for (const std::string& name : names_of(make_graph(parse_net_spec(text, "net.yaml"), context))) {
+      if (name.find("split") == std::string::npos) kept.push_back(name);
+    }
+    return kept;
+  };
+  EXPECT_THAT(names({}), ElementsAre("d", "conv", "r1", "bn", "r2", "sum", "r3", "max", "r4"));
+  EXPECT_THAT(names({.folds_relu_into_passes = true}), ElementsAre("d", "conv", "r1", "bn", "sum", "max", "r4"));
+  EXPECT_THAT(names({.folds_relu = true}), ElementsAre("d", "conv", "bn", "sum", "max", "r4"));
+}
+
 TEST(NetGraphTest, RefusesAParamListOfAReluThatBecomesPartOfAnotherLayer) {
   const std::string text = net_of({kConv, "name: relu, type: ReLU, bottom: conv, top: conv, param: {lr_mult: 1}"});
   EXPECT_THAT(configuration_error([&] { make_graph(parse_net_spec(text, "net.yaml"), {.folds_relu = true}); }),
