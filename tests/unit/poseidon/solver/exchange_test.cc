@@ -299,7 +299,10 @@ TEST_F(ExchangeTest, LearnsNearlyTheSameFromFewerBitsAndTheSameEverywhere) {
                                                .devices_add_up = devices_add_up,
                                                .solver = solver});
       EXPECT_THAT(ours, Each(ours[0]));
-      EXPECT_NE(ours[0], exact) << name_of(codec);
+      // Factors of a device that computes with bfloat16 lose nothing.
+      if (scheme == Scheme::kPs) {
+        EXPECT_NE(ours[0], exact) << name_of(codec);
+      }
       EXPECT_LT(largest_difference(ours[0], exact), share * moved + near(1e-6)) << name_of(codec) << name_of(scheme);
     }
   }
