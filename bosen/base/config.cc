@@ -50,7 +50,8 @@ T parse_number(const std::string& text, const OptionRule& rule) {
     const bool tiny = !whole && std::abs(std::strtod(text.c_str(), nullptr)) < 1;
     refuse(fmt::format("{} is too {} a number", text, tiny ? "small" : "large"));
   }
-  const bool negative = text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == text.npos;
+  const bool negative =
+      text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == std::string::npos;
   if (std::is_unsigned_v<T> && negative) refuse(fmt::format("must be at least 0, not {}", text));
   if (text.empty() || error != std::errc{} || stop != end || !std::isfinite(static_cast<double>(value))) {
     refuse(fmt::format("'{}' is not a {}number", text, whole ? "whole " : ""));
